@@ -1,0 +1,1 @@
+"""How kernel size and depth change a small convolutional network."""

@@ -1,0 +1,107 @@
+"""Which pixels a unit sees: in theory by gradient, and in effect (Luo et al., 2016, arXiv 1701.04128)."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from cnn_study.networks import Network, features
+from cnn_study.spec import Architecture, Conv, Geometry, Pool, Residual, geometry
+
+Floats = npt.NDArray[np.float64]
+
+
+def confirmed_by_gradient(architecture: Architecture) -> dict[str, int]:
+    """The side, in pixels, of what the central unit of each layer depends on.
+
+    Measured on a twin network in which nothing cancels and nothing hides: one channel everywhere, all
+    weights 1, average instead of maximum pools, an image large enough for the whole field.
+    """
+    twin = architecture.model_copy(update={"layers": tuple(_one_channel(layer) for layer in architecture.layers)})
+    steps = geometry(architecture)
+    network = features(twin).double().eval()
+    for name, module in list(network.named_modules()):
+        if isinstance(module, nn.Conv2d):
+            nn.init.ones_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.MaxPool2d):
+            network.set_submodule(name, nn.AvgPool2d(module.kernel_size))
+    last = steps[-1]
+    size = last.jump * (2 * last.receptive_field // last.jump + 3)
+    image = torch.ones(1, 3, size, size, dtype=torch.float64, requires_grad=True)
+
+    sides = {}
+    outputs: Tensor = image
+    names = {step.name for step in steps}
+    for name, module in network.named_children():
+        outputs = module(outputs)
+        if name in names:
+            center = outputs.shape[2] // 2, outputs.shape[3] // 2
+            (gradient,) = torch.autograd.grad(outputs[0, 0, center[0], center[1]], image, retain_graph=True)
+            sides[name] = _side(gradient[0].abs().sum(0))
+    return sides
+
+
+def _one_channel(layer: Conv | Pool | Residual) -> Conv | Pool | Residual:
+    if isinstance(layer, Conv):
+        return layer.model_copy(update={"conv": 1})
+    if isinstance(layer, Residual):
+        return layer.model_copy(update={"residual": 1})
+    return layer
+
+
+def _side(influence: Tensor) -> int:
+    rows = influence.sum(1).nonzero()
+    columns = influence.sum(0).nonzero()
+    height = int(rows.max() - rows.min()) + 1
+    width = int(columns.max() - columns.min()) + 1
+    if height != width:
+        raise RuntimeError(f"a receptive field of {height}x{width} pixels is not square")
+    return height
+
+
+def influence_of_pixels(network: Network, images: Tensor) -> Floats:
+    """How much each pixel moves the central unit of the last feature map: (32, 32), summing to 1.
+
+    The absolute gradient of that unit, summed over its channels and the image's, averaged over ``images``
+    (N, 3, 32, 32) uint8. All zeros if no image moves it.
+    """
+    network.eval()
+    total = torch.zeros(images.shape[2:])
+    for batch in images.split(100):
+        inputs = network.normalize(batch).requires_grad_()
+        outputs = network.features(inputs)
+        center = outputs[:, :, outputs.shape[2] // 2, outputs.shape[3] // 2]
+        (gradient,) = torch.autograd.grad(center.sum(), inputs)
+        total += gradient.abs().sum((0, 1))
+    influence: Floats = total.double().numpy()
+    return influence / influence.sum() if influence.sum() > 0 else influence
+
+
+def effective_side(influence: Floats, center: float, share: float = 0.95) -> int | None:
+    """The side in pixels of the square around ``center`` that holds ``share`` of ``influence`` (32, 32).
+
+    None if there is no influence at all.
+    """
+    if influence.sum() == 0:
+        return None
+    offsets = np.abs(np.arange(len(influence)) - center)
+    reach = np.maximum(offsets[:, None], offsets[None, :])
+    for distance in np.unique(reach):
+        if influence[reach <= distance].sum() >= share * influence.sum() * (1 - 1e-12):
+            return round(2 * float(distance) + 1)
+    raise AssertionError("the whole image holds less than all of the influence")
+
+
+def center_of_last(architecture: Architecture) -> float:
+    """Where, in pixels from the first, the central unit of the last feature map looks."""
+    start, jump = 0.0, 1
+    step: Geometry = geometry(architecture)[-1]
+    for layer in architecture.layers:
+        if isinstance(layer, Pool):
+            start += (layer.pool - 1) / 2 * jump
+            jump *= layer.pool
+        else:
+            jump *= layer.stride
+    return start + (step.size // 2) * jump

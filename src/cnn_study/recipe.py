@@ -1,0 +1,100 @@
+"""How networks are trained: the shared recipe, what one architecture overrides, the rate search."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from cnn_study.schema import PARAMS, Model, StudyError, found, mistake, or_word, parse
+
+Rate = Annotated[float, Field(gt=0, le=100)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Augmentation(Model):
+    """What happens to a training image before each use of it."""
+
+    flip: bool
+    shift: Annotated[int, Field(ge=0, le=16)]  # pixels, in both directions
+
+
+class Training(Model):
+    """A training recipe, whole: the shared one with what an architecture overrides."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=1000)]
+    batch_size: Annotated[int, Field(ge=2, le=65_536)]
+    optimizer: Literal["sgd", "adam", "adamw"]
+    learning_rate: Annotated[Literal["tuned"] | float, or_word("tuned", Rate)]
+    momentum: Fraction
+    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    schedule: Literal["one_cycle", "constant"]
+    warmup: Fraction
+    label_smoothing: Fraction
+    augmentation: Augmentation
+    initialization: Literal["he", "pytorch"]
+    precision: Literal["auto", "bf16", "fp32"]
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Annotated[Literal["auto"] | int, or_word("auto", Annotated[int, Field(ge=1, le=1024)])]
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> "Training":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise mistake(f"{found(list(self.seeds))} as seeds, allowed: each seed once")
+        return self
+
+
+class Search(Model):
+    """The search for a learning rate: rates evenly spaced on a log scale, a short run with each."""
+
+    lowest: Rate
+    highest: Rate
+    count: Annotated[int, Field(ge=1, le=100)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    images: Annotated[int, Field(ge=1)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "Search":
+        if self.lowest > self.highest:
+            raise mistake(f"found lowest {self.lowest:g} above highest {self.highest:g}, allowed: at most it")
+        return self
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates to try, lowest first, rounded to three digits."""
+        if self.count == 1:
+            return (self.lowest,)
+        step = (self.highest / self.lowest) ** (1 / (self.count - 1))
+        return tuple(float(f"{self.lowest * step**i:.3g}") for i in range(self.count))
+
+    def pick(self, accuracies: Sequence[float | None]) -> float:
+        """The rate whose accuracy, None where it diverged, is highest; of equals, the lowest rate.
+
+        If all diverged, the lowest: training will then find, and report, that it diverges as well.
+        """
+        scores = [-1.0 if accuracy is None else accuracy for accuracy in accuracies]
+        return self.rates[scores.index(max(scores))]
+
+
+def recipe_of(shared: Any, entry: Any, name: str) -> Training:
+    """The shared recipe with what the entry ``name`` of ``architectures`` overrides, key by key.
+
+    Raises StudyError. Seeds cannot be overridden, since architectures are compared seed by seed.
+    """
+    recipe = parse(Training, shared, "training")
+    override = entry.get("training", {}) if isinstance(entry, Mapping) else {}
+    keys = ("architectures", name, "training")
+    if not isinstance(override, Mapping):
+        return parse(Training, override, *keys)
+    if "seeds" in override:
+        raise StudyError(
+            f"{PARAMS}: {'.'.join(keys)}.seeds: {found(override['seeds'])}, "
+            "allowed: no seeds here, since architectures are compared seed by seed"
+        )
+    whole = recipe.model_dump()
+    for key, value in override.items():
+        nested = isinstance(value, Mapping) and isinstance(whole.get(key), dict)
+        whole[key] = {**whole[key], **value} if nested else value
+    return parse(Training, whole, *keys)

@@ -1,0 +1,30 @@
+"""The stages of the pipeline: ``python -m stages.NAME``, as dvc.yaml calls them."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import TracebackType
+
+# The library of this working tree, and not one installed elsewhere: DVC's experiments run in copies of
+# the tree, and have to run the code that they hold.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+
+def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What the user can mend, or did, ends a stage with a line for each thing. Bugs keep their traceback."""
+    from cnn_study.schema import StudyError
+
+    if isinstance(error, StudyError):
+        print(error, file=sys.stderr)
+    elif isinstance(error, KeyboardInterrupt):
+        print("\ninterrupted: `dvc repro` goes on from the last whole epoch", file=sys.stderr)
+    elif isinstance(error, OSError) and error.errno is not None:
+        where = error.filename2 or error.filename or "writing"
+        print(f"{where}: {error.strerror}; nothing half-written is left", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if importlib.util.find_spec("torch") is None or importlib.util.find_spec("pydantic") is None:
+    sys.exit("the project's packages are not in this Python: `make setup`, then `. .venv/bin/activate`")
+sys.excepthook = _end_with_one_line

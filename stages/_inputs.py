@@ -1,0 +1,43 @@
+"""What tune and train both begin with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnn_study.checkpoint import folder_digest
+from cnn_study.environment import Environment, set_up
+from cnn_study.recipe import Training, recipe_of
+from cnn_study.schema import read_yaml, section
+from cnn_study.spec import Architecture, spec_of
+from cnn_study.splits import Split, load_split
+
+PREPARED = Path("data/prepared")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """An architecture, its recipe and the images that it may learn and choose from: none of the test's."""
+
+    params: dict[str, Any]
+    architecture: Architecture
+    recipe: Training
+    environment: Environment
+    training: Split
+    validation: Split
+
+    def bits_depend_on(self) -> tuple[object, ...]:
+        """All of the above, for a checkpoint's fingerprint. The seeds are not in it: each has its own."""
+        recipe = self.recipe.model_dump(exclude={"seeds"})
+        digests = [folder_digest(PREPARED / split) for split in ("train", "validation")]
+        return self.architecture, recipe, self.environment, digests
+
+
+def read_inputs(name: str) -> Inputs:
+    """Everything for the entry ``name`` of ``architectures``; sets torch up for it."""
+    params = read_yaml()
+    entry = section(params, "architectures", name)
+    architecture = spec_of(entry, "architectures", name)
+    recipe = recipe_of(section(params, "training"), entry, name)
+    environment = set_up(recipe.device, recipe.precision, recipe.threads)
+    training, validation = (load_split(PREPARED / split) for split in ("train", "validation"))
+    return Inputs(params, architecture, recipe, environment, training, validation)

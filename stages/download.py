@@ -1,0 +1,33 @@
+"""CIFAR10_ARCHIVE, data/archive/, the network or the embedded data -> data/raw/, checked."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from cnn_study.datasets import Data, fetch_cifar10, fetch_fashion_mnist, find_cifar10
+from cnn_study.files import SCRATCH, whole_folder
+from cnn_study.schema import parse, read_yaml, section
+
+RAW = Path("data/raw")
+ARCHIVE = Path("data/archive")
+EMBEDDED = Path("data/fashion_mnist/fashion_mnist.npz")
+
+
+def local_cifar10() -> Path | None:
+    """The copy of CIFAR-10 on this machine, or None."""
+    given = os.environ.get("CIFAR10_ARCHIVE")
+    return find_cifar10(Path(given) if given else None, ARCHIVE)
+
+
+def main() -> None:
+    data = parse(Data, section(read_yaml(), "data"), "data")
+    with whole_folder(RAW) as folder:
+        if data.dataset == "cifar10":
+            with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="download-") as scratch:
+                fetch_cifar10(local_cifar10(), folder, Path(scratch))
+        else:
+            fetch_fashion_mnist(EMBEDDED, folder)
+
+
+if __name__ == "__main__":
+    main()

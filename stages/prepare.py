@@ -1,0 +1,40 @@
+"""data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of the classes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cnn_study.datasets import Data, read_raw
+from cnn_study.files import whole_folder
+from cnn_study.schema import parse, read_yaml, section
+from cnn_study.splits import Split, balanced_subset, save_split
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+
+
+def main() -> None:
+    data = parse(Data, section(read_yaml(), "data"), "data")
+    raw = read_raw(data.dataset, RAW)
+
+    pool = np.arange(len(raw.train_labels))
+    if data.train_images != "all":
+        pool = balanced_subset(raw.train_labels, data.train_images, data.split_seed)
+    held_out = round(len(pool) * data.validation_fraction)
+    validation = pool[balanced_subset(raw.train_labels[pool], held_out, data.split_seed)]
+    train = np.setdiff1d(pool, validation)
+    test = np.arange(len(raw.test_labels))
+    if data.test_images != "all":
+        test = balanced_subset(raw.test_labels, data.test_images, data.split_seed)
+
+    for name, images, labels, chosen in (
+        ("train", raw.train_images, raw.train_labels, train),
+        ("validation", raw.train_images, raw.train_labels, validation),
+        ("test", raw.test_images, raw.test_labels, test),
+    ):
+        with whole_folder(PREPARED / name) as folder:
+            save_split(folder, Split(images[chosen], labels[chosen], raw.classes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The spec alone -> runs/profile/ARCHITECTURE.json and, by the clock, runs/timing/profile/ARCHITECTURE.json."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from cnn_study.complexity import (
+    activation_bytes,
+    count_conv_parameters,
+    count_parameters,
+    forward_flops,
+    images_per_second,
+    layer_costs,
+)
+from cnn_study.environment import set_up
+from cnn_study.files import write_json
+from cnn_study.networks import Network
+from cnn_study.receptive_field import confirmed_by_gradient
+from cnn_study.schema import read_yaml, section
+from cnn_study.spec import geometry, spec_of
+
+
+def main(name: str) -> None:
+    architecture = spec_of(section(read_yaml(), "architectures", name), "architectures", name)
+    environment = set_up()
+    torch.manual_seed(0)
+    network = Network(architecture)
+
+    steps = geometry(architecture)
+    confirmed = confirmed_by_gradient(architecture)
+    if confirmed != {step.name: step.receptive_field for step in steps}:
+        raise RuntimeError(f"{name}: receptive fields by formula {steps} and by gradient {confirmed} differ")
+    write_json(
+        Path("runs/profile") / f"{name}.json",
+        {
+            "parameters": count_parameters(network),
+            "conv_parameters": count_conv_parameters(network),
+            "forward_flops": forward_flops(network),
+            "activation_bytes": activation_bytes(network),
+            "receptive_field": steps[-1].receptive_field,
+            "layers": [asdict(step) for step in steps],
+            "weighted_layers": [asdict(cost) for cost in layer_costs(network)],
+        },
+    )
+    timing = {"inference_images_per_second": images_per_second(network, environment)}
+    write_json(Path("runs/timing/profile") / f"{name}.json", timing)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
