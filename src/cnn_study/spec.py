@@ -105,7 +105,7 @@ class Architecture(Model):
     """A network for 3×32×32 images and ten classes."""
 
     layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1, max_length=200)]
-    head: Head = Head()
+    head: Head
 
     @model_validator(mode="after")
     def _keeps_a_size(self) -> "Architecture":

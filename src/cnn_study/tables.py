@@ -1,0 +1,110 @@
+"""The long tables behind the plots: one row for each point."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cnn_study.params import Study
+from cnn_study.results import Result
+from cnn_study.spec import CLASSES
+
+Results = Mapping[str, Result]
+Studies = Mapping[str, Study]
+
+
+def members(studies: Studies) -> pd.DataFrame:
+    """``study`` (its title), ``architecture``, ``name`` (as shown): a row for each member of each study."""
+    return pd.DataFrame(
+        [
+            {"study": study.title, "architecture": architecture, "name": name}
+            for study in studies.values()
+            for architecture, name in study.members.items()
+        ]
+    )
+
+
+def curves(results: Results, studies: Studies) -> pd.DataFrame:
+    """Loss and accuracies by epoch and seed, in every study that an architecture belongs to."""
+    history = pd.concat([result.history for result in results.values()])
+    return members(studies).merge(history, on="architecture")
+
+
+def receptive_fields(results: Results, studies: Studies) -> pd.DataFrame:
+    """``pixels`` by ``kind`` (theoretical, effective) of the last feature map."""
+    rows = [
+        {"architecture": name, "kind": kind, "pixels": pixels}
+        for name, result in results.items()
+        for kind, pixels in (
+            ("theoretical", result.profile["receptive_field"]),
+            ("effective", result.effective_field),
+        )
+    ]
+    return members(studies).merge(pd.DataFrame(rows), on="architecture")
+
+
+def cost(results: Results, studies: Studies, labels: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """``train_seconds`` and ``test_accuracy`` by seed; networks that did not train are left out."""
+    rows = [
+        {"architecture": name, "seed": seed, "train_seconds": seconds, "test_accuracy": accuracy}
+        for name, result in results.items()
+        if result.status == "trained"
+        for seed, seconds, accuracy in zip(
+            result.seeds, result.train_seconds(), result.test_accuracies(labels), strict=True
+        )
+    ]
+    columns = ["architecture", "seed", "train_seconds", "test_accuracy"]
+    return members(studies).merge(pd.DataFrame(rows, columns=columns), on="architecture")
+
+
+def gradient_norms(results: Results) -> pd.DataFrame:
+    """Mean over seeds of ``gradient_norm`` and ``weight_norm`` by ``architecture``, ``epoch``, ``layer``.
+
+    ``depth`` counts the layers from 1; ``ratio`` is gradient norm over weight norm.
+    """
+    norms = pd.concat([result.gradients for result in results.values()])
+    keys = ["architecture", "epoch", "layer"]
+    norms = norms.groupby(keys, sort=False)[["gradient_norm", "weight_norm"]].mean().reset_index()
+    norms["depth"] = norms.groupby(["architecture", "epoch"]).cumcount() + 1
+    norms["ratio"] = norms["gradient_norm"] / norms["weight_norm"]
+    return norms
+
+
+def first_middle_last(norms: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``gradient_norms`` for the first, the middle and the last epoch of each architecture."""
+    parts = []
+    for _, rows in norms.groupby("architecture", sort=False):
+        last = int(rows["epoch"].max())
+        for epoch in sorted({1, (last + 1) // 2, last}):
+            parts.append(rows[rows["epoch"] == epoch])
+    return pd.concat(parts) if parts else norms
+
+
+def learning_rates(results: Results) -> pd.DataFrame:
+    """What tune found: ``validation_accuracy`` by ``learning_rate``, and whether that one was ``chosen``."""
+    rows = [
+        {"architecture": name} | trial | {"chosen": trial["learning_rate"] == result.learning_rate}
+        for name, result in results.items()
+        for trial in result.trials
+    ]
+    columns = ["architecture", "learning_rate", "status", "validation_accuracy", "chosen"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def confusion(results: Results, labels: npt.NDArray[np.int64], classes: Iterable[str]) -> pd.DataFrame:
+    """``count`` of test images by ``actual`` and ``predicted`` class, all seeds of an architecture together."""
+    names = list(classes)
+    rows: list[dict[str, Any]] = []
+    for name, result in results.items():
+        counts = np.zeros((CLASSES, CLASSES), dtype=int)
+        for logits in result.test_logits:
+            if logits is not None:
+                np.add.at(counts, (labels, logits.argmax(1)), 1)
+        rows += [
+            {"architecture": name, "actual": names[i], "predicted": names[j], "count": int(counts[i, j])}
+            for i in range(CLASSES)
+            for j in range(CLASSES)
+        ]
+    return pd.DataFrame(rows)
