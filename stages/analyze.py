@@ -15,10 +15,10 @@ from cnn_study import figures, tables
 from cnn_study.activations import feature_maps
 from cnn_study.environment import set_up
 from cnn_study.files import read_json, whole_folder, write_json
-from cnn_study.networks import Network, initialize
+from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
 from cnn_study.receptive_field import center_of_last, effective_side, influence_of_pixels
-from cnn_study.results import Result, environments, summary, timing
+from cnn_study.results import Logits, Result, environments, summary, timing
 from cnn_study.schema import StudyError, read_yaml
 from cnn_study.splits import Split, load_split
 from cnn_study.training import Batches, predict
@@ -49,7 +49,9 @@ def main() -> None:
             fields.append(field)
             maps = {layer: part.numpy() for layer, part in feature_maps(network, shown).items()}
             first = next(iter(maps.values()))
-            save(figures.first_layer(f"{name}: first layer", shown.numpy(), first), pictures / "first_layer" / name)
+            save(
+                figures.first_layer(f"{name}: first layer", shown.numpy(), first), pictures / "first_layer" / name
+            )
             picture = figures.feature_maps(f"{name}: feature maps", shown.numpy(), maps, params.analysis.channels)
             save(picture, pictures / "feature_maps" / name)
         save(figures.receptive_fields(shown.numpy(), fields), pictures / "receptive_fields")
@@ -96,15 +98,16 @@ def analyze(name: str, params: Params, test: Split) -> tuple[Result, figures.Fie
     run = read_json(folder / "run.json")
     images = Batches.of(test, environment.device).images
 
-    logits, networks = [], []
+    logits: list[Logits | None] = []
+    networks: list[Network] = []
     for seed in run["seeds"]:
         if seed["status"] == "diverged":
             logits.append(None)
             continue
         network = load_network(folder / f"seed-{seed['seed']}.safetensors", architecture)
         networks.append(network)
-        on_device = network.to(environment.device, memory_format=torch.channels_last)
-        logits.append(predict(on_device, images, environment).cpu().numpy())
+        outputs = predict(place(network, environment.device), images, environment)
+        logits.append(outputs.cpu().numpy())
         network.to("cpu")
     network = networks[0] if networks else untrained(params, name)
 

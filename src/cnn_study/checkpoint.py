@@ -27,7 +27,9 @@ class Checkpoint:
         """Replace what is there by the state of ``network`` and ``optimizer`` and by ``progress``."""
         tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
         for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items() if tensor is not None}
+            tensors |= {
+                f"optimizer.{index}.{name}": tensor for name, tensor in state.items() if tensor is not None
+            }
         metadata = {"fingerprint": self.fingerprint, "progress": json.dumps(progress)}
         write_whole(self.path, save({name: t.contiguous() for name, t in tensors.items()}, metadata))
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_study.environment import Environment
-from cnn_study.networks import Network, weighted_layers
+from cnn_study.networks import Network, place, weighted_layers
 from cnn_study.spec import CHANNELS, IMAGE_SIZE
 
 
@@ -79,10 +79,10 @@ def activation_bytes(network: nn.Module) -> int:
     return sum(kept.values()) // 2
 
 
-def images_per_second(network: nn.Module, environment: Environment, batch: int = 128, seconds: float = 1.0) -> float:
+def images_per_second(network: Network, environment: Environment, batch: int = 128, seconds: float = 1.0) -> float:
     """Forward passes without gradients, the median of at least five batches in about ``seconds``."""
     images = _images(batch).to(environment.device)
-    network.to(environment.device, memory_format=torch.channels_last).eval()
+    place(network, environment.device).eval()
 
     def forward() -> None:
         with torch.inference_mode(), environment.autocast:

@@ -170,8 +170,7 @@ def read_raw(dataset: str, folder: Path) -> Raw:
 
 def _read_cifar10(folder: Path) -> Raw:
     batches = {
-        name: pickle.loads(_checked(folder / name, str(folder / name)), encoding="bytes")
-        for name in CIFAR10_MD5
+        name: pickle.loads(_checked(folder / name, str(folder / name)), encoding="bytes") for name in CIFAR10_MD5
     }
     train = [batches[f"data_batch_{number}"] for number in range(1, 6)]
     test = batches["test_batch"]

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 Pixels = npt.NDArray[np.uint8]
@@ -31,41 +32,32 @@ def first_layer(title: str, image: Pixels, maps: Maps) -> Figure:
     """The image (3, H, W) and what each channel of the first layer (C, H, W) makes of it."""
     columns = min(len(maps), 8)
     rows = -(-len(maps) // columns)
-    figure = Figure(figsize=(1.1 * (columns + 1.6), 1.1 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(0.95 * columns + 3.2, max(0.95 * rows, 1.6) + 0.5), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    left, right = figure.subfigures(1, 2, width_ratios=[1.6, columns])
-    _show_image(left.subplots(), image)
-    top = max(float(maps.max()), 1e-9)
-    axes = right.subplots(rows, columns, squeeze=False)
-    for index, axis in enumerate(axes.flat):
-        axis.set_axis_off()
-        if index < len(maps):
-            shown = axis.imshow(maps[index], cmap="magma", vmin=0, vmax=top)
-            _note_if_dead(axis, maps[index])
-    right.colorbar(shown, ax=axes, shrink=0.8, label="activation")
+    left, right = figure.subplots(1, 2, width_ratios=[1.6, columns])
+    left.set_axis_off()
+    left.imshow(image.transpose(1, 2, 0))
+    shown = _show_maps(right, maps, columns)
+    figure.colorbar(shown, ax=right, shrink=0.8, label="activation")
     return figure
 
 
 def feature_maps(title: str, image: Pixels, layers: Mapping[str, Maps], channels: int) -> Figure:
     """A row for each layer, with at most ``channels`` of its maps (C, H, W); each row has its own scale."""
     columns = min(channels, max(len(maps) for maps in layers.values()))
-    height = 0.75 * (len(layers) + 1) + 0.5
-    figure = Figure(figsize=(0.72 * columns + 2.2, height), layout="constrained")
+    size = 0.75
+    figure = Figure(figsize=(size * columns + 1.6, size * (len(layers) + 1) + 0.4), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    axes = figure.subplots(len(layers) + 1, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    _show_image(axes[0, 0], image)
-    for row, (name, maps) in zip(axes[1:], layers.items(), strict=True):
-        top = max(float(maps.max()), 1e-9)
-        size = "x".join(str(side) for side in maps.shape)
-        row[0].text(
-            -0.15, 0.5, f"{name}\n{size}\n0 to {top:.2g}",
-            transform=row[0].transAxes, ha="right", va="center", fontsize=7,
+    axes = figure.subplots(len(layers) + 1, 1)
+    axes[0].set_axis_off()
+    axes[0].imshow(image.transpose(1, 2, 0))
+    for axis, (name, maps) in zip(axes[1:], layers.items(), strict=True):
+        shape = "×".join(str(side) for side in maps.shape)
+        _show_maps(axis, maps[:channels], columns)
+        axis.text(
+            -0.01, 0.5, f"{name}\n{shape}\n0 to {maps[:channels].max():.2g}",
+            transform=axis.transAxes, ha="right", va="center", fontsize=7,
         )  # fmt: skip
-        for axis, channel in zip(row, maps, strict=False):
-            axis.imshow(channel, cmap="magma", vmin=0, vmax=top)
-            _note_if_dead(axis, channel)
     return figure
 
 
@@ -104,11 +96,17 @@ def _square(axis: Axes, center: float, side: int, colour: str, style: str) -> No
     axis.add_patch(Rectangle((low, low), high - low, high - low, fill=False, ec=colour, ls=style, lw=1.4))
 
 
-def _show_image(axis: Axes, image: Pixels) -> None:
+def _show_maps(axis: Axes, maps: Maps, columns: int) -> AxesImage:
+    """Maps (C, H, W) side by side in one picture, ``columns`` in a row; a dead channel shows a 0."""
+    count, height, width = maps.shape
+    rows = -(-count // columns)
+    gap = max(1, width // 16)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
     axis.set_axis_off()
-    axis.imshow(image.transpose(1, 2, 0))
-
-
-def _note_if_dead(axis: Axes, channel: Maps) -> None:
-    if channel.max() <= 0:
-        axis.text(0.5, 0.5, "0", transform=axis.transAxes, ha="center", va="center", color="white", fontsize=8)
+    for index, channel in enumerate(maps):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = channel
+        if channel.max() <= 0:
+            middle = left + (width - 1) / 2, top + (height - 1) / 2
+            axis.text(*middle, "0", ha="center", va="center", color="white", fontsize=7)
+    return axis.imshow(sheet, cmap="magma", vmin=0, vmax=max(float(maps.max()), 1e-9))

@@ -24,6 +24,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.ones(CHANNELS))
 
     def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
         floats = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last)
         floats.copy_(images)
         return floats.sub_(self.mean[:, None, None]).div_(self.std[:, None, None])
@@ -53,9 +54,10 @@ class ResidualBlock(nn.Module):
             self.shortcut = nn.Identity()
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C', H', W')."""
         outputs: Tensor = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(inputs)))))
         if self.shortcut is not None:
-            outputs = outputs + self.shortcut(inputs)
+            outputs += self.shortcut(inputs)  # in place: nothing needs the sum's terms any more
         return self.relu2(outputs)  # type: ignore[no-any-return]
 
 
@@ -73,6 +75,7 @@ class Network(nn.Module):
         self.head = head(last.channels * last.size**2, architecture.head.hidden, architecture.head.dropout)
 
     def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
         logits: Tensor = self.head(self.features(self.normalize(images)).flatten(1))
         return logits
 
@@ -140,6 +143,12 @@ def initialize(network: nn.Module, scheme: Literal["he", "pytorch"]) -> None:
                     nn.init.zeros_(module.bias)
             else:
                 module.reset_parameters()
+
+
+def place(network: Network, device: str) -> Network:
+    """Move the network to ``device``, its weights in the memory format in which convolutions are fast."""
+    network.to(memory_format=torch.channels_last)
+    return network.to(device)
 
 
 def weighted_layers(network: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:

@@ -99,8 +99,7 @@ def validate(content: Mapping[str, Any]) -> Params:
 def _unknown_names(name: str, study: Study, entries: Mapping[str, Any]) -> list[str]:
     where = f"{PARAMS}: studies.{name}"
     mistakes = [
-        f"{where}.members.{member}: {found(member)}, "
-        f"allowed: an entry of architectures{nearest(member, entries)}"
+        f"{where}.members.{member}: {found(member)}, allowed: an entry of architectures{nearest(member, entries)}"
         for member in study.members
         if member not in entries
     ]

@@ -69,7 +69,7 @@ def influence_of_pixels(network: Network, images: Tensor) -> Floats:
     """
     network.eval()
     total = torch.zeros(images.shape[2:])
-    for batch in images.split(100):
+    for batch in torch.split(images, 100):
         inputs = network.normalize(batch).requires_grad_()
         outputs = network.features(inputs)
         center = outputs[:, :, outputs.shape[2] // 2, outputs.shape[3] // 2]

@@ -10,6 +10,8 @@ import pandas as pd
 from cnn_study.statistics import over_seeds
 from cnn_study.training import Status
 
+Logits = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class Result:
@@ -25,7 +27,7 @@ class Result:
     learning_rate: float
     environment: dict[str, Any]
     validation_accuracies: list[float | None]
-    test_logits: list[npt.NDArray[np.float32] | None]
+    test_logits: list[Logits | None]
     history: pd.DataFrame
     gradients: pd.DataFrame
     profile: dict[str, Any]

@@ -16,13 +16,13 @@ from cnn_study.augment import augmented
 from cnn_study.checkpoint import Checkpoint
 from cnn_study.environment import Environment
 from cnn_study.gradients import GradientLog
-from cnn_study.networks import Network, initialize
+from cnn_study.networks import Network, initialize, place
 from cnn_study.recipe import Training
 from cnn_study.spec import CLASSES, Architecture
 from cnn_study.splits import Split
 
 Status = Literal["trained", "collapsed", "diverged"]
-EVALUATION_BATCH = 500
+EVALUATION_BATCH = 125  # so that a batch's activations stay in the cache: up to twice as fast as 1000
 GRADIENT_SAMPLES = 20  # steps in an epoch at which gradients are measured
 LOSS_CHECKS = 20  # times in an epoch that the loop waits for the loss, to see that it is finite
 
@@ -87,7 +87,7 @@ def train(
     network = Network(architecture)
     initialize(network, recipe.initialization)
     set_normalization(network, training.images)
-    network.to(environment.device, memory_format=torch.channels_last)
+    place(network, environment.device)
     optimizer = make_optimizer(network, recipe)
     batch_size = min(recipe.batch_size, len(training))
     steps = len(training) // batch_size
@@ -107,7 +107,9 @@ def train(
         for step in monitor.steps(range(steps), epoch) if monitor else range(steps):
             chosen = order[step * batch_size : (step + 1) * batch_size].to(training.images.device)
             images = augmented(training.images[chosen], recipe.augmentation, generator)
-            set_rate(optimizer, learning_rate * scheduled(recipe, (epoch * steps + step) / (recipe.epochs * steps)))
+            set_rate(
+                optimizer, learning_rate * scheduled(recipe, (epoch * steps + step) / (recipe.epochs * steps))
+            )
             step_loss, step_correct = train_step(
                 network, optimizer, images, training.labels[chosen], recipe.label_smoothing, environment
             )
@@ -152,7 +154,7 @@ def train_step(
         logits = network(images)
         loss = cross_entropy(logits, labels, label_smoothing=label_smoothing)
     optimizer.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     optimizer.step()
     return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
@@ -223,7 +225,7 @@ def predict(network: nn.Module, images: Tensor, environment: Environment) -> Ten
     """Logits (N, 10) float32 for images (N, 3, 32, 32) uint8, in evaluation mode."""
     network.eval()
     with environment.autocast:
-        return torch.cat([network(batch).float() for batch in images.split(EVALUATION_BATCH)])
+        return torch.cat([network(batch).float() for batch in torch.split(images, EVALUATION_BATCH)])
 
 
 def accuracy_of(logits: Tensor, labels: Tensor) -> float:

@@ -1,0 +1,46 @@
+# Two commands do everything: `make study` and `make test`. `make` alone lists the rest.
+
+PYTHON ?= python3
+DATASET ?=
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help study test lint check setup lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+
+study: setup ## run the study: whatever of it is not up to date (DATASET=fashion_mnist: on embedded data)
+	@python -m scripts.study $(DATASET)
+
+test: setup ## run the tests
+	@python -m pytest
+
+lint: setup ## ruff and mypy
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+check: setup ## say everything that is wrong with params.yaml
+	@python -m stages.check && echo "params.yaml is valid"
+
+setup: ## make .venv from requirements.lock, if it is missing or out of date
+	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv-anew
+
+.PHONY: .venv-anew
+.venv-anew:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 15) else "Python 3.11 to 3.14 is needed, found %d.%d: make PYTHON=python3.12, say" % v[:2])'
+	@echo "making .venv: PyTorch is large, this takes a few minutes"
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/python -m scripts.make_plots_page
+	@cp requirements.lock .venv/requirements.lock
+
+lock: ## resolve pyproject.toml into requirements.lock
+	@.venv/bin/pip install --quiet uv
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove half-done work and caches of tools; results and data stay
+	@rm -rf .work .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
