@@ -34,8 +34,12 @@ def unpack(archive: Path, folder: Path, most_bytes: int, most_members: int = 100
     except tarfile.FilterError as error:
         raise StudyError(f"{archive}: found an unsafe member: {error}") from None
     except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
-        raise StudyError(f"{archive}: found no whole tar archive: {error}") from None
+        raise _damaged(archive, error) from None
     except OSError as error:
         if error.errno is not None:  # a full disk, say: not the archive's fault
             raise
-        raise StudyError(f"{archive}: found no whole tar archive: {error}") from None
+        raise _damaged(archive, error) from None
+
+
+def _damaged(archive: Path, error: Exception) -> StudyError:
+    return StudyError(f"{archive}: found no whole tar archive: {' '.join(str(error).split())}")

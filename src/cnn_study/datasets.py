@@ -101,8 +101,8 @@ def fetch_cifar10(local: Path | None, folder: Path, scratch: Path) -> None:
     if local.is_file():
         unpack(local, scratch / "unpacked", CIFAR10_MOST_BYTES)
         source = scratch / "unpacked" / CIFAR10_FOLDER
-    for name in CIFAR10_MD5:
-        content = _checked(source / name, f"{local}: {name}")
+    contents = {name: _checked(source / name, f"{local}: {name}") for name in CIFAR10_MD5}
+    for name, content in contents.items():
         (folder / name).write_bytes(content)
 
 

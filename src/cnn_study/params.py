@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cnn_study.datasets import Data
 from cnn_study.recipe import Search, Training, recipe_of
-from cnn_study.schema import NAME, PARAMS, Model, StudyError, found, nearest, parse
+from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, nearest, parse
 from cnn_study.spec import Architecture, spec_of
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -71,7 +71,7 @@ def validate(content: Mapping[str, Any]) -> Params:
     for key in content:
         if key not in SECTIONS:
             allowed = f"{', '.join(SECTIONS)}{nearest(key, SECTIONS)}"
-            mistakes.append(f"{PARAMS}: {key}: unknown key, allowed here: {allowed}")
+            mistakes.append(f"{PARAMS}: {dotted([key])}: unknown key, allowed here: {allowed}")
     mistakes += [f"{PARAMS}: {key}: not found, but needed" for key in SECTIONS if key not in content]
 
     data = part(Data, "data")
@@ -97,7 +97,7 @@ def validate(content: Mapping[str, Any]) -> Params:
 
 
 def _unknown_names(name: str, study: Study, entries: Mapping[str, Any]) -> list[str]:
-    where = f"{PARAMS}: studies.{name}"
+    where = f"{PARAMS}: {dotted(['studies', name])}"
     mistakes = [
         f"{where}.members.{member}: {found(member)}, allowed: an entry of architectures{nearest(member, entries)}"
         for member in study.members

@@ -74,7 +74,7 @@ class Model(BaseModel):
                         loc=detail["loc"],
                         input=detail["input"],
                     )
-                    for detail in error.errors()
+                    for detail in _own(error)
                 ],
             ) from None
 
@@ -154,10 +154,18 @@ def parse(kind: type[T], value: Any, *keys: str | int, file: Path = PARAMS) -> T
     except ValidationError as error:
         raise StudyError(
             "\n".join(
-                f"{file}: {_dotted((*keys, *detail['loc']))}: {_explained(detail, [])}"
-                for detail in error.errors()
+                f"{file}: {dotted((*keys, *detail['loc']))}: {_explained(detail, [])}" for detail in _own(error)
             )
         ) from None
+
+
+def _own(error: ValidationError) -> list[ErrorDetails]:
+    """The mistakes of the user. A list with a mistake in it is also "too short" to pydantic: left out."""
+
+    def follows(detail: ErrorDetails) -> bool:
+        return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
+
+    return [detail for detail in error.errors() if not follows(detail)]
 
 
 def _explained(detail: ErrorDetails, known: Sequence[str]) -> str:
@@ -174,10 +182,12 @@ def _explained(detail: ErrorDetails, known: Sequence[str]) -> str:
     return f"{found(detail['input'])}, allowed: {allowed.format(**context) if allowed else detail['msg']}"
 
 
-def _dotted(keys: Sequence[str | int]) -> str:
+def dotted(keys: Sequence[str | int]) -> str:
+    """Keys as one path, ``layers[0].kernel``."""
     text = ""
     for key in keys:
         if key == "[key]" or str(key).startswith("tag:"):  # pydantic's own, no key of the file
             continue
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+        name = str(key) if str(key).isprintable() else repr(key)
+        text += f"[{key}]" if isinstance(key, int) else f".{name}" if text else name
     return text or "the whole file"

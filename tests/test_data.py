@@ -1,0 +1,308 @@
+"""Where the images come from, that they are the right ones, and how they are divided."""
+
+import hashlib
+import io
+import os
+import pickle
+import tarfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.datasets import CIFAR10
+
+from cnn_study import datasets
+from cnn_study.archives import unpack
+from cnn_study.datasets import CIFAR10_FOLDER, CIFAR10_MD5, fetch_cifar10, find_cifar10, read_raw
+from cnn_study.schema import StudyError
+from cnn_study.splits import balanced_subset, load_split
+from tests.conftest import REPOSITORY, Project
+
+
+def batch(count: int, seed: int) -> dict[bytes, Any]:
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 256, (count, 3072), dtype=np.uint8)
+    return {b"data": images, b"labels": [int(i % 10) for i in range(count)]}
+
+
+@pytest.fixture
+def original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder like CIFAR-10's, of 20 images a batch, whose checksums are taken for the right ones."""
+    folder = tmp_path / "original" / CIFAR10_FOLDER
+    folder.mkdir(parents=True)
+    md5 = {}
+    for seed, name in enumerate(CIFAR10_MD5):
+        labels = {b"label_names": [f"class {i}".encode() for i in range(10)]}
+        content = pickle.dumps(labels if name == "batches.meta" else batch(20, seed))
+        (folder / name).write_bytes(content)
+        md5[name] = hashlib.md5(content).hexdigest()
+    monkeypatch.setattr(datasets, "CIFAR10_MD5", md5)
+    return folder
+
+
+def packed(folder: Path, archive: Path) -> Path:
+    with tarfile.open(archive, "w:gz") if archive.suffix == ".gz" else tarfile.open(archive, "w:xz") as tar:
+        tar.add(folder, CIFAR10_FOLDER)
+    return archive
+
+
+def fetched(local: Path | None, tmp_path: Path) -> dict[str, bytes]:
+    scratch, folder = tmp_path / "scratch", tmp_path / "raw"
+    for path in (scratch, folder):
+        path.mkdir()
+    fetch_cifar10(local, folder, scratch)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar.gz", "tar.xz", "folder of the folder", "folder of an archive"])
+def test_every_kind_of_local_copy_gives_the_same_files(original: Path, tmp_path: Path, kind: str) -> None:
+    given_path = {
+        "folder": lambda: original,
+        "tar.gz": lambda: packed(original, tmp_path / "any-name.tar.gz"),
+        "tar.xz": lambda: packed(original, tmp_path / "any-name.tar.xz"),
+        "folder of the folder": lambda: original.parent,
+        "folder of an archive": lambda: packed(original, tmp_path / "cifar-10-batches-py.tar.xz").parent,
+    }[kind]()
+    files = fetched(find_cifar10(given_path, tmp_path / "nothing"), tmp_path)
+    assert files == {path.name: path.read_bytes() for path in original.iterdir()}
+
+
+def test_the_environment_variable_comes_before_the_documented_folder(tmp_path: Path) -> None:
+    for name in ("given", "documented"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "batches.meta").touch()
+    assert find_cifar10(tmp_path / "given", tmp_path / "documented") == tmp_path / "given"
+    assert find_cifar10(None, tmp_path / "documented") == tmp_path / "documented"
+    assert find_cifar10(None, tmp_path / "nothing") is None
+
+
+def test_a_given_path_without_the_data_is_an_error_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "batches.meta").touch()
+    with pytest.raises(StudyError, match="CIFAR10_ARCHIVE: found '.*elsewhere', allowed: "):
+        find_cifar10(tmp_path / "elsewhere", tmp_path)
+
+
+def test_the_checksums_are_torchvisions() -> None:
+    theirs = dict([*CIFAR10.train_list, *CIFAR10.test_list])
+    theirs[CIFAR10.meta["filename"]] = CIFAR10.meta["md5"]
+    assert theirs == CIFAR10_MD5
+
+
+class Trap:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return Path.touch, (self.path,)  # type: ignore[return-value]
+
+
+def test_a_pickle_with_another_checksum_is_refused_unread(original: Path, tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    trap = pickle.dumps(Trap(sprung))
+    pickle.loads(trap)
+    assert sprung.exists()  # the trap works
+    sprung.unlink()
+
+    (original / "test_batch").write_bytes(trap)
+    with pytest.raises(StudyError, match="test_batch: found MD5 .*, allowed: "):
+        fetched(original, tmp_path)
+    with pytest.raises(StudyError, match="test_batch: found MD5"):
+        read_raw("cifar10", original)
+    assert not sprung.exists()
+
+
+def hostile(archive: Path, member: tarfile.TarInfo, content: bytes = b"") -> Path:
+    with tarfile.open(archive, "w:gz") as tar:
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return archive
+
+
+def of_type(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        tarfile.TarInfo("../outside"),
+        tarfile.TarInfo("a/../../outside"),
+        of_type("link", tarfile.SYMTYPE, "/etc/passwd"),
+        of_type("link", tarfile.LNKTYPE, "/etc/passwd"),
+        of_type("device", tarfile.CHRTYPE),
+        of_type("pipe", tarfile.FIFOTYPE),
+    ],
+    ids=["above", "above from below", "symbolic link", "hard link", "device", "pipe"],
+)
+def test_a_malicious_member_is_refused_and_nothing_lies_outside(tmp_path: Path, member: tarfile.TarInfo) -> None:
+    content = b"hello" if member.isreg() else b""
+    archive = hostile(tmp_path / "bad.tar.gz", member, content)
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(StudyError, match=r"bad\.tar\.gz: found ") as error:
+        unpack(archive, inside, most_bytes=1000)
+    assert "\n" not in str(error.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tar.gz", "inside"]
+    assert not list(inside.iterdir())
+
+
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    archive = hostile(tmp_path / "bomb.tar.gz", tarfile.TarInfo("zeros"), bytes(50_000_000))
+    assert archive.stat().st_size < 100_000
+    with pytest.raises(StudyError, match="found more than"):
+        unpack(archive, tmp_path / "inside", most_bytes=1_000_000)
+    assert not (tmp_path / "inside").exists()
+
+
+def test_too_many_members_are_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "many.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for number in range(30):
+            tar.addfile(tarfile.TarInfo(f"file {number}"))
+    with pytest.raises(StudyError, match="found more than 10 members"):
+        unpack(archive, tmp_path / "inside", most_bytes=1000, most_members=10)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "no archive", "empty"])
+@pytest.mark.parametrize("suffix", ["gz", "xz"])
+def test_a_damaged_archive_is_refused(original: Path, tmp_path: Path, damage: str, suffix: str) -> None:
+    archive = packed(original, tmp_path / f"data.tar.{suffix}")
+    whole = archive.read_bytes()
+    middle = len(whole) // 2
+    archive.write_bytes(
+        {
+            "truncated": whole[:middle],
+            "flipped": whole[:middle]
+            + bytes(byte ^ 255 for byte in whole[middle : middle + 64])
+            + whole[middle + 64 :],
+            "no archive": b"I am a text. " * 1000,
+            "empty": b"",
+        }[damage]
+    )
+    with pytest.raises(StudyError) as error:
+        fetched(archive, tmp_path)
+    assert "\n" not in str(error.value)
+    assert not list((tmp_path / "raw").iterdir())
+
+
+def test_a_missing_file_is_named(original: Path, tmp_path: Path) -> None:
+    (original / "data_batch_3").rename(original / "data_batch_9")
+    with pytest.raises(StudyError, match="data_batch_3: not found, but needed"):
+        fetched(original, tmp_path)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError("no route to host")
+
+
+def hang(*_: object, **__: object) -> None:
+    threading.Event().wait(30)
+
+
+@pytest.mark.parametrize("network", [refuse, hang])
+def test_without_network_an_error_in_time_says_what_was_tried_and_three_ways_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(urllib.request, "urlopen", network)
+    started = time.monotonic()
+    with pytest.raises(StudyError) as error:
+        fetched(None, tmp_path)
+    assert time.monotonic() - started < 15
+    for part in ("CIFAR10_ARCHIVE", "data/archive/", "https://", "Three ways on", "DATASET=fashion_mnist"):
+        assert part in str(error.value)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_the_network_brings_is_checked_like_any_copy(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = packed(original, tmp_path / "cifar-10-python.tar.gz")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:{server.server_port}/{archive.name}")
+        monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert fetched(None, tmp_path) == {path.name: path.read_bytes() for path in original.iterdir()}
+        server.shutdown()
+
+
+def test_cifar10_is_read_as_it_was_written(original: Path) -> None:
+    raw = read_raw("cifar10", original)
+    assert raw.train_images.shape == (100, 3, 32, 32)
+    third = pickle.loads((original / "data_batch_3").read_bytes())
+    assert np.array_equal(raw.train_images[40:60].reshape(20, -1), third[b"data"])
+    assert raw.train_labels[40:60].tolist() == third[b"labels"]
+    assert raw.classes == tuple(f"class {i}" for i in range(10))
+
+
+@pytest.mark.skipif("CIFAR10_ARCHIVE" not in os.environ, reason="CIFAR10_ARCHIVE names no copy of CIFAR-10")
+def test_the_real_archive_passes_its_checks_and_holds_the_known_images(tmp_path: Path) -> None:
+    fetched(find_cifar10(Path(os.environ["CIFAR10_ARCHIVE"]), tmp_path), tmp_path)
+    raw = read_raw("cifar10", tmp_path / "raw")
+    assert np.bincount(raw.train_labels).tolist() == [5000] * 10
+    assert np.bincount(raw.test_labels).tolist() == [1000] * 10
+    assert raw.classes[:3] == ("airplane", "automobile", "bird")
+    # The channel means that everyone's normalisation of CIFAR-10 has.
+    means = raw.train_images.mean(axis=(0, 2, 3)) / 255
+    assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)
+
+
+def test_the_embedded_data_is_balanced_padded_and_small() -> None:
+    embedded = REPOSITORY / "data/fashion_mnist"
+    assert (embedded / datasets.FASHION_MNIST_FILE).stat().st_size < 8 * 2**20
+    assert "MIT" in (embedded / "LICENSE").read_text()
+    raw = read_raw("fashion_mnist", embedded)
+    assert raw.train_images.shape == (10_000, 3, 32, 32)
+    assert np.bincount(raw.train_labels).tolist() == [1000] * 10
+    assert np.bincount(raw.test_labels).tolist() == [200] * 10
+    assert raw.train_images[:, :, :2].max() == raw.train_images[:, :, :, -2:].max() == 0
+    assert raw.train_images[:, :, 2:-2, 2:-2].max() == 255
+
+
+@given(st.integers(1, 400), st.integers(0, 5))
+def test_a_balanced_subset_has_each_class_in_proportion(count: int, seed: int) -> None:
+    labels = np.repeat(np.arange(4), [200, 100, 60, 40])
+    if count < 20:
+        return
+    chosen = balanced_subset(labels, count, seed)
+    assert len(np.unique(chosen)) == count
+    assert np.abs(np.bincount(labels[chosen]) - count * np.bincount(labels) / 400).max() <= 1
+    assert np.array_equal(chosen, balanced_subset(labels, count, seed))
+
+
+def test_another_seed_gives_another_subset() -> None:
+    labels = np.repeat(np.arange(10), 50)
+    assert not np.array_equal(balanced_subset(labels, 100, 0), balanced_subset(labels, 100, 1))
+
+
+def test_too_large_a_subset_is_refused() -> None:
+    with pytest.raises(StudyError, match="found 3 images, allowed: at least the 4 asked for"):
+        balanced_subset(np.arange(3), 4, 0)
+
+
+def test_prepared_splits_are_disjoint_balanced_and_of_the_asked_sizes(finished: Project) -> None:
+    prepared = finished.folder / "data/prepared"
+    splits = {name: load_split(prepared / name) for name in ("train", "validation", "test")}
+    assert {name: len(split) for name, split in splits.items()} == {"train": 270, "validation": 30, "test": 100}
+    for split in splits.values():
+        assert split.images.shape[1:] == (3, 32, 32)
+        assert set(np.bincount(split.labels)) == {len(split) // 10}
+    seen = [{image.tobytes() for image in splits[name].images} for name in ("train", "validation")]
+    assert not seen[0] & seen[1]

@@ -1,0 +1,200 @@
+"""Mistakes in params.yaml: one line for each, all at once."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cnn_study.params import validate
+from cnn_study.recipe import Search, recipe_of
+from cnn_study.schema import StudyError, parse, read_yaml, section
+from tests.conftest import REPOSITORY
+
+VALID = read_yaml(REPOSITORY / "params.yaml")
+
+
+def told(change: dict[str, Any]) -> list[str]:
+    """The lines for the valid file with the values at dotted keys changed."""
+    content = copy.deepcopy(VALID)
+    for path, value in change.items():
+        *above, last = path.split(".")
+        place = content
+        for key in above:
+            place = place[key]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    with pytest.raises(StudyError) as error:
+        validate(content)
+    return str(error.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"training.epoch": 3}, "training.epoch: unknown key, allowed here: epochs, "),
+        ({"trainin": 3}, "trainin: unknown key, allowed here: data, training, "),
+        ({"tune": ...}, "tune: not found, but needed"),
+        ({"training.epochs": ...}, "training.epochs: not found, but needed"),
+        ({"training.epochs": "3"}, "training.epochs: found '3', allowed: a whole number"),
+        ({"training.epochs": 2.5}, "training.epochs: found 2.5, allowed: a whole number"),
+        ({"training.epochs": 0}, "training.epochs: found 0, allowed: at least 1"),
+        ({"training.momentum": 1.0}, "training.momentum: found 1.0, allowed: less than 1"),
+        ({"training.learning_rate": float("nan")}, "training.learning_rate: found nan, allowed: "),
+        ({"training.learning_rate": "tund"}, "training.learning_rate: found 'tund', allowed: a number, or tuned"),
+        (
+            {"training.optimizer": "rmsprop"},
+            "training.optimizer: found 'rmsprop', allowed: 'sgd', 'adam' or 'adamw'",
+        ),
+        ({"training.seeds": []}, "training.seeds: found [], allowed: at least 1 of them"),
+        ({"training.seeds": [1, 1]}, "training: found [1, 1] as seeds, allowed: each seed once"),
+        ({"training.augmentation.flip": "yes"}, "training.augmentation.flip: found 'yes', allowed: true or false"),
+        ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
+        ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, or all"),
+        ({"tune.lowest": 1.0}, "tune: found lowest 1 above highest 0.16, allowed: at most it"),
+        ({"architectures": {}}, "architectures: found {}, allowed: at least 1 of them"),
+        ({"studies.depth.members": {}}, "studies.depth.members: found {}, allowed: at least 1 of them"),
+        (
+            {"studies.depth.members.depth_5": "5"},
+            "studies.depth.members.depth_5: found 'depth_5', allowed: an entry",
+        ),
+        ({"studies.depth.baseline": "depth_5"}, "studies.depth.baseline: found 'depth_5', allowed: one of"),
+        (
+            {"studies.depth.controls": [{"of": "depth_6", "against": "depth_5", "question": "?"}]},
+            "studies.depth.controls[0].against: found 'depth_5', allowed: an entry of architectures; did you mean",
+        ),
+        (
+            {"studies.depth.controls": [{"of": "depth_6", "against": "depth_6", "question": "?"}]},
+            "studies.depth.controls[0]: found 'depth_6' against itself",
+        ),
+        (
+            {"architectures.depth_4.training": {"seeds": [5]}},
+            "architectures.depth_4.training.seeds: found [5], allowed: no seeds here",
+        ),
+        (
+            {"architectures.depth_4.training": {"epochz": 5}},
+            "architectures.depth_4.training.epochz: unknown key, allowed here: ",
+        ),
+        (
+            {"architectures.depth_4.training": {"augmentation": {"shift": -1}}},
+            "architectures.depth_4.training.augmentation.shift: found -1, allowed: at least 0",
+        ),
+        (
+            {"architectures.../x": VALID["architectures"]["depth_4"]},
+            "architectures.../x: found '../x', allowed: a name",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key_what_was_found_and_what_is_allowed(
+    change: dict[str, Any], line: str
+) -> None:
+    if "architectures.../x" in change:
+        content = copy.deepcopy(VALID)
+        content["architectures"]["../x"] = change["architectures.../x"]
+        with pytest.raises(StudyError) as error:
+            validate(content)
+        lines = str(error.value).splitlines()
+    else:
+        lines = told(change)
+    assert any(text.startswith(f"params.yaml: {line}") for text in lines), lines
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    change = {"training.epochs": 0, "data.dataset": "x", "tune.count": "x", "architectures.depth_4.layers": []}
+    assert len(told(change)) == 4
+
+
+def test_a_nearest_known_word_is_offered() -> None:
+    assert told({"training.epoch": 3})[0].endswith("; did you mean 'epochs'?")
+
+
+def test_an_override_changes_only_what_it_names() -> None:
+    shared = VALID["training"]
+    recipe = recipe_of(shared, {"training": {"augmentation": {"shift": 4}, "epochs": 9}}, "mine")
+    plain = recipe_of(shared, {}, "mine")
+    assert recipe.augmentation.shift == 4
+    assert recipe.augmentation.flip == plain.augmentation.flip
+    assert recipe.model_dump(exclude={"augmentation", "epochs"}) == plain.model_dump(
+        exclude={"augmentation", "epochs"}
+    )
+
+
+def test_rates_are_spaced_on_a_log_scale_and_the_best_is_picked() -> None:
+    values = {"lowest": 0.001, "highest": 0.1, "count": 3, "epochs": 1, "images": 10, "seed": 0}
+    search = parse(Search, values, "tune")
+    assert search.rates == (0.001, 0.01, 0.1)
+    assert search.pick([0.2, 0.4, 0.3]) == 0.01
+    assert search.pick([0.4, 0.4, None]) == 0.001
+    assert search.pick([None, None, None]) == 0.001
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [1", "found no valid YAML"),
+        ("a: 1\na: 2", "found no valid YAML: .*duplicate key"),
+        ("- 1", r"found \[1\], allowed: a mapping"),
+        ("", "found None, allowed: a mapping"),
+        ("a: !!python/object/apply:os.system [ls]", "found no valid YAML"),
+        ("date: 2026-99-99", "found no valid YAML"),
+    ],
+)
+def test_what_is_no_yaml_mapping_is_one_line(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(StudyError, match=line) as error:
+        read_yaml(path)
+    assert "\n" not in str(error.value)
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("rate: 1e-3\nanswer: yes\n")
+    assert read_yaml(tmp_path / "params.yaml") == {"rate": 0.001, "answer": "yes"}
+
+
+def test_a_missing_file_or_key_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="params.yaml: not found"):
+        read_yaml(tmp_path / "params.yaml")
+    with pytest.raises(StudyError, match="architectures.depth_5: not found.*did you mean 'depth_"):
+        section(VALID, "architectures", "depth_5")
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject) -> None:
+    content = copy.deepcopy(VALID)
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from([place for place in places(content) if place]))
+        holder = content
+        for key in path[:-1]:
+            holder = holder[key]
+        action = data.draw(st.sampled_from(["replace", "remove", "add"]))
+        if action == "replace":
+            holder[path[-1]] = data.draw(JUNK)
+        elif action == "remove":
+            del holder[path[-1]]
+        elif isinstance(holder, dict):
+            holder[data.draw(st.text(max_size=8) | st.integers())] = data.draw(JUNK)
+    try:
+        validate(content)
+    except StudyError as error:
+        assert str(error)
+        assert all(line.startswith("params.yaml: ") for line in str(error).split("\n"))
