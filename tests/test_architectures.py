@@ -143,7 +143,7 @@ def test_a_residual_block_without_shortcut_passes_nothing_by() -> None:
 
 def test_he_initialisation_keeps_the_variance_of_activations() -> None:
     torch.manual_seed(0)
-    network = features(small(*[{"conv": 64, "kernel": 3} for _ in range(8)]))
+    network = features(small(*[dict[str, object]({"conv": 64, "kernel": 3}) for _ in range(8)]))
     initialize(network, "he")
     with torch.inference_mode():
         outputs = network(torch.randn(8, 3, 32, 32))[..., 8:-8, 8:-8]

@@ -183,7 +183,7 @@ def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject)
     content = copy.deepcopy(VALID)
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from([place for place in places(content) if place]))
-        holder = content
+        holder: Any = content
         for key in path[:-1]:
             holder = holder[key]
         action = data.draw(st.sampled_from(["replace", "remove", "add"]))

@@ -1,5 +1,6 @@
 """Half-done training runs on disk: whole or absent, and never taken up by another run."""
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -51,8 +52,10 @@ class Checkpoint:
         return json.loads(metadata["progress"])
 
     def remove(self) -> None:
-        """Remove it, if it is there."""
+        """Remove it, if it is there, and its folder if that is empty then."""
         self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

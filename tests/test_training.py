@@ -1,0 +1,349 @@
+"""Training learns, repeats itself to the bit, goes on where it was, and says when it failed."""
+
+import copy
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from scipy import stats
+from torch import Tensor
+
+from cnn_study.augment import augmented
+from cnn_study.checkpoint import Checkpoint
+from cnn_study.environment import Environment, set_up
+from cnn_study.gradients import GradientLog
+from cnn_study.networks import Network, place
+from cnn_study.recipe import Augmentation, Training, recipe_of
+from cnn_study.schema import StudyError, read_yaml
+from cnn_study.spec import Architecture, spec_of
+from cnn_study.statistics import over_seeds
+from cnn_study.training import (
+    Batches,
+    Run,
+    accuracy_of,
+    explained_by_chance,
+    make_optimizer,
+    predict,
+    scheduled,
+    set_normalization,
+    set_rate,
+    train,
+    train_step,
+)
+from cnn_study.weights import load_network, save_network
+from tests.conftest import REPOSITORY
+
+SHARED = read_yaml(REPOSITORY / "params.yaml")["training"]
+RECIPE = recipe_of(SHARED | {"epochs": 3, "batch_size": 20, "augmentation": {"flip": True, "shift": 1}}, {}, "x")
+SPECS = {
+    "plain": {
+        "layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 8, "kernel": 3, "norm": True}],
+        "head": {"hidden": [16], "dropout": 0.2},
+    },
+    "residual": {"layers": [{"pool": 4}, {"residual": 4, "stride": 2}, {"residual": 4}], "head": {}},
+}
+
+
+@pytest.fixture(scope="module")
+def environment() -> Environment:
+    return set_up()
+
+
+def bright_or_dark(count: int) -> Batches:
+    """Ten classes that differ in brightness, so that a tiny network can tell them apart."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % 10
+    noise = torch.randint(0, 25, (count, 3, 32, 32), generator=generator)
+    return Batches((labels[:, None, None, None] * 25 + noise).to(torch.uint8), labels)
+
+
+TRAINING, VALIDATION = bright_or_dark(200), bright_or_dark(100)
+
+
+def trained(
+    spec: str | Architecture,
+    environment: Environment,
+    recipe: Training = RECIPE,
+    rate: float = 0.05,
+    seed: int = 0,
+    **more: Any,
+) -> tuple[Network, Run]:
+    architecture = spec_of(SPECS[spec]) if isinstance(spec, str) else spec
+    return train(architecture, TRAINING, VALIDATION, recipe, rate, seed, environment, **more)
+
+
+def bits(network: Network) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in network.state_dict().items()}
+
+
+def without_clock(run: Run) -> tuple[object, ...]:
+    return run.status, run.epochs, run.gradients
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_network_learns_what_can_be_learned(spec: str, environment: Environment) -> None:
+    network, run = trained(spec, environment, RECIPE.model_copy(update={"epochs": 15}))
+    assert run.status == "trained"
+    assert run.epochs[-1]["validation_accuracy"] > 0.6
+    assert run.epochs[-1]["loss"] < run.epochs[0]["loss"]
+    logits = predict(network, VALIDATION.images, environment)
+    assert accuracy_of(logits, VALIDATION.labels) == run.epochs[-1]["validation_accuracy"]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_run_cut_after_any_epoch_ends_with_the_bits_of_a_whole_one(
+    spec: str, optimizer: str, environment: Environment, tmp_path: Path
+) -> None:
+    class CutError(Exception):
+        pass
+
+    class CutAfter:
+        def __init__(self, epoch: int) -> None:
+            self.epoch = epoch
+
+        def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
+            return steps
+
+        def epoch_ended(self, row: dict[str, Any]) -> None:
+            if row["epoch"] == self.epoch:
+                raise CutError
+
+    recipe = RECIPE.model_copy(update={"optimizer": optimizer})
+    whole, whole_run = trained(spec, environment, recipe, rate=0.01)
+    checkpoint = Checkpoint(tmp_path / "run.safetensors", "this run")
+    for epoch in (1, 2):
+        with pytest.raises(CutError):
+            trained(spec, environment, recipe, rate=0.01, checkpoint=checkpoint, monitor=CutAfter(epoch))
+    torch.manual_seed(999)
+    resumed, resumed_run = trained(spec, environment, recipe, rate=0.01, checkpoint=checkpoint)
+    assert bits(resumed) == bits(whole)
+    assert without_clock(resumed_run) == without_clock(whole_run)
+    assert len(resumed_run.clock) == 3
+
+
+def test_a_checkpoint_of_another_run_is_not_taken_up(environment: Environment, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    trained("plain", environment, checkpoint=Checkpoint(path, "one"))
+    whole, _ = trained("plain", environment, seed=1)
+    other, run = trained("plain", environment, seed=1, checkpoint=Checkpoint(path, "another"))
+    assert bits(other) == bits(whole)
+    assert len(run.epochs) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint at all", bytes(1000)])
+def test_a_damaged_checkpoint_is_none(environment: Environment, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "run.safetensors"
+    path.write_bytes(content)
+    network, _ = trained("plain", environment, checkpoint=Checkpoint(path, "one"))
+    assert bits(network) == bits(trained("plain", environment)[0])
+
+
+def test_another_seed_gives_other_weights(environment: Environment) -> None:
+    assert bits(trained("plain", environment)[0]) != bits(trained("plain", environment, seed=1)[0])
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(environment: Environment) -> None:
+    recipe = RECIPE.model_copy(update={"schedule": "constant", "epochs": 5})
+    _, run = trained("plain", environment, recipe, rate=1e6)
+    assert run.status == "diverged"
+    assert len(run.epochs) < 5
+    assert run.epochs[-1] == {
+        "epoch": len(run.epochs),
+        "learning_rate": 1e6,
+        "loss": None,
+        "train_accuracy": None,
+        "validation_accuracy": None,
+    }
+
+
+def test_a_diverged_run_is_not_trained_further_from_its_checkpoint(
+    environment: Environment, tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"schedule": "constant", "epochs": 5})
+    checkpoint = Checkpoint(tmp_path / "run.safetensors", "this run")
+    _, first = trained("plain", environment, recipe, rate=1e6, checkpoint=checkpoint)
+    _, again = trained("plain", environment, recipe, rate=1e6, checkpoint=checkpoint)
+    assert again == first
+
+
+def test_a_network_at_chance_ends_as_collapsed(environment: Environment) -> None:
+    network, run = trained("plain", environment, RECIPE.model_copy(update={"epochs": 1}), rate=1e-9)
+    assert run.status == "collapsed"
+    assert network is not None
+
+
+def test_the_border_of_chance_is_the_999_per_mille_interval() -> None:
+    most = int(stats.binom.ppf(0.9995, 5000, 0.1))
+    assert explained_by_chance(most / 5000, 5000)
+    assert not explained_by_chance((most + 1) / 5000, 5000)
+    assert explained_by_chance(0.1, 5000)
+    assert explained_by_chance(0.0, 5000)
+
+
+def test_one_cycle_rises_then_falls_to_nothing_and_constant_does_neither() -> None:
+    recipe = RECIPE.model_copy(update={"warmup": 0.2})
+    assert [scheduled(recipe, done) for done in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert scheduled(recipe.model_copy(update={"warmup": 0.0}), 0) == 1
+    constant = recipe.model_copy(update={"schedule": "constant"})
+    assert [scheduled(constant, done) for done in (0, 0.5, 1)] == [1, 1, 1]
+
+
+def test_only_weights_are_decayed() -> None:
+    network = Network(spec_of(SPECS["plain"]))
+    decayed, others = make_optimizer(network, RECIPE).param_groups
+    assert decayed["weight_decay"] == RECIPE.weight_decay
+    assert others["weight_decay"] == 0
+    assert all(parameter.ndim > 1 for parameter in decayed["params"])
+    assert len(decayed["params"]) + len(others["params"]) == len(list(network.parameters()))
+
+
+def test_normalisation_is_of_the_training_images() -> None:
+    network = Network(spec_of(SPECS["plain"]))
+    images = torch.randint(0, 200, (50, 3, 32, 32), dtype=torch.uint8)
+    set_normalization(network, images)
+    normal = network.normalize(images)
+    assert normal.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
+    assert normal.std((0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=1e-3)
+
+
+def test_gradients_are_logged_as_they_are(environment: Environment) -> None:
+    torch.manual_seed(0)
+    network = place(Network(spec_of(SPECS["residual"])), "cpu")
+    optimizer = make_optimizer(network, RECIPE)
+    set_rate(optimizer, 0.0)
+    log = GradientLog(network, optimizer, every=1)
+    train_step(network, optimizer, TRAINING.images[:20], TRAINING.labels[:20], 0.0, environment)
+    norms = {row.layer: row for row in log.end_epoch()}
+    assert list(norms) == [
+        "residual1.conv1",
+        "residual1.conv2",
+        "residual1.projection",
+        "residual2.conv1",
+        "residual2.conv2",
+        "output",
+    ]
+    block = network.get_submodule("features.residual2.conv1")
+    weight = block.weight
+    assert isinstance(weight, Tensor)
+    assert weight.grad is not None
+    assert norms["residual2.conv1"].gradient_norm == pytest.approx(weight.grad.norm().item())
+    assert norms["residual2.conv1"].weight_norm == pytest.approx(weight.norm().item())
+    assert log.end_epoch() == []
+
+
+def test_gradients_are_logged_for_every_layer_and_epoch(environment: Environment) -> None:
+    _, run = trained("plain", environment)
+    assert [(row["epoch"], row["layer"]) for row in run.gradients] == [
+        (epoch, layer) for epoch in (1, 2, 3) for layer in ("conv1", "conv2", "hidden1", "output")
+    ]
+
+
+def test_watching_changes_nothing(environment: Environment) -> None:
+    class Watch:
+        def __init__(self) -> None:
+            self.rows: list[dict[str, Any]] = []
+
+        def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
+            return list(steps)
+
+        def epoch_ended(self, row: dict[str, Any]) -> None:
+            self.rows.append(copy.deepcopy(row))
+
+    watch = Watch()
+    network, run = trained("plain", environment, monitor=watch)
+    assert watch.rows == run.epochs
+    assert bits(network) == bits(trained("plain", environment)[0])
+
+
+def shifted_by_hand(image: Tensor, down: int, right: int, flip: bool) -> np.ndarray[Any, Any]:
+    padded = np.pad(image.numpy(), ((0, 0), (3, 3), (3, 3)), mode="reflect")
+    shifted = padded[:, 3 + down : 35 + down, 3 + right : 35 + right]
+    return shifted[:, :, ::-1] if flip else shifted
+
+
+def test_an_augmented_image_is_the_image_shifted_and_perhaps_mirrored() -> None:
+    images = torch.randint(0, 256, (300, 3, 32, 32), dtype=torch.uint8)
+    changed = augmented(images, Augmentation(flip=True, shift=3), torch.Generator().manual_seed(0))
+    seen = set()
+    for image, result in zip(images, changed, strict=True):
+        matches = [
+            (down, right, flip)
+            for down in range(-3, 4)
+            for right in range(-3, 4)
+            for flip in (False, True)
+            if np.array_equal(shifted_by_hand(image, down, right, flip), result.numpy())
+        ]
+        assert len(matches) == 1
+        seen.add(matches[0])
+    assert len(seen) > 80  # of 98 possible changes
+    assert {flip for *_, flip in seen} == {False, True}
+
+
+def test_without_augmentation_images_stay_as_they_are() -> None:
+    images = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)
+    same = augmented(images, Augmentation(flip=False, shift=0), torch.Generator())
+    assert torch.equal(same, images)
+
+
+def test_saved_weights_come_back_with_their_normalisation(tmp_path: Path, environment: Environment) -> None:
+    network, _ = trained("residual", environment)
+    save_network(tmp_path / "weights.safetensors", network)
+    loaded = load_network(tmp_path / "weights.safetensors", spec_of(SPECS["residual"]))
+    assert bits(loaded) == bits(network)
+    assert loaded.normalize.std.min() > 1
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "pickle", "another", "truncated"])
+def test_weights_that_are_none_or_of_another_network_are_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "weights.safetensors"
+    network = Network(spec_of(SPECS["plain"]))
+    save_network(path, network)
+    match kind:
+        case "missing":
+            path.unlink()
+        case "text":
+            path.write_text("weights")
+        case "pickle":
+            torch.save(network.state_dict(), path)
+        case "another":
+            save_file({"weight": torch.zeros(3)}, path)
+        case "truncated":
+            path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(StudyError, match=r"weights\.safetensors: (not )?found") as error:
+        load_network(path, spec_of(SPECS["plain"]))
+    assert "\n" not in str(error.value)
+
+
+def test_an_interval_over_seeds_is_students() -> None:
+    values = [0.70, 0.72, 0.77]
+    low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
+    assert over_seeds(values) == {
+        "mean": pytest.approx(0.73),
+        "ci95": [pytest.approx(low), pytest.approx(high)],
+        "per_seed": values,
+    }
+    assert over_seeds([0.7, None])["ci95"] is None
+    assert over_seeds([None]) == {"mean": None, "ci95": None, "per_seed": [None]}
+
+
+def test_the_report_s_own_recipe_is_a_matter_of_parameters(environment: Environment) -> None:
+    report = {
+        "optimizer": "adam",
+        "schedule": "constant",
+        "batch_size": 64,
+        "weight_decay": 0.0,
+        "label_smoothing": 0.0,
+        "augmentation": {"flip": False, "shift": 0},
+        "initialization": "pytorch",
+        "precision": "fp32",
+        "epochs": 1,
+    }
+    recipe = recipe_of(SHARED, {"training": report}, "x")
+    _, run = trained("plain", environment, recipe, rate=0.001)
+    assert math.isfinite(run.epochs[-1]["loss"])
