@@ -46,17 +46,15 @@ def receptive_fields(results: Results, studies: Studies) -> pd.DataFrame:
 
 
 def cost(results: Results, studies: Studies, labels: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """``train_seconds`` and ``test_accuracy`` by seed; networks that did not train are left out."""
+    """``status``, ``train_seconds`` and ``test_accuracy`` (none if it diverged) by seed."""
     rows = [
-        {"architecture": name, "seed": seed, "train_seconds": seconds, "test_accuracy": accuracy}
+        {"architecture": name, "seed": seed, "status": status, "train_seconds": seconds, "test_accuracy": accuracy}
         for name, result in results.items()
-        if result.status == "trained"
-        for seed, seconds, accuracy in zip(
-            result.seeds, result.train_seconds(), result.test_accuracies(labels), strict=True
+        for seed, status, seconds, accuracy in zip(
+            result.seeds, result.statuses, result.train_seconds(), result.test_accuracies(labels), strict=True
         )
     ]
-    columns = ["architecture", "seed", "train_seconds", "test_accuracy"]
-    return members(studies).merge(pd.DataFrame(rows, columns=columns), on="architecture")
+    return members(studies).merge(pd.DataFrame(rows), on="architecture")
 
 
 def gradient_norms(results: Results) -> pd.DataFrame:
