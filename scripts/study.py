@@ -3,6 +3,7 @@
 python -m scripts.study [fashion_mnist]
 """
 
+import io
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
 from cnn_study.datasets import CIFAR10_MD5, cifar10_is_reachable
+from cnn_study.files import write_whole
 from cnn_study.params import validate
 from cnn_study.schema import PARAMS, StudyError, read_yaml
 from stages.download import RAW, local_cifar10
@@ -26,15 +28,17 @@ def main(dataset: str) -> int:
     if dataset not in ("", "cifar10", "fashion_mnist"):
         raise StudyError(f"DATASET: found {dataset!r}, allowed: cifar10 or fashion_mnist")
     params = validate(read_yaml())
-    note = ""
     if dataset == "cifar10" and params.data.dataset != "cifar10":
         raise StudyError(
             f"DATASET: found cifar10, but {PARAMS} says {params.data.dataset}: "
             f"`git checkout {PARAMS}` brings the study of CIFAR-10 back"
         )
-    if dataset == "fashion_mnist" and params.data.dataset != "fashion_mnist":
+    note = ""
+    if params.data.dataset == "fashion_mnist":
+        note = f"NOT CIFAR-10: {PARAMS} says data.dataset: fashion_mnist, the embedded data."
+    elif dataset == "fashion_mnist":
         note = use_embedded_data("as asked")
-    elif params.data.dataset == "cifar10" and (problem := why_no_cifar10()):
+    elif problem := why_no_cifar10():
         note = use_embedded_data(f"no CIFAR-10 in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})")
     if note:
         print(note, flush=True)
@@ -56,15 +60,19 @@ def why_no_cifar10() -> str:
 def use_embedded_data(reason: str) -> str:
     """Change params.yaml, visibly, and say so."""
     yaml = YAML()
-    yaml.width = 1000
+    yaml.preserve_quotes, yaml.width = True, 1000
+    yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(PARAMS)
+    changes = []
     for (section, key), value in EMBEDDED.items():
+        changes.append(f"{section}.{key}: {value} (was {content[section][key]})")
         content[section][key] = value
-    yaml.dump(content, PARAMS)
-    changes = ", ".join(f"{section}.{key}: {value}" for (section, key), value in EMBEDDED.items())
+    buffer = io.BytesIO()
+    yaml.dump(content, buffer)
+    write_whole(PARAMS, buffer.getbuffer())
     return (
-        f"NOT CIFAR-10: the study runs on the embedded Fashion-MNIST, {reason}. {PARAMS} now says {changes} "
-        f"(`dvc params diff` shows it, `git checkout {PARAMS}` takes it back)."
+        f"NOT CIFAR-10: the study runs on the embedded Fashion-MNIST, {reason}. {PARAMS} now says "
+        f"{', '.join(changes)}: `dvc params diff` shows it."
     )
 
 

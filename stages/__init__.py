@@ -1,5 +1,6 @@
 """The stages of the pipeline: ``python -m stages.NAME``, as dvc.yaml calls them."""
 
+import errno
 import importlib.util
 import sys
 from pathlib import Path
@@ -10,6 +11,12 @@ from types import TracebackType
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 
+NO_ROOM = {  # a disk that is full or a folder that cannot be written
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO,
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
+}  # fmt: skip
+
+
 def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What the user can mend, or did, ends a stage with a line for each thing. Bugs keep their traceback."""
     from cnn_study.schema import StudyError
@@ -18,7 +25,7 @@ def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: T
         print(error, file=sys.stderr)
     elif isinstance(error, KeyboardInterrupt):
         print("\ninterrupted: `dvc repro` goes on from the last whole epoch", file=sys.stderr)
-    elif isinstance(error, OSError) and error.errno is not None:
+    elif isinstance(error, OSError) and error.errno in NO_ROOM:
         where = error.filename2 or error.filename or "writing"
         print(f"{where}: {error.strerror}; nothing half-written is left", file=sys.stderr)
     else:

@@ -25,11 +25,11 @@ class Inputs:
     training: Split
     validation: Split
 
-    def bits_depend_on(self) -> tuple[object, ...]:
-        """All of the above, for a checkpoint's fingerprint. The seeds are not in it: each has its own."""
-        recipe = self.recipe.model_dump(exclude={"seeds"})
+    def bits_depend_on(self, recipe: Training) -> tuple[object, ...]:
+        """For a checkpoint's fingerprint, with the ``recipe`` that is used. Each seed has its own."""
+        recipe_without_seeds = recipe.model_dump(exclude={"seeds"})
         digests = [folder_digest(PREPARED / split) for split in ("train", "validation")]
-        return self.architecture, recipe, self.environment, digests
+        return self.architecture, recipe_without_seeds, self.environment, digests
 
 
 def read_inputs(name: str) -> Inputs:

@@ -1,25 +1,27 @@
 """Everything before, and the test images -> metrics/ and plots/.
 
-This is the only stage that reads the test images, and it shows them once to each trained network.
+This is the only stage that reads the test images. Each trained network classifies them once; some are
+shown to it again for its receptive field and its feature maps, which choose nothing.
 """
 
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
 from cnn_study import figures, tables
 from cnn_study.activations import feature_maps
-from cnn_study.environment import set_up
-from cnn_study.files import read_json, whole_folder, write_json
+from cnn_study.environment import Environment, set_up
+from cnn_study.files import SCRATCH, read_json, whole_folder, write_json
 from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
 from cnn_study.receptive_field import center_of_last, effective_side, influence_of_pixels
 from cnn_study.results import Logits, Result, environments, summary, timing
-from cnn_study.schema import StudyError, read_yaml
+from cnn_study.schema import read_yaml
 from cnn_study.splits import Split, load_split
 from cnn_study.training import Batches, predict
 from cnn_study.weights import load_network
@@ -34,18 +36,14 @@ def main() -> None:
     params = validate(read_yaml())
     remove_leftovers(set(params.architectures))
     test = load_split(Path("data/prepared/test"))
-    if params.analysis.shown_image >= len(test):
-        raise StudyError(
-            f"params.yaml: analysis.shown_image: found {params.analysis.shown_image}, "
-            f"allowed: at most {len(test) - 1}, the last of the test images"
-        )
+    environment = set_up(params.training.device, params.training.precision, params.training.threads)
     shown = torch.from_numpy(test.images[params.analysis.shown_image])
 
     results: dict[str, Result] = {}
     fields: list[figures.Field] = []
     with whole_folder(PLOTS / "images") as pictures:
         for name in params.architectures:
-            results[name], field, network = analyze(name, params, test)
+            results[name], field, network = analyze(name, params, test, environment)
             fields.append(field)
             maps = {layer: part.numpy() for layer, part in feature_maps(network, shown).items()}
             first = next(iter(maps.values()))
@@ -79,7 +77,8 @@ def main() -> None:
         },
     )
     write_json(METRICS / "timing.json", {"architectures": {result.name: timing(result) for result in every}})
-    write_json(METRICS / "environment.json", environments(every))
+    write_json(METRICS / "environment.json", environments(every, environment.as_dict()))
+    shutil.rmtree(SCRATCH / "checkpoints", ignore_errors=True)  # all that they were for is done
 
 
 def remove_leftovers(names: set[str]) -> None:
@@ -90,48 +89,56 @@ def remove_leftovers(names: set[str]) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def analyze(name: str, params: Params, test: Split) -> tuple[Result, figures.Field, Network]:
-    """What the stages found about an architecture, its receptive field, and its first trained network."""
-    architecture, recipe = params.architectures[name], params.recipes[name]
-    environment = set_up(recipe.device, recipe.precision, recipe.threads)
+def analyze(
+    name: str, params: Params, test: Split, environment: Environment
+) -> tuple[Result, figures.Field, Network]:
+    """What the stages found about an architecture, its receptive field, and a network to look into.
+
+    That is the first that trained; where none did, one that collapsed; where all diverged, one untrained.
+    """
+    architecture = params.architectures[name]
     folder = RUNS / "train" / name
     run = read_json(folder / "run.json")
     images = Batches.of(test, environment.device).images
 
     logits: list[Logits | None] = []
-    networks: list[Network] = []
+    networks: dict[str, Network] = {}
     for seed in run["seeds"]:
         if seed["status"] == "diverged":
             logits.append(None)
             continue
         network = load_network(folder / f"seed-{seed['seed']}.safetensors", architecture)
-        networks.append(network)
+        networks.setdefault(seed["status"], network)
         outputs = predict(place(network, environment.device), images, environment)
         logits.append(outputs.cpu().numpy())
         network.to("cpu")
-    network = networks[0] if networks else untrained(params, name)
+    network = networks.get("trained") or networks.get("collapsed") or untrained(params, name)
 
-    influence = influence_of_pixels(network, torch.from_numpy(test.images[: params.analysis.images]))
+    influence = np.zeros(test.images.shape[2:])
+    if networks:
+        influence = influence_of_pixels(network, torch.from_numpy(test.images[: params.analysis.images]))
     center = center_of_last(architecture)
     effective = effective_side(influence, center)
     profile = read_json(RUNS / "profile" / f"{name}.json")
     clock: list[dict[str, Any]] = read_json(RUNS / "timing" / "train" / f"{name}.json")
-    trials: list[dict[str, Any]] = read_json(RUNS / "timing" / "tune" / f"{name}.json")
+    searches: list[dict[str, Any]] = read_json(RUNS / "timing" / "tune" / f"{name}.json")
+    tuned = read_json(RUNS / "tune" / f"{name}.json")
     result = Result(
         name=name,
         seeds=[seed["seed"] for seed in run["seeds"]],
         statuses=[seed["status"] for seed in run["seeds"]],
         learning_rate=run["learning_rate"],
-        environment=run["environment"],
+        environments={"tune": tuned["environment"], "train": run["environment"]},
         validation_accuracies=[seed["validation_accuracy"] for seed in run["seeds"]],
         test_logits=logits,
         history=pd.read_csv(folder / "history.csv"),
         gradients=pd.read_csv(folder / "gradients.csv"),
         profile=profile,
         effective_field=effective,
-        trials=read_json(RUNS / "tune" / f"{name}.json")["trials"],
+        trials=tuned["trials"],
+        rate_at_edge=tuned["at_edge"],
         clock=[run["epochs"] for run in clock],
-        tune_seconds=sum(sum(e["train_seconds"] + e["evaluation_seconds"] for e in t["epochs"]) for t in trials),
+        tune_seconds=sum(sum(e["train_seconds"] + e["evaluation_seconds"] for e in s["epochs"]) for s in searches),
         inference_images_per_second=read_json(RUNS / "timing" / "profile" / f"{name}.json")[
             "inference_images_per_second"
         ],

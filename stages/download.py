@@ -1,11 +1,10 @@
 """CIFAR10_ARCHIVE, data/archive/, the network or the embedded data -> data/raw/, checked."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from cnn_study.datasets import Data, fetch_cifar10, fetch_fashion_mnist, find_cifar10
-from cnn_study.files import SCRATCH, whole_folder
+from cnn_study.files import scratch_folder, whole_folder
 from cnn_study.schema import parse, read_yaml, section
 
 RAW = Path("data/raw")
@@ -23,8 +22,8 @@ def main() -> None:
     data = parse(Data, section(read_yaml(), "data"), "data")
     with whole_folder(RAW) as folder:
         if data.dataset == "cifar10":
-            with tempfile.TemporaryDirectory(dir=SCRATCH, prefix="download-") as scratch:
-                fetch_cifar10(local_cifar10(), folder, Path(scratch))
+            with scratch_folder("download") as scratch:
+                fetch_cifar10(local_cifar10(), folder, scratch)
         else:
             fetch_fashion_mnist(EMBEDDED, folder)
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from cnn_study.datasets import Data, read_raw
 from cnn_study.files import whole_folder
-from cnn_study.schema import parse, read_yaml, section
+from cnn_study.schema import StudyError, parse, read_yaml, section
+from cnn_study.spec import CLASSES
 from cnn_study.splits import Split, balanced_subset, save_split
 
 RAW = Path("data/raw")
@@ -27,6 +28,8 @@ def main() -> None:
     if data.test_images != "all":
         test = balanced_subset(raw.test_labels, data.test_images, data.split_seed)
 
+    if len(np.unique(raw.train_labels[train])) < CLASSES:
+        raise StudyError("params.yaml: data: found no training image of some class, allowed: one of each at least")
     for name, images, labels, chosen in (
         ("train", raw.train_images, raw.train_labels, train),
         ("validation", raw.train_images, raw.train_labels, validation),

@@ -1,18 +1,20 @@
 """The spec, its tuned rate, train and validation images -> runs/train/ARCHITECTURE/.
 
-For each seed: seed-N.safetensors (the weights). For all of them: history.csv, gradients.csv,
-validation_logits.npy and run.json. Times go to runs/timing/train/ARCHITECTURE.json. The test images
+For each seed: seed-N.safetensors (the weights) and seed-N-validation-logits.npy. For all of them:
+history.csv, gradients.csv and run.json. Times go to runs/timing/train/ARCHITECTURE.json. The test images
 are not read here.
+
+Checkpoints stay in .work/ until analyze has run, since DVC may be killed after this stage and before it
+has noted that the stage is done.
 """
 
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from cnn_study.checkpoint import Checkpoint, fingerprint
-from cnn_study.files import SCRATCH, read_json, whole_folder, write_json
+from cnn_study.files import SCRATCH, read_json, save_array, whole_folder, write_json
 from cnn_study.progress import Progress
 from cnn_study.training import Batches, predict, train
 from cnn_study.weights import save_network
@@ -25,9 +27,9 @@ def main(name: str) -> None:
     rate = read_json(Path("runs/tune") / f"{name}.json")["learning_rate"]
     training = Batches.of(inputs.training, environment.device)
     validation = Batches.of(inputs.validation, environment.device)
-    depends_on = inputs.bits_depend_on()
+    depends_on = inputs.bits_depend_on(recipe)
 
-    history, gradients, clock, seeds, checkpoints = [], [], [], [], []
+    history, gradients, clock, seeds = [], [], [], []
     with whole_folder(Path("runs/train") / name) as folder:
         for seed in recipe.seeds:
             checkpoint = Checkpoint(
@@ -49,11 +51,10 @@ def main(name: str) -> None:
                     "validation_accuracy": run.epochs[-1]["validation_accuracy"],
                 }
             )
-            checkpoints.append(checkpoint)
             if run.status != "diverged":
                 save_network(folder / f"seed-{seed}.safetensors", network)
                 logits = predict(network, validation.images, environment)
-                np.save(folder / f"seed-{seed}-validation-logits.npy", logits.cpu().numpy())
+                save_array(folder / f"seed-{seed}-validation-logits.npy", logits.cpu().numpy())
         pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
         columns = ["architecture", "seed", "epoch", "layer", "gradient_norm", "weight_norm"]
         pd.DataFrame(gradients, columns=columns).to_csv(folder / "gradients.csv", index=False)
@@ -62,8 +63,6 @@ def main(name: str) -> None:
             {"learning_rate": rate, "seeds": seeds, "environment": environment.as_dict()},
         )
         write_json(Path("runs/timing/train") / f"{name}.json", clock)
-    for checkpoint in checkpoints:
-        checkpoint.remove()
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ from stages._inputs import read_inputs
 def main(name: str) -> None:
     inputs = read_inputs(name)
     search = parse(Search, section(inputs.params, "tune"), "tune")
-    rate, trials, clock, checkpoints = inputs.recipe.learning_rate, [], [], []
+    rate, trials, clock, at_edge = inputs.recipe.learning_rate, [], [], False
     if rate == "tuned":
         split, device = inputs.training, inputs.environment.device
         part = balanced_subset(split.labels, min(search.images, len(split)), search.seed)
         training = Batches.of(Split(split.images[part], split.labels[part], split.classes), device)
         validation = Batches.of(inputs.validation, device)
         recipe = inputs.recipe.model_copy(update={"epochs": search.epochs})
-        depends_on = inputs.bits_depend_on()
+        depends_on = inputs.bits_depend_on(recipe)
         for trial in search.rates:
             checkpoint = Checkpoint(
                 SCRATCH / "checkpoints" / "tune" / name / f"{trial}.safetensors",
@@ -45,12 +45,18 @@ def main(name: str) -> None:
                 }
             )
             clock.append({"learning_rate": trial, "epochs": run.clock})
-            checkpoints.append(checkpoint)
         rate = search.pick([trial["validation_accuracy"] for trial in trials])
+        at_edge = rate in (search.rates[0], search.rates[-1])  # a better one may lie outside
     write_json(Path("runs/timing/tune") / f"{name}.json", clock)
-    write_json(Path("runs/tune") / f"{name}.json", {"learning_rate": rate, "trials": trials})
-    for checkpoint in checkpoints:
-        checkpoint.remove()
+    write_json(
+        Path("runs/tune") / f"{name}.json",
+        {
+            "learning_rate": rate,
+            "at_edge": at_edge,
+            "trials": trials,
+            "environment": inputs.environment.as_dict(),
+        },
+    )
 
 
 if __name__ == "__main__":

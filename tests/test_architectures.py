@@ -192,6 +192,7 @@ def test_no_pixel_outside_the_theoretical_field_has_influence(name: str) -> None
         ({"layers": [{"cnov": 4, "kernel": 3}], "head": {}}, "allowed: exactly one of conv, pool and residual"),
         ({"layers": [{"conv": 4, "kernel": 3, "strde": 1}], "head": {}}, "did you mean 'stride'?"),
         ({"layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 4}], "head": {}}, "leaves nothing"),
+        ({"layers": [{"conv": 4, "kernel": 3, "stride": 32}] * 2, "head": {}}, "leaves nothing"),
         ({"layers": [{"pool": 2}], "head": {}}, "found no conv and no residual"),
         ({"layers": [], "head": {}}, "allowed: at least 1"),
         ({"layers": [{"conv": 4, "kernel": 3}]}, "head: not found"),

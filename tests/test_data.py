@@ -7,6 +7,7 @@ import pickle
 import tarfile
 import threading
 import time
+import tracemalloc
 import urllib.request
 from collections.abc import Callable
 from functools import partial
@@ -70,7 +71,7 @@ def test_every_kind_of_local_copy_gives_the_same_files(original: Path, tmp_path:
         "tar.gz": lambda: packed(original, tmp_path / "any-name.tar.gz"),
         "tar.xz": lambda: packed(original, tmp_path / "any-name.tar.xz"),
         "folder of the folder": lambda: original.parent,
-        "folder of an archive": lambda: packed(original, tmp_path / "cifar-10-batches-py.tar.xz").parent,
+        "folder of an archive": lambda: packed(original, tmp_path / "any-name.tar.xz").parent,
     }[kind]()
     files = fetched(find_cifar10(given_path, tmp_path / "nothing"), tmp_path)
     assert files == {path.name: path.read_bytes() for path in original.iterdir()}
@@ -167,13 +168,25 @@ def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
     assert not (tmp_path / "inside").exists()
 
 
+def test_a_bomb_in_a_header_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("a")
+    member.pax_headers = {"comment": "x" * 50_000_000}
+    with tarfile.open(tmp_path / "bomb.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(member)
+    tracemalloc.start()
+    with pytest.raises(StudyError, match="found more than 1000000 bytes"):
+        unpack(tmp_path / "bomb.tar.gz", tmp_path / "inside", most_bytes=1_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
     archive = tmp_path / "many.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for number in range(30):
             tar.addfile(tarfile.TarInfo(f"file {number}"))
     with pytest.raises(StudyError, match="found more than 10 members"):
-        unpack(archive, tmp_path / "inside", most_bytes=1000, most_members=10)
+        unpack(archive, tmp_path / "inside", most_bytes=1_000_000, most_members=10)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "no archive", "empty"])
@@ -210,6 +223,7 @@ def refuse(*_: object, **__: object) -> None:
 
 def hang(*_: object, **__: object) -> None:
     threading.Event().wait(30)
+    raise OSError("at last")
 
 
 @pytest.mark.parametrize("network", [refuse, hang])
@@ -262,6 +276,14 @@ def test_the_real_archive_passes_its_checks_and_holds_the_known_images(tmp_path:
     # The channel means that everyone's normalisation of CIFAR-10 has.
     means = raw.train_images.mean(axis=(0, 2, 3)) / 255
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-1000], lambda whole: b"", lambda whole: whole + b"x"])
+def test_damaged_embedded_data_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    whole = (REPOSITORY / "data/fashion_mnist" / datasets.FASHION_MNIST_FILE).read_bytes()
+    (tmp_path / datasets.FASHION_MNIST_FILE).write_bytes(damage(whole))
+    with pytest.raises(StudyError, match="found SHA-256"):
+        read_raw("fashion_mnist", tmp_path)
 
 
 def test_the_embedded_data_is_balanced_padded_and_small() -> None:

@@ -56,6 +56,27 @@ def told(change: dict[str, Any]) -> list[str]:
         ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
         ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, or all"),
         ({"tune.lowest": 1.0}, "tune: found lowest 1 above highest 0.16, allowed: at most it"),
+        (
+            {"data.train_images": 60_000},
+            "data.train_images: found 60000, allowed: at most 50000",
+        ),
+        ({"data.validation_fraction": 0.99999}, "data.validation_fraction: found 0.99999, which makes 50000"),
+        ({"data.validation_fraction": 0.0001}, "data.validation_fraction: found 0.0001, which makes 5 validation"),
+        ({"analysis.shown_image": 10_000}, "analysis.shown_image: found 10000, allowed: at most 9999"),
+        (
+            {"analysis.images": 10_000, "data.test_images": 100},
+            "analysis.images: found 10000, allowed: at most",
+        ),
+        ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10"),
+        ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),
+        ({"tune.count": 1}, "tune: found count 1 from lowest"),
+        (
+            {"tune.lowest": 0.16},
+            "tune: found count 5 from lowest 0.16 to highest 0.16",
+        ),
+        ({"studies": {}}, "studies: found {}, allowed: at least 1 of them"),
+        ({"studies.depth.members.depth_4": "residual"}, "studies.depth.members: found 'residual' twice"),
+        ({"studies.depth.title": "Kernel size"}, "studies: found 'Kernel size' twice"),
         ({"architectures": {}}, "architectures: found {}, allowed: at least 1 of them"),
         ({"studies.depth.members": {}}, "studies.depth.members: found {}, allowed: at least 1 of them"),
         (

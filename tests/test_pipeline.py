@@ -15,7 +15,7 @@ from cnn_study.schema import read_yaml
 from cnn_study.spec import spec_of
 from cnn_study.splits import load_split
 from cnn_study.weights import load_network
-from tests.conftest import NO_NETWORK, Project, small_study
+from tests.conftest import NO_NETWORK, REPOSITORY, Project, small_study
 
 
 def summary_of(project: Project) -> Any:
@@ -42,7 +42,7 @@ def test_a_fixed_learning_rate_is_used_without_a_search(project: Project) -> Non
     project.edit_params(lambda params: params["architectures"]["small"].update(training={"learning_rate": 0.05}))
     project.repro()
     tuned = json.loads((project.folder / "runs/tune/small.json").read_text())
-    assert tuned == {"learning_rate": 0.05, "trials": []}
+    assert (tuned["learning_rate"], tuned["trials"]) == (0.05, [])
     assert summary_of(project)["architectures"]["small"]["learning_rate"] == 0.05
 
 
@@ -93,9 +93,7 @@ def test_editing_the_analysis_runs_only_the_analysis(project: Project, edited: s
 
 def test_a_change_of_the_split_reruns_all_that_sees_images(project: Project) -> None:
     project.edit_params(lambda params: params["data"].update(split_seed=1))
-    ran = project.repro("--dry")
-    assert "prepare" in ran
-    assert "download" not in ran
+    assert project.repro() == {"prepare", "tune@small", "tune@other", "train@small", "train@other", "analyze"}
 
 
 def test_running_twice_gives_the_same_bits_of_all_but_clocks(finished: Project, untouched: Project) -> None:
@@ -185,6 +183,36 @@ def test_no_data_set_to_be_had_is_said_first_and_last_and_the_embedded_one_is_us
     assert "Running stage 'tune@" in printed
 
 
+def test_a_network_that_diverges_or_is_in_no_study_is_reported_and_the_pipeline_goes_on(project: Project) -> None:
+    def change(params: Any) -> None:
+        broken = {"learning_rate": 100.0, "weight_decay": 10.0, "schedule": "constant", "epochs": 5}
+        params["architectures"]["small"].update(training=broken)
+        del params["studies"]["kernel_size"]["members"]["other"]
+
+    project.edit_params(change)
+    project.repro()
+    found = summary_of(project)["architectures"]["small"]
+    assert found["status"] == "diverged"
+    assert found["test_accuracy"] == {"mean": None, "ci95": None, "per_seed": [None]}
+    assert found["receptive_field"]["effective"] is None
+    timing = json.loads((project.folder / "metrics/timing.json").read_text())["architectures"]["small"]
+    assert timing["train_seconds"]["mean"] is None
+    cost = pd.read_csv(project.folder / "plots/timing/cost.csv")
+    assert cost.set_index("architecture")["study"].to_dict() == {"small": "Kernel size", "other": "In no study"}
+    assert project.run("dvc", "plots", "show")
+
+
+def test_runs_in_different_environments_are_told_apart(project: Project) -> None:
+    assert json.loads((project.folder / "metrics/environment.json").read_text())["comparable"]
+    project.edit_params(lambda params: params["architectures"]["small"].update(training={"threads": 1}))
+    project.repro()
+    environment = json.loads((project.folder / "metrics/environment.json").read_text())
+    if environment["environments"][0]["threads"] != 1:  # a machine with one core has but one environment
+        assert not environment["comparable"]
+        (apart,) = [group for group in environment["environments"] if group["threads"] == 1]
+        assert apart["stages"] == ["tune@small", "train@small"]
+
+
 def test_a_mistake_in_params_stops_before_any_work(project: Project) -> None:
     project.edit_params(lambda params: params["architectures"]["small"]["layers"][0].update(kernel=4))
     printed = project.run("dvc", "repro", ok=False)
@@ -194,6 +222,6 @@ def test_a_mistake_in_params_stops_before_any_work(project: Project) -> None:
 
 
 def test_small_study_is_valid() -> None:
-    params = read_yaml()
+    params = read_yaml(REPOSITORY / "params.yaml")
     small_study(params)
     validate(params)

@@ -1,6 +1,5 @@
 """Half-done training runs on disk: whole or absent, and never taken up by another run."""
 
-import contextlib
 import hashlib
 import json
 import sys
@@ -51,12 +50,6 @@ class Checkpoint:
         _restore(optimizer, _below("optimizer.", tensors))
         return json.loads(metadata["progress"])
 
-    def remove(self) -> None:
-        """Remove it, if it is there, and its folder if that is empty then."""
-        self.path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self.path.parent.rmdir()
-
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -76,11 +69,12 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) ->
 
 
 def fingerprint(*parts: object) -> str:
-    """A hash of ``parts`` (their repr) and of this package's source files that the process has loaded."""
+    """A hash of ``parts`` (their repr) and of the project's source files that the process has loaded."""
     digest = hashlib.sha256(repr(parts).encode())
     for name, module in sorted(sys.modules.items()):
-        if name.partition(".")[0] == "cnn_study" and module.__file__:
-            digest.update(Path(module.__file__).read_bytes())
+        file = getattr(module, "__file__", None)
+        if file and name.partition(".")[0] in ("cnn_study", "stages", "__main__"):
+            digest.update(Path(file).read_bytes())
     return digest.hexdigest()
 
 

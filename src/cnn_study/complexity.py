@@ -62,7 +62,7 @@ def layer_costs(network: Network) -> list[LayerCost]:
 
 def activation_bytes(network: nn.Module) -> int:
     """What a training step in fp32 keeps of one image until the backward pass, weights not counted."""
-    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
+    weights = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """The raw data sets: where their files come from, that they are the right ones, what they hold."""
 
 import hashlib
+import http.client
 import io
 import pickle
-import shutil
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -35,7 +36,9 @@ FASHION_MNIST_CLASSES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
     "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
-NETWORK_SECONDS = 12.0
+FASHION_MNIST_SHA256 = "efefbe05b9d7eaf04f28ae39025070e3f555b25bf705ff9319bf8a7a4784fc6b"
+SIZES = {"cifar10": (50_000, 10_000), "fashion_mnist": (10_000, 2_000)}  # train, test
+NETWORK_SECONDS = 8.0
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -86,7 +89,7 @@ def _copy_in(path: Path) -> Path | None:
         return path
     if (path / CIFAR10_FOLDER).is_dir():
         return path / CIFAR10_FOLDER
-    archives = [*path.glob("cifar-10*.tar.gz"), *path.glob("cifar-10*.tar.xz")]
+    archives = [*path.glob("*.tar.gz"), *path.glob("*.tar.xz")]
     return min(archives, default=None)
 
 
@@ -119,7 +122,7 @@ def _checked(path: Path, shown: str) -> bytes:
 
 
 def cifar10_is_reachable() -> str:
-    """Empty if the data set's host answers within 12 s, else what it said."""
+    """Empty if the data set's host answers within 8 s, else what it said."""
     from torchvision.datasets import CIFAR10  # slow to import, and needed for its address only
 
     answer = [f"no answer within {NETWORK_SECONDS:.0f} s"]
@@ -129,8 +132,8 @@ def cifar10_is_reachable() -> str:
         try:
             with urllib.request.urlopen(request, timeout=NETWORK_SECONDS):
                 answer[0] = ""
-        except (OSError, ValueError) as error:
-            answer[0] = str(getattr(error, "reason", error))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            answer[0] = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
 
     # In a thread, since looking a name up has no time limit of its own.
     thread = threading.Thread(target=ask, daemon=True)
@@ -149,18 +152,20 @@ def _downloaded(scratch: Path) -> Path:
             f"({problem}). Three ways on: set CIFAR10_ARCHIVE to a copy, put one into data/archive/, "
             "or run on the embedded data with `make study DATASET=fashion_mnist`"
         )
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(60)  # for each read: torchvision sets none
     try:
         download_url(CIFAR10.url, str(scratch), md5=CIFAR10.tgz_md5)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise StudyError(f"CIFAR-10: download from {CIFAR10.url} failed: {error}") from None
+    finally:
+        socket.setdefaulttimeout(before)
     return scratch / Path(CIFAR10.url).name
 
 
 def fetch_fashion_mnist(embedded: Path, folder: Path) -> None:
-    """Put the embedded data into ``folder``. Raises StudyError if it is not there."""
-    if not embedded.is_file():
-        raise StudyError(f"{embedded}: not found; `git checkout {embedded}` brings it back")
-    shutil.copyfile(embedded, folder / FASHION_MNIST_FILE)
+    """Put the embedded data into ``folder``. Raises StudyError if it is not there or is damaged."""
+    (folder / FASHION_MNIST_FILE).write_bytes(_checked_embedded(embedded))
 
 
 def read_raw(dataset: str, folder: Path) -> Raw:
@@ -185,19 +190,27 @@ def _read_cifar10(folder: Path) -> Raw:
 
 
 def _read_fashion_mnist(folder: Path) -> Raw:
-    path = folder / FASHION_MNIST_FILE
+    content = _checked_embedded(folder / FASHION_MNIST_FILE)
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        parts = {name: arrays[name] for name in arrays.files}
+    return Raw(
+        _as_colour(parts["train_images"]),
+        parts["train_labels"].astype(np.int64),
+        _as_colour(parts["test_images"]),
+        parts["test_labels"].astype(np.int64),
+        FASHION_MNIST_CLASSES,
+    )
+
+
+def _checked_embedded(path: Path) -> bytes:
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            parts = {name: arrays[name] for name in arrays.files}
-        return Raw(
-            _as_colour(parts["train_images"]),
-            parts["train_labels"].astype(np.int64),
-            _as_colour(parts["test_images"]),
-            parts["test_labels"].astype(np.int64),
-            FASHION_MNIST_CLASSES,
-        )
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise StudyError(f"{path}: found no embedded Fashion-MNIST ({error})") from None
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not found; `git checkout data` brings the embedded data back") from None
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != FASHION_MNIST_SHA256:
+        raise StudyError(f"{path}: found SHA-256 {sha256}, allowed: {FASHION_MNIST_SHA256}, the embedded data's")
+    return content
 
 
 def _as_colour(images: Images) -> Images:

@@ -48,6 +48,7 @@ def set_up(device: str = "auto", precision: str = "auto", threads: int | str = "
     # Filling new tensors guards against reading them unwritten, at a quarter of a small network's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # fp32 is to mean fp32
     count = usable_cores() if threads == "auto" else int(threads)
     torch.set_num_threads(count)
     if precision == "auto":

@@ -79,9 +79,9 @@ def receptive_fields(image: Pixels, fields: Sequence[Field]) -> Figure:
         axis.imshow(grey, cmap="gray", vmin=0, vmax=1)
         strength = np.sqrt(field.influence / max(field.influence.max(), 1e-12))
         axis.imshow(np.ones_like(grey), cmap="autumn", vmin=0, vmax=1.4, alpha=0.75 * strength)
-        _square(axis, field.center, field.theoretical, "#ffffff", "-")
+        _square(axis, field.center, field.theoretical, image.shape[1], "#ffffff", "-")
         if field.effective is not None:
-            _square(axis, field.center, field.effective, "#00d0ff", "--")
+            _square(axis, field.center, field.effective, image.shape[1], "#00d0ff", "--")
         effective = "none" if field.effective is None else f"{field.effective} px"
         axis.set_title(f"{field.name}\n{field.theoretical} px, effective {effective}", fontsize=7)
         axis.set_xlim(-0.5, image.shape[2] - 0.5)
@@ -89,10 +89,10 @@ def receptive_fields(image: Pixels, fields: Sequence[Field]) -> Figure:
     return figure
 
 
-def _square(axis: Axes, center: float, side: int, colour: str, style: str) -> None:
+def _square(axis: Axes, center: float, side: int, size: int, colour: str, style: str) -> None:
     # Kept just inside the image, so that a field wider than the image still shows as a frame.
     low = max(center - side / 2, -0.4)
-    high = min(center + side / 2, 31.4)
+    high = min(center + side / 2, size - 0.6)
     axis.add_patch(Rectangle((low, low), high - low, high - low, fill=False, ec=colour, ls=style, lw=1.4))
 
 

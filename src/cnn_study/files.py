@@ -1,20 +1,23 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from cnn_study.schema import StudyError
 
 SCRATCH = Path(".work")  # beside the outputs, hence on their file system, where a rename is atomic
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write ``content`` to ``path``; a reader, or a crash, sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
@@ -34,6 +37,13 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write ``array`` in numpy's format, whole."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_whole(path, buffer.getbuffer())
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises StudyError if it is missing or is not JSON."""
     try:
@@ -47,12 +57,24 @@ def read_json(path: Path) -> Any:
 @contextlib.contextmanager
 def whole_folder(path: Path, scratch: Path = SCRATCH) -> Iterator[Path]:
     """A folder to fill, which takes the place of ``path`` when the block ends without an error."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="partial-") as holder:
-        partial = Path(holder) / path.name
+    with scratch_folder("partial/" + path.as_posix().replace("/", "_"), scratch) as holder:
+        partial = holder / "new"
         partial.mkdir()
         yield partial
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(holder / "old")
         partial.replace(path)
+
+
+@contextlib.contextmanager
+def scratch_folder(name: str, scratch: Path = SCRATCH) -> Iterator[Path]:
+    """An empty folder, removed at the end. What a killed run left in it is removed at the beginning."""
+    folder = scratch / name
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

@@ -6,10 +6,10 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from cnn_study.datasets import Data
+from cnn_study.datasets import SIZES, Data
 from cnn_study.recipe import Search, Training, recipe_of
 from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, nearest, parse
-from cnn_study.spec import Architecture, spec_of
+from cnn_study.spec import CLASSES, Architecture, spec_of
 
 Name = Annotated[str, Field(pattern=NAME)]
 Entries = Annotated[dict[Name, Any], Field(min_length=1)]
@@ -34,6 +34,9 @@ class Study(Model):
     controls: Annotated[tuple[Control, ...], Field(strict=False)] = ()
 
 
+Studies = Annotated[dict[Name, Study], Field(min_length=1)]
+
+
 class Analysis(Model):
     """What the analysis shows and how it is computed."""
 
@@ -47,6 +50,7 @@ class Params:
     """A valid ``params.yaml``; ``recipes`` holds each architecture's own, override included."""
 
     data: Data
+    training: Training
     tune: Search
     analysis: Analysis
     studies: dict[str, Study]
@@ -78,7 +82,7 @@ def validate(content: Mapping[str, Any]) -> Params:
     training = part(Training, "training")
     tune = part(Search, "tune")
     analysis = part(Analysis, "analysis")
-    studies = part(dict[Name, Study], "studies")
+    studies = part(Studies, "studies")
     part(Entries, "architectures")
     entries = content.get("architectures")
     entries = entries if isinstance(entries, Mapping) else {}
@@ -91,9 +95,49 @@ def validate(content: Mapping[str, Any]) -> Params:
             recipes[name] = recipe
     for name, study in (studies or {}).items():
         mistakes += _unknown_names(name, study, entries)
-    if mistakes or not (data and tune and analysis and studies):
+        mistakes += _repeated(f"studies.{name}.members", list(study.members.values()))
+    mistakes += _repeated("studies", [study.title for study in (studies or {}).values()])
+    if tune and training and tune.seed in training.seeds:
+        mistakes.append(f"{PARAMS}: tune.seed: {found(tune.seed)}, allowed: none of training.seeds")
+    if data:
+        mistakes += _too_many(data, analysis)
+    if mistakes or data is None or training is None or tune is None or analysis is None or studies is None:
         raise StudyError("\n".join(mistakes))
-    return Params(data, tune, analysis, studies, architectures, recipes)
+    return Params(data, training, tune, analysis, studies, architectures, recipes)
+
+
+def _repeated(where: str, names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return [f"{PARAMS}: {where}: {found(name)} twice, allowed: names that differ" for name in twice]
+
+
+def _too_many(data: Data, analysis: Analysis | None) -> list[str]:
+    """More images asked for than the data set has, or so few that a part would lack a class."""
+    mistakes = []
+    train, test = SIZES[data.dataset]
+    for key, asked, most in (("train", data.train_images, train), ("test", data.test_images, test)):
+        if asked != "all" and asked > most:
+            mistakes.append(
+                f"{PARAMS}: data.{key}_images: {found(asked)}, allowed: at most {most}, which {data.dataset} has"
+            )
+    train = train if data.train_images == "all" else data.train_images
+    test = test if data.test_images == "all" else data.test_images
+    held_out = round(train * data.validation_fraction)
+    if not CLASSES <= held_out <= train - CLASSES:
+        mistakes.append(
+            f"{PARAMS}: data.validation_fraction: {found(data.validation_fraction)}, which makes {held_out} "
+            f"validation images of {train}, allowed: at least {CLASSES} for validation and for training"
+        )
+    if analysis and analysis.shown_image >= test:
+        mistakes.append(
+            f"{PARAMS}: analysis.shown_image: {found(analysis.shown_image)}, allowed: at most {test - 1}, "
+            "the last of the test images"
+        )
+    if analysis and analysis.images > test:
+        mistakes.append(
+            f"{PARAMS}: analysis.images: {found(analysis.images)}, allowed: at most {test}, the test images"
+        )
+    return mistakes
 
 
 def _unknown_names(name: str, study: Study, entries: Mapping[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from cnn_study.schema import PARAMS, Model, StudyError, found, mistake, or_word, parse
+from cnn_study.spec import CLASSES
 
 Rate = Annotated[float, Field(gt=0, le=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -52,13 +53,18 @@ class Search(Model):
     highest: Rate
     count: Annotated[int, Field(ge=1, le=100)]
     epochs: Annotated[int, Field(ge=1, le=10_000)]
-    images: Annotated[int, Field(ge=1)]
+    images: Annotated[int, Field(ge=CLASSES)]  # all, if there are fewer
     seed: Seed
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "Search":
         if self.lowest > self.highest:
             raise mistake(f"found lowest {self.lowest:g} above highest {self.highest:g}, allowed: at most it")
+        if len(set(self.rates)) < self.count or (self.count == 1 and self.lowest != self.highest):
+            raise mistake(
+                f"found count {self.count} from lowest {self.lowest:g} to highest {self.highest:g}, "
+                "allowed: as many different rates as count says"
+            )
         return self
 
     @property

@@ -17,19 +17,20 @@ Logits = npt.NDArray[np.float32]
 class Result:
     """One architecture. Lists have an entry for each seed, in the order of ``seeds``.
 
-    ``test_logits``: arrays (N, 10), None where the run diverged. ``clock``: each run's epochs with
-    ``train_seconds``, ``evaluation_seconds`` and ``images``.
+    ``environments``: by stage. ``test_logits``: arrays (N, 10), None where the run diverged. ``clock``: each
+    run's epochs with ``train_seconds``, ``evaluation_seconds`` and ``images``.
     """
 
     name: str
     seeds: list[int]
     statuses: list[Status]
     learning_rate: float
-    environment: dict[str, Any]
+    environments: dict[str, dict[str, Any]]
     validation_accuracies: list[float | None]
     test_logits: list[Logits | None]
     history: pd.DataFrame
     gradients: pd.DataFrame
+    rate_at_edge: bool
     profile: dict[str, Any]
     effective_field: int | None
     trials: list[dict[str, Any]]
@@ -49,9 +50,12 @@ class Result:
             None if logits is None else float((logits.argmax(1) == labels).mean()) for logits in self.test_logits
         ]
 
-    def train_seconds(self) -> list[float]:
-        """Each run's time in training steps, evaluation left out."""
-        return [sum(epoch["train_seconds"] for epoch in run) for run in self.clock]
+    def seconds(self, key: str) -> list[float | None]:
+        """Each run's ``train_seconds`` or ``evaluation_seconds``; None where it diverged and broke off."""
+        return [
+            None if status == "diverged" else sum(epoch[key] for epoch in run)
+            for status, run in zip(self.statuses, self.clock, strict=True)
+        ]
 
 
 def summary(result: Result, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -61,6 +65,7 @@ def summary(result: Result, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
         "test_accuracy": over_seeds(result.test_accuracies(labels)),
         "validation_accuracy": over_seeds(result.validation_accuracies),
         "learning_rate": result.learning_rate,
+        "learning_rate_at_edge": result.rate_at_edge,
         "parameters": result.profile["parameters"],
         "conv_parameters": result.profile["conv_parameters"],
         "forward_flops": result.profile["forward_flops"],
@@ -77,26 +82,27 @@ def summary(result: Result, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
 def timing(result: Result) -> dict[str, Any]:
     """An architecture's object in metrics/timing.json: whatever a clock measured."""
     speeds = [
-        sum(epoch["images"] for epoch in run) / seconds
-        for run, seconds in zip(result.clock, result.train_seconds(), strict=True)
+        None if seconds is None else sum(epoch["images"] for epoch in run) / seconds
+        for run, seconds in zip(result.clock, result.seconds("train_seconds"), strict=True)
     ]
     return {
-        "train_seconds": over_seeds(result.train_seconds()),
+        "train_seconds": over_seeds(result.seconds("train_seconds")),
         "images_per_second": over_seeds(speeds),
-        "evaluation_seconds": over_seeds([sum(e["evaluation_seconds"] for e in run) for run in result.clock]),
+        "evaluation_seconds": over_seeds(result.seconds("evaluation_seconds")),
         "tune_seconds": result.tune_seconds,
         "inference_images_per_second": result.inference_images_per_second,
     }
 
 
-def environments(results: list[Result]) -> dict[str, Any]:
-    """Which architectures ran in which environment: more than one, and they are not to be compared."""
+def environments(results: list[Result], analysis: dict[str, Any]) -> dict[str, Any]:
+    """Which stages ran in which environment: more than one, and the numbers are not to be compared."""
+    ran = [(f"{stage}@{r.name}", where) for r in results for stage, where in r.environments.items()]
     groups: list[dict[str, Any]] = []
-    for result in results:
+    for stage, environment in [*ran, ("analyze", analysis)]:
         for group in groups:
-            if {key: value for key, value in group.items() if key != "architectures"} == result.environment:
-                group["architectures"].append(result.name)
+            if {key: value for key, value in group.items() if key != "stages"} == environment:
+                group["stages"].append(stage)
                 break
         else:
-            groups.append(result.environment | {"architectures": [result.name]})
+            groups.append(environment | {"stages": [stage]})
     return {"comparable": len(groups) == 1, "environments": groups}

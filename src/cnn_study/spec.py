@@ -113,9 +113,10 @@ class Architecture(Model):
             raise mistake("found no conv and no residual in layers, allowed: at least one of them")
         size = IMAGE_SIZE
         for index, layer in enumerate(self.layers):
-            if isinstance(layer, Pool) and layer.pool > size:
+            window = layer.pool if isinstance(layer, Pool) else layer.stride
+            if window > size:
                 raise mistake(
-                    f"found that layers[{index}] pools {layer.pool}x{layer.pool} on {size}x{size}, "
+                    f"found that layers[{index}] takes {window}x{window} pixels at once of {size}x{size}, "
                     f"which leaves nothing, allowed: at most {size}"
                 )
             size = _size_after(layer, size)

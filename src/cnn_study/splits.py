@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cnn_study.files import read_json, write_json
+from cnn_study.files import read_json, save_array, write_json
 from cnn_study.schema import StudyError
 
 Integers = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
     images. Raises StudyError if there are fewer images than ``count`` or some class would get none.
     """
     if count > len(labels):
-        raise StudyError(f"data: found {len(labels)} images, allowed: at least the {count} asked for")
+        raise StudyError(f"found {len(labels)} images, allowed: at least the {count} asked for")
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(labels))
     # Spread every class evenly over (0, 1): any prefix then holds all of them in proportion.
@@ -41,14 +41,14 @@ def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
         position[members] = (np.arange(len(members)) + 0.5) / len(members)
     chosen = np.argsort(position, kind="stable")[:count]
     if len(np.unique(labels[chosen])) < len(np.unique(labels)):
-        raise StudyError(f"data: found {count} images asked for, allowed: enough for one of each class")
+        raise StudyError(f"found {count} images asked for, allowed: enough for one of each class")
     return np.sort(chosen)
 
 
 def save_split(folder: Path, split: Split) -> None:
     """Write a split as ``images.npy``, ``labels.npy`` and ``classes.json`` into an existing folder."""
-    np.save(folder / "images.npy", np.ascontiguousarray(split.images))
-    np.save(folder / "labels.npy", split.labels)
+    save_array(folder / "images.npy", np.ascontiguousarray(split.images))
+    save_array(folder / "labels.npy", split.labels)
     write_json(folder / "classes.json", list(split.classes))
 
 

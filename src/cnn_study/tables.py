@@ -15,21 +15,25 @@ Results = Mapping[str, Result]
 Studies = Mapping[str, Study]
 
 
-def members(studies: Studies) -> pd.DataFrame:
-    """``study`` (its title), ``architecture``, ``name`` (as shown): a row for each member of each study."""
-    return pd.DataFrame(
-        [
-            {"study": study.title, "architecture": architecture, "name": name}
-            for study in studies.values()
-            for architecture, name in study.members.items()
-        ]
-    )
+def members(results: Results, studies: Studies) -> pd.DataFrame:
+    """``study`` (its title), ``architecture``, ``name`` (as shown): a row for each member of each study.
+
+    Architectures that no study names come last, under their own names.
+    """
+    rows = [
+        {"study": study.title, "architecture": architecture, "name": name}
+        for study in studies.values()
+        for architecture, name in study.members.items()
+    ]
+    named = {row["architecture"] for row in rows}
+    rows += [{"study": "In no study", "architecture": name, "name": name} for name in results if name not in named]
+    return pd.DataFrame(rows)
 
 
 def curves(results: Results, studies: Studies) -> pd.DataFrame:
     """Loss and accuracies by epoch and seed, in every study that an architecture belongs to."""
     history = pd.concat([result.history for result in results.values()])
-    return members(studies).merge(history, on="architecture")
+    return members(results, studies).merge(history, on="architecture")
 
 
 def receptive_fields(results: Results, studies: Studies) -> pd.DataFrame:
@@ -42,19 +46,23 @@ def receptive_fields(results: Results, studies: Studies) -> pd.DataFrame:
             ("effective", result.effective_field),
         )
     ]
-    return members(studies).merge(pd.DataFrame(rows), on="architecture")
+    return members(results, studies).merge(pd.DataFrame(rows), on="architecture")
 
 
 def cost(results: Results, studies: Studies, labels: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """``status``, ``train_seconds`` and ``test_accuracy`` (none if it diverged) by seed."""
+    """``status``, ``train_seconds`` and ``test_accuracy`` by seed, the last two empty where it diverged."""
     rows = [
         {"architecture": name, "seed": seed, "status": status, "train_seconds": seconds, "test_accuracy": accuracy}
         for name, result in results.items()
         for seed, status, seconds, accuracy in zip(
-            result.seeds, result.statuses, result.train_seconds(), result.test_accuracies(labels), strict=True
+            result.seeds,
+            result.statuses,
+            result.seconds("train_seconds"),
+            result.test_accuracies(labels),
+            strict=True,
         )
     ]
-    return members(studies).merge(pd.DataFrame(rows), on="architecture")
+    return members(results, studies).merge(pd.DataFrame(rows), on="architecture")
 
 
 def gradient_norms(results: Results) -> pd.DataFrame:
@@ -62,7 +70,7 @@ def gradient_norms(results: Results) -> pd.DataFrame:
 
     ``depth`` counts the layers from 1; ``ratio`` is gradient norm over weight norm.
     """
-    norms = pd.concat([result.gradients for result in results.values()])
+    norms = pd.concat([result.gradients for result in results.values() if len(result.gradients)])
     keys = ["architecture", "epoch", "layer"]
     norms = norms.groupby(keys, sort=False)[["gradient_norm", "weight_norm"]].mean().reset_index()
     norms["depth"] = norms.groupby(["architecture", "epoch"]).cumcount() + 1

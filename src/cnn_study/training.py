@@ -80,6 +80,7 @@ def train(
 ) -> tuple[Network, Run]:
     """Train a new network for ``recipe.epochs``, or go on from ``checkpoint`` if that holds this very run.
 
+    An epoch has whole batches only: the few images that are left over differ from epoch to epoch.
     A loss that is not finite ends the run as ``diverged``; an accuracy
     that chance explains ends it as ``collapsed``.
     """
@@ -107,9 +108,8 @@ def train(
         for step in monitor.steps(range(steps), epoch) if monitor else range(steps):
             chosen = order[step * batch_size : (step + 1) * batch_size].to(training.images.device)
             images = augmented(training.images[chosen], recipe.augmentation, generator)
-            set_rate(
-                optimizer, learning_rate * scheduled(recipe, (epoch * steps + step) / (recipe.epochs * steps))
-            )
+            done = (epoch * steps + step + 0.5) / (recipe.epochs * steps)
+            set_rate(optimizer, learning_rate * scheduled(recipe, done))
             step_loss, step_correct = train_step(
                 network, optimizer, images, training.labels[chosen], recipe.label_smoothing, environment
             )
@@ -117,17 +117,20 @@ def train(
             correct += step_correct
             if step % max(1, steps // LOSS_CHECKS) == 0 and not math.isfinite(loss):
                 break
-        trained = time.perf_counter()
         seen = (step + 1) * batch_size
-        row = {"epoch": epoch + 1, "learning_rate": learning_rate}
-        if not math.isfinite(loss):
-            run.status = "diverged"
-            run.epochs.append(row | {"loss": None, "train_accuracy": None, "validation_accuracy": None})
-        else:
-            accuracy = accuracy_of(predict(network, validation.images, environment), validation.labels)
-            row |= {"loss": loss.item() / (step + 1), "train_accuracy": correct.item() / seen}
-            run.epochs.append(row | {"validation_accuracy": accuracy})
+        mean_loss, train_accuracy = loss.item() / (step + 1), correct.item() / seen
+        trained = time.perf_counter()  # after .item(), which waits for the device
+        logits = predict(network, validation.images, environment)
+        row: dict[str, Any] = {"epoch": epoch + 1}
+        row |= {"loss": None, "train_accuracy": None, "validation_accuracy": None}
+        # The last step may have broken the weights after its loss was computed: the logits tell.
+        if math.isfinite(mean_loss) and bool(logits.isfinite().all()):
+            accuracy = accuracy_of(logits, validation.labels)
+            row |= {"loss": mean_loss, "train_accuracy": train_accuracy, "validation_accuracy": accuracy}
             run.gradients += [{"epoch": epoch + 1} | asdict(norms) for norms in gradients.end_epoch()]
+        else:
+            run.status = "diverged"
+        run.epochs.append(row)
         evaluated = time.perf_counter()
         run.clock.append(
             {"train_seconds": trained - started, "evaluation_seconds": evaluated - trained, "images": seen}
@@ -235,4 +238,4 @@ def accuracy_of(logits: Tensor, labels: Tensor) -> float:
 
 def explained_by_chance(accuracy: float, count: int) -> bool:
     """Whether guessing would reach ``accuracy`` on ``count`` images, by its 99.9 % binomial interval."""
-    return bool(accuracy * count <= binom.interval(0.999, count, 1 / CLASSES)[1])
+    return bool(round(accuracy * count) <= binom.interval(0.999, count, 1 / CLASSES)[1])

@@ -1,0 +1,87 @@
+"""Outputs appear whole or not at all, and a checkpoint belongs to one run."""
+
+from pathlib import Path
+
+import pytest
+
+from cnn_study.checkpoint import fingerprint, folder_digest
+from cnn_study.files import read_json, scratch_folder, whole_folder, write_json, write_whole
+from cnn_study.schema import StudyError
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_folder_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "below" / "target"
+    for text in ("old", "new"):
+        with whole_folder(target, tmp_path / "scratch") as folder:
+            (folder / text).write_text(text)
+            assert not target.exists() or content(target) == {"old": "old"}
+        assert content(target) == {text: text}
+    assert not list((tmp_path / "scratch/partial").iterdir())
+
+
+def test_a_folder_that_fails_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    with whole_folder(target, tmp_path / "scratch") as folder:
+        (folder / "old").write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_folder(target, tmp_path / "scratch") as folder:
+        (folder / "new").write_text("new")
+        raise KeyboardInterrupt
+    assert content(target) == {"old": "old"}
+    assert not list((tmp_path / "scratch/partial").iterdir())
+
+
+def test_what_a_killed_run_left_in_a_scratch_folder_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "scratch/name").mkdir(parents=True)
+    (tmp_path / "scratch/name/left").write_text("by a kill")
+    with scratch_folder("name", tmp_path / "scratch") as folder:
+        assert content(folder) == {}
+
+
+def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    with pytest.raises(TypeError):
+        write_whole(tmp_path / "a.json", "text")  # type: ignore[arg-type]
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("text", [None, "", "{"])
+def test_a_missing_or_broken_json_file_is_one_line(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "a.json").write_text(text)
+    with pytest.raises(StudyError, match=r"a\.json: (not )?found") as error:
+        read_json(tmp_path / "a.json")
+    assert "\n" not in str(error.value)
+
+
+def test_a_fingerprint_is_of_everything_that_it_is_given_and_of_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cnn_study.augment
+
+    plain = fingerprint("spec", 0.1, 0)
+    assert plain == fingerprint("spec", 0.1, 0)
+    assert (
+        len({plain, fingerprint("other", 0.1, 0), fingerprint("spec", 0.2, 0), fingerprint("spec", 0.1, 1)}) == 4
+    )
+    edited = tmp_path / "augment.py"
+    edited.write_text(Path(str(cnn_study.augment.__file__)).read_text() + "# edited\n")
+    monkeypatch.setattr(cnn_study.augment, "__file__", str(edited))
+    assert fingerprint("spec", 0.1, 0) != plain
+
+
+def test_a_digest_of_a_folder_changes_with_names_and_contents(tmp_path: Path) -> None:
+    digests = []
+    for name, text in (("a", "1"), ("a", "2"), ("b", "2")):
+        for path in tmp_path.iterdir():
+            path.unlink()
+        (tmp_path / name).write_text(text)
+        digests += [folder_digest(tmp_path), folder_digest(tmp_path)]
+    assert digests[0::2] == digests[1::2]
+    assert len(set(digests)) == 3

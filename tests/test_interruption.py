@@ -1,0 +1,104 @@
+"""A run that is killed, interrupted or out of room loses nothing and leaves nothing half-written."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import Project
+
+KILLS = int(os.environ.get("KILLS", "10"))
+
+
+def longer(params: Any) -> None:
+    params["training"].update(epochs=12, seeds=[0, 1])
+
+
+def start(project: Project, *command: str) -> "subprocess.Popen[str]":
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def results(project: Project) -> dict[str, bytes]:
+    folder = project.folder / "runs/train"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("**/*") if path.is_file()}
+
+
+def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
+    finished: Project, tmp_path: Path
+) -> None:
+    whole, killed = (finished.copy_to(tmp_path / name) for name in ("whole", "killed"))
+    for project in (whole, killed):
+        project.edit_params(longer)
+    started = time.monotonic()
+    assert whole.repro("train@small") == {"train@small"}
+    duration = time.monotonic() - started
+    expected = results(whole)
+
+    generator = random.Random(0)
+    resumed = []
+    for _ in range(KILLS):
+        process = start(killed, "dvc", "repro", "train@small")
+        time.sleep(generator.uniform(0.5, duration))
+        os.killpg(process.pid, signal.SIGKILL)
+        printed, _ = process.communicate()
+        resumed += [line for line in printed.splitlines() if "epoch" in line]
+        for path, content in results(killed).items():
+            # Either the whole result of before, of one epoch, or that of now; never a part of one.
+            assert content in (expected.get(path), results(finished).get(path)), path
+    killed.repro("train@small")
+    assert results(killed) == expected
+    assert resumed  # it was killed in the midst of training, not before
+    # No epoch that was finished was trained again.
+    assert len(resumed) == len(set(resumed))
+    killed.repro()
+    assert not (killed.folder / ".work/checkpoints").exists()
+
+
+def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project) -> None:
+    project.edit_params(lambda params: params["training"].update(epochs=10_000))
+    process = start(project, sys.executable, "-m", "stages.train", "small")
+    assert process.stdout is not None
+    while "epoch 1/" not in process.stdout.readline():
+        assert process.poll() is None
+    interrupted = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=20)
+    assert time.monotonic() - interrupted < 5
+    assert process.returncode != 0
+    last = printed.strip().splitlines()[-1]
+    assert last == "interrupted: `dvc repro` goes on from the last whole epoch"
+    assert "Traceback" not in printed
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_nothing_is_lost(project: Project) -> None:
+    before = results(project)
+    (project.folder / ".work").rename(project.folder / ".work-before")
+    (project.folder / ".work").write_text("a file where the folder should be")
+    printed = project.run(sys.executable, "-m", "stages.train", "small", ok=False)
+    assert "Traceback" not in printed
+    assert len(printed.strip().splitlines()) == 1
+    assert ".work" in printed
+    assert results(project) == before
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(project: Project) -> None:
+    before = results(project)
+    # A limit on the size of files does to a write what a full disk does, with another error number.
+    limited = f"ulimit -f 8; exec {sys.executable} -m stages.train small"
+    printed = project.run("bash", "-c", limited, ok=False)
+    assert "Traceback" not in printed
+    assert printed.strip().splitlines()[-1].endswith("nothing half-written is left")
+    assert results(project) == before
