@@ -26,6 +26,7 @@ check: setup ## say everything that is wrong with params.yaml
 
 setup: ## make .venv from requirements.lock, if it is missing or out of date
 	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv-anew
+	@test -f .dvc/tmp/plots_page.html || python -m scripts.make_plots_page
 
 .PHONY: .venv-anew
 .venv-anew:
@@ -35,7 +36,6 @@ setup: ## make .venv from requirements.lock, if it is missing or out of date
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
 	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@.venv/bin/python -m scripts.make_plots_page
 	@cp requirements.lock .venv/requirements.lock
 
 lock: ## resolve pyproject.toml into requirements.lock

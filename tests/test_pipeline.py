@@ -1,6 +1,7 @@
 """What `dvc repro` runs after a change, in a real repository."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -152,6 +153,26 @@ def test_each_architecture_has_its_pictures_and_every_plot_its_points(finished: 
         (plot,) = plots[name]
         assert len(plot["content"]["data"]["values"]) >= 2, name
         assert "DVC_METRIC" not in json.dumps(plot["content"]), name
+
+
+def test_the_page_of_plots_needs_no_internet(project: Project) -> None:
+    project.run(sys.executable, "-m", "scripts.make_plots_page")
+    project.run("dvc", "plots", "show")
+    page = (project.folder / "dvc_plots/index.html").read_text()
+    assert "window.vegaEmbed" in page
+    assert re.findall(r"<(?:script|link|img)[^>]*https?://", page) == []
+    assert page.count("vegaEmbed('#") >= 6
+
+
+def test_plots_of_two_branches_are_drawn_together(project: Project) -> None:
+    project.run("git", "checkout", "--quiet", "-b", "longer")
+    project.edit_params(lambda params: params["training"].update(epochs=2))
+    project.repro()
+    project.commit("longer")
+    plots = json.loads(project.run("dvc", "plots", "diff", "main", "--json"))["data"]
+    (plot,) = plots["validation_accuracy"]
+    revisions = {point["rev"] for point in plot["content"]["data"]["values"]}
+    assert revisions == {"main", "workspace"}
 
 
 def test_tables_hold_what_the_stages_recorded(finished: Project) -> None:
