@@ -30,6 +30,7 @@ from cnn_study.training import (
     make_optimizer,
     predict,
     scheduled,
+    seed_epoch,
     set_normalization,
     set_rate,
     train,
@@ -159,6 +160,20 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(environment: Environ
         "train_accuracy": None,
         "validation_accuracy": None,
     }
+
+
+def test_weights_that_the_very_last_step_breaks_are_diverged(environment: Environment) -> None:
+    one_step = RECIPE.model_copy(update={"schedule": "constant", "epochs": 1, "batch_size": 200})
+    _, run = trained("plain", environment, one_step, rate=1e38)
+    assert run.status == "diverged"
+
+
+def test_every_epoch_has_an_order_of_its_own_which_is_the_seed_s() -> None:
+    orders = [
+        torch.randperm(50, generator=seed_epoch(seed, epoch)).tolist() for seed in (0, 1) for epoch in (0, 1)
+    ]
+    assert len({tuple(order) for order in orders}) == 4
+    assert torch.randperm(50, generator=seed_epoch(0, 1)).tolist() == orders[1]
 
 
 def test_a_diverged_run_is_not_trained_further_from_its_checkpoint(
