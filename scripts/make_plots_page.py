@@ -10,6 +10,9 @@ from pathlib import Path
 
 import vl_convert
 
+import stages  # noqa: F401  (puts src/ on the path)
+from cnn_study.files import write_whole
+
 PAGE = Path(".dvc/tmp/plots_page.html")  # relative to .dvc/ in the setting
 
 # What the bundle does by default, which its signature does not let one ask for.
@@ -39,10 +42,9 @@ HTML = """<!DOCTYPE html>
 def main() -> None:
     # "</script" inside the bundle would end the element that holds it.
     bundle = vl_convert.javascript_bundle(SNIPPET).replace("</script", "<\\/script")
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(HTML % bundle, encoding="utf-8")
-    setting = ["config", "--local", "plots.html_template", str(PAGE.relative_to(".dvc"))]
+    setting = ["config", "--local", "plots.html_template", PAGE.relative_to(".dvc").as_posix()]
     subprocess.run([sys.executable, "-m", "dvc", *setting], check=True)
+    write_whole(PAGE, (HTML % bundle).encode())  # last: make takes the page for a sign that all is done
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ def use_embedded_data(reason: str) -> str:
     for (section, key), value in EMBEDDED.items():
         changes.append(f"{section}.{key}: {value} (was {content[section][key]})")
         content[section][key] = value
+    validate(content)  # the rest of the file may ask for more images than the embedded data has
     buffer = io.BytesIO()
     yaml.dump(content, buffer)
     write_whole(PARAMS, buffer.getbuffer())

@@ -23,7 +23,7 @@ from cnn_study.receptive_field import center_of_last, effective_side, influence_
 from cnn_study.results import Logits, Result, environments, summary, timing
 from cnn_study.schema import read_yaml
 from cnn_study.splits import Split, load_split
-from cnn_study.training import Batches, predict
+from cnn_study.training import Batches, predict, set_normalization
 from cnn_study.weights import load_network
 
 RUNS = Path("runs")
@@ -47,10 +47,12 @@ def main() -> None:
             fields.append(field)
             maps = {layer: part.numpy() for layer, part in feature_maps(network, shown).items()}
             first = next(iter(maps.values()))
-            save(
-                figures.first_layer(f"{name}: first layer", shown.numpy(), first), pictures / "first_layer" / name
+            status = "" if results[name].status == "trained" else f" ({results[name].status})"
+            picture = figures.first_layer(f"{name}{status}: first layer", shown.numpy(), first)
+            save(picture, pictures / "first_layer" / name)
+            picture = figures.feature_maps(
+                f"{name}{status}: feature maps", shown.numpy(), maps, params.analysis.channels
             )
-            picture = figures.feature_maps(f"{name}: feature maps", shown.numpy(), maps, params.analysis.channels)
             save(picture, pictures / "feature_maps" / name)
         save(figures.receptive_fields(shown.numpy(), fields), pictures / "receptive_fields")
 
@@ -112,7 +114,7 @@ def analyze(
         outputs = predict(place(network, environment.device), images, environment)
         logits.append(outputs.cpu().numpy())
         network.to("cpu")
-    network = networks.get("trained") or networks.get("collapsed") or untrained(params, name)
+    network = networks.get("trained") or networks.get("collapsed") or untrained(params, name, images)
 
     influence = np.zeros(test.images.shape[2:])
     if networks:
@@ -123,12 +125,13 @@ def analyze(
     clock: list[dict[str, Any]] = read_json(RUNS / "timing" / "train" / f"{name}.json")
     searches: list[dict[str, Any]] = read_json(RUNS / "timing" / "tune" / f"{name}.json")
     tuned = read_json(RUNS / "tune" / f"{name}.json")
+    speed = read_json(RUNS / "timing" / "profile" / f"{name}.json")
     result = Result(
         name=name,
         seeds=[seed["seed"] for seed in run["seeds"]],
         statuses=[seed["status"] for seed in run["seeds"]],
         learning_rate=run["learning_rate"],
-        environments={"tune": tuned["environment"], "train": run["environment"]},
+        environments={"tune": tuned["environment"], "train": run["environment"], "profile": speed["environment"]},
         validation_accuracies=[seed["validation_accuracy"] for seed in run["seeds"]],
         test_logits=logits,
         history=pd.read_csv(folder / "history.csv"),
@@ -139,19 +142,18 @@ def analyze(
         rate_at_edge=tuned["at_edge"],
         clock=[run["epochs"] for run in clock],
         tune_seconds=sum(sum(e["train_seconds"] + e["evaluation_seconds"] for e in s["epochs"]) for s in searches),
-        inference_images_per_second=read_json(RUNS / "timing" / "profile" / f"{name}.json")[
-            "inference_images_per_second"
-        ],
+        inference_images_per_second=speed["inference_images_per_second"],
     )
     field = figures.Field(name, profile["receptive_field"], effective, center, influence)
     return result, field, network
 
 
-def untrained(params: Params, name: str) -> Network:
-    """The network as its first seed initialises it: what is left to show where every run diverged."""
+def untrained(params: Params, name: str, images: torch.Tensor) -> Network:
+    """The network with its first weights: what is left to show where every run diverged."""
     torch.manual_seed(params.recipes[name].seeds[0])
     network = Network(params.architectures[name])
     initialize(network, params.recipes[name].initialization)
+    set_normalization(network, images)
     return network
 
 

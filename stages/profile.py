@@ -44,8 +44,11 @@ def main(name: str) -> None:
             "weighted_layers": [asdict(cost) for cost in layer_costs(network)],
         },
     )
-    timing = {"inference_images_per_second": images_per_second(network, environment)}
-    write_json(Path("runs/timing/profile") / f"{name}.json", timing)
+    speed = images_per_second(network, environment)
+    write_json(
+        Path("runs/timing/profile") / f"{name}.json",
+        {"inference_images_per_second": speed, "environment": environment.as_dict()},
+    )
 
 
 if __name__ == "__main__":

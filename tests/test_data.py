@@ -86,6 +86,12 @@ def test_the_environment_variable_comes_before_the_documented_folder(tmp_path: P
     assert find_cifar10(None, tmp_path / "nothing") is None
 
 
+def test_of_several_archives_in_a_folder_the_one_of_the_usual_name_is_taken(tmp_path: Path) -> None:
+    for name in ("backup.tar.gz", "cifar-10-python.tar.gz", "aaa.tar.xz"):
+        (tmp_path / name).touch()
+    assert find_cifar10(tmp_path, tmp_path) == tmp_path / "cifar-10-python.tar.gz"
+
+
 def test_a_given_path_without_the_data_is_an_error_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "batches.meta").touch()
     with pytest.raises(StudyError, match="CIFAR10_ARCHIVE: found '.*elsewhere', allowed: "):
@@ -187,6 +193,16 @@ def test_too_many_members_are_refused(tmp_path: Path) -> None:
             tar.addfile(tarfile.TarInfo(f"file {number}"))
     with pytest.raises(StudyError, match="found more than 10 members"):
         unpack(archive, tmp_path / "inside", most_bytes=1_000_000, most_members=10)
+
+
+@pytest.mark.parametrize("names", [["x" * 300], ["a/", "a"], [f"{CIFAR10_FOLDER}/batches.meta/"]])
+def test_names_that_cannot_be_are_refused(tmp_path: Path, names: list[str]) -> None:
+    archive = tmp_path / "names.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in names:
+            tar.addfile(of_type(name.strip("/"), tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE))
+    with pytest.raises(StudyError, match=r"names\.tar\.gz: "):
+        fetched(archive, tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "no archive", "empty"])

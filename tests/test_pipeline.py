@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+import vl_convert
 
+from cnn_study.environment import usable_cores
 from cnn_study.params import validate
 from cnn_study.schema import read_yaml
 from cnn_study.spec import spec_of
@@ -204,6 +206,33 @@ def test_no_data_set_to_be_had_is_said_first_and_last_and_the_embedded_one_is_us
     assert "Running stage 'tune@" in printed
 
 
+@pytest.mark.parametrize(
+    ("template", "filled"), [("curves", "y"), ("bars", "x"), ("learning_rates", "y"), ("points", "y")]
+)
+def test_a_chart_leaves_out_what_has_no_value(template: str, filled: str) -> None:
+    text = (REPOSITORY / f".dvc/plots/{template}.json").read_text()
+    for axis in ("X", "Y"):
+        text = text.replace(f"<DVC_METRIC_{axis}>", axis.lower()).replace(f"<DVC_METRIC_{axis}_LABEL>", axis)
+    points = [
+        {
+            "x": "1",
+            "y": "1",
+            "name": name,
+            "study": "s",
+            "architecture": name,
+            "rev": "workspace",
+            "status": status,
+        }
+        for name, status in (("whole", "trained"), ("broken", "diverged"))
+    ]
+    points[1][filled] = ""
+    spec = json.loads(text)
+    spec["data"]["values"] = points
+    drawn = vl_convert.vegalite_to_svg(spec)
+    assert "whole" in drawn
+    assert "broken" not in drawn
+
+
 def test_a_network_that_diverges_or_is_in_no_study_is_reported_and_the_pipeline_goes_on(project: Project) -> None:
     def change(params: Any) -> None:
         broken = {"learning_rate": 100.0, "weight_decay": 10.0, "schedule": "constant", "epochs": 5}
@@ -223,15 +252,15 @@ def test_a_network_that_diverges_or_is_in_no_study_is_reported_and_the_pipeline_
     assert project.run("dvc", "plots", "show")
 
 
+@pytest.mark.skipif(usable_cores() == 1, reason="a machine with one core has but one environment")
 def test_runs_in_different_environments_are_told_apart(project: Project) -> None:
     assert json.loads((project.folder / "metrics/environment.json").read_text())["comparable"]
     project.edit_params(lambda params: params["architectures"]["small"].update(training={"threads": 1}))
     project.repro()
     environment = json.loads((project.folder / "metrics/environment.json").read_text())
-    if environment["environments"][0]["threads"] != 1:  # a machine with one core has but one environment
-        assert not environment["comparable"]
-        (apart,) = [group for group in environment["environments"] if group["threads"] == 1]
-        assert apart["stages"] == ["tune@small", "train@small"]
+    assert not environment["comparable"]
+    (apart,) = [group for group in environment["environments"] if group["threads"] == 1]
+    assert apart["stages"] == ["tune@small", "train@small"]
 
 
 def test_a_mistake_in_params_stops_before_any_work(project: Project) -> None:
@@ -240,6 +269,15 @@ def test_a_mistake_in_params_stops_before_any_work(project: Project) -> None:
     assert "params.yaml: architectures.small.layers[0].kernel: found 4, allowed: an odd number" in printed
     assert "Traceback" not in printed
     assert "python -m stages.tune" not in printed
+
+
+def test_a_mistake_in_the_analysis_s_parameters_loses_no_result(project: Project) -> None:
+    before = {path: path.read_bytes() for path in project.folder.glob("metrics/*")}
+    project.edit_params(lambda params: params["studies"]["kernel_size"].update(baseline="smal"))
+    printed = project.run("dvc", "repro", ok=False)
+    assert "studies.kernel_size.baseline: found 'smal', allowed: one of the study's members" in printed
+    assert {path: path.read_bytes() for path in project.folder.glob("metrics/*")} == before
+    assert len(list(project.folder.glob("plots/data/*"))) > 5
 
 
 def test_small_study_is_valid() -> None:

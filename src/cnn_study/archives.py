@@ -1,5 +1,6 @@
 """Unpacking an archive that nobody vouches for."""
 
+import errno
 import gzip
 import lzma
 import tarfile
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from cnn_study.schema import StudyError
+
+# What names that are too long, or that stand for a file and a folder at once, end in.
+_OF_NAMES = (None, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
 
 
 class _Limited:
@@ -58,7 +62,7 @@ def unpack(archive: Path, folder: Path, most_bytes: int, most_members: int = 100
     except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
         raise _damaged(archive, error) from None
     except OSError as error:
-        if error.errno is not None:  # a full disk, say: not the archive's fault
+        if error.errno not in _OF_NAMES:  # a full disk, say: not the archive's fault
             raise
         raise _damaged(archive, error) from None
 

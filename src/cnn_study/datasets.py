@@ -90,7 +90,8 @@ def _copy_in(path: Path) -> Path | None:
     if (path / CIFAR10_FOLDER).is_dir():
         return path / CIFAR10_FOLDER
     archives = [*path.glob("*.tar.gz"), *path.glob("*.tar.xz")]
-    return min(archives, default=None)
+    # The usual name first: there may be other archives beside it.
+    return min(archives, key=lambda archive: (not archive.name.startswith("cifar-10"), archive), default=None)
 
 
 def fetch_cifar10(local: Path | None, folder: Path, scratch: Path) -> None:
@@ -113,7 +114,7 @@ def _checked(path: Path, shown: str) -> bytes:
     # A pickle runs what its author wrote, so none is read whose checksum is not the known one.
     try:
         content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise StudyError(f"{shown}: not found, but needed in {CIFAR10_FOLDER}") from None
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if md5 != CIFAR10_MD5[path.name]:

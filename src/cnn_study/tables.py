@@ -70,7 +70,9 @@ def gradient_norms(results: Results) -> pd.DataFrame:
 
     ``depth`` counts the layers from 1; ``ratio`` is gradient norm over weight norm.
     """
-    norms = pd.concat([result.gradients for result in results.values() if len(result.gradients)])
+    frames = [result.gradients for result in results.values()]
+    # Without the empty ones, of networks that diverged at once, which would spoil the types of the columns.
+    norms = pd.concat([frame for frame in frames if len(frame)] or frames)
     keys = ["architecture", "epoch", "layer"]
     norms = norms.groupby(keys, sort=False)[["gradient_norm", "weight_norm"]].mean().reset_index()
     norms["depth"] = norms.groupby(["architecture", "epoch"]).cumcount() + 1
