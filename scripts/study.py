@@ -38,7 +38,12 @@ def main(dataset: str) -> int:
         note = f"NOT CIFAR-10: {PARAMS} says data.dataset: fashion_mnist, the embedded data."
     elif dataset == "fashion_mnist":
         note = use_embedded_data("as asked")
-    elif problem := why_no_cifar10():
+    elif (problem := why_no_cifar10()) and dataset == "cifar10":
+        raise StudyError(
+            "DATASET: found cifar10, but there is none in CIFAR10_ARCHIVE, data/archive/ or on the network "
+            f"({problem})"
+        )
+    elif problem:
         note = use_embedded_data(f"no CIFAR-10 in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})")
     if note:
         print(note, flush=True)
@@ -65,8 +70,10 @@ def use_embedded_data(reason: str) -> str:
     content = yaml.load(PARAMS)
     changes = []
     for (section, key), value in EMBEDDED.items():
-        changes.append(f"{section}.{key}: {value} (was {content[section][key]})")
-        content[section][key] = value
+        before = content[section][key]
+        new = value if isinstance(value, str) else min(value, before)  # a smaller study stays small
+        changes.append(f"{section}.{key}: {new} (was {before})")
+        content[section][key] = new
     validate(content)  # the rest of the file may ask for more images than the embedded data has
     buffer = io.BytesIO()
     yaml.dump(content, buffer)

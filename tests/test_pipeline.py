@@ -202,7 +202,8 @@ def test_no_data_set_to_be_had_is_said_first_and_last_and_the_embedded_one_is_us
     assert lines[0].startswith("NOT CIFAR-10")
     assert lines[-1] == lines[0]
     diff = json.loads(project.run("dvc", "params", "diff", "--json"))["params.yaml"]
-    assert diff["data.dataset"] == {"old": "cifar10", "new": "fashion_mnist"}
+    # The small study's epochs and images stay: the embedded study is made no larger than what was there.
+    assert diff == {"data.dataset": {"old": "cifar10", "new": "fashion_mnist"}}
     assert "Running stage 'tune@" in printed
 
 
@@ -261,6 +262,19 @@ def test_runs_in_different_environments_are_told_apart(project: Project) -> None
     assert not environment["comparable"]
     (apart,) = [group for group in environment["environments"] if group["threads"] == 1]
     assert apart["stages"] == ["tune@small", "train@small"]
+
+
+def test_cifar10_asked_for_by_name_and_not_to_be_had_is_an_error_and_changes_nothing(
+    untouched: Project, tmp_path: Path
+) -> None:
+    project = untouched.copy_to(tmp_path / "project")
+    project.edit_params(lambda params: params["data"].update(dataset="cifar10"))
+    before = (project.folder / "params.yaml").read_bytes()
+    command = (sys.executable, "-m", "scripts.study", "cifar10")
+    printed = project.run(*command, ok=False, CIFAR10_ARCHIVE="", **NO_NETWORK)
+    assert printed.startswith("DATASET: found cifar10, but there is none")
+    assert "Running stage" not in printed
+    assert (project.folder / "params.yaml").read_bytes() == before
 
 
 def test_a_mistake_in_params_stops_before_any_work(project: Project) -> None:
