@@ -3,6 +3,7 @@
 python -m scripts.study [fashion_mnist]
 """
 
+import contextlib
 import io
 import subprocess
 import sys
@@ -47,12 +48,20 @@ def main(dataset: str) -> int:
         note = use_embedded_data(f"no CIFAR-10 in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})")
     if note:
         print(note, flush=True)
-    code = subprocess.run([sys.executable, "-m", "dvc", "repro"], check=False).returncode
+    code = repro()
     if code == 0:
         print("Results: metrics/summary.json, metrics/timing.json, and `dvc plots show` for the figures.")
     if note:
         print(note)
     return code
+
+
+def repro() -> int:
+    """Run ``dvc repro`` and give its exit code. An interrupt reaches DVC as well, which is left to end itself."""
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro"]) as process:
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):
+                return process.wait()
 
 
 def why_no_cifar10() -> str:

@@ -83,6 +83,21 @@ def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: P
     assert "Traceback" not in printed
 
 
+def test_an_interrupt_of_the_study_lets_dvc_end_and_the_last_line_still_tells_the_data(project: Project) -> None:
+    project.edit_params(lambda params: params["training"].update(epochs=10_000))
+    process = start(project, sys.executable, "-m", "scripts.study")
+    assert process.stdout is not None
+    while "epoch 1/10000" not in process.stdout.readline():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    printed, _ = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert "Traceback" not in printed
+    assert printed.strip().splitlines()[-1].startswith("NOT CIFAR-10")
+    project.edit_params(lambda params: params["training"].update(epochs=1))
+    assert "had been killed" not in project.run("dvc", "repro")  # DVC's word for a lock left behind
+
+
 def test_a_folder_that_cannot_be_written_is_one_line_and_nothing_is_lost(project: Project) -> None:
     before = results(project)
     (project.folder / ".work").rename(project.folder / ".work-before")
