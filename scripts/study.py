@@ -1,6 +1,6 @@
 """Run the study: check the parameters, see where the data is, leave the rest to ``dvc repro``.
 
-python -m scripts.study [fashion_mnist]
+python -m scripts.study [cifar10 | fashion_mnist]
 """
 
 import contextlib
@@ -32,7 +32,7 @@ def main(dataset: str) -> int:
     if dataset == "cifar10" and params.data.dataset != "cifar10":
         raise StudyError(
             f"DATASET: found cifar10, but {PARAMS} says {params.data.dataset}: "
-            f"`git checkout {PARAMS}` brings the study of CIFAR-10 back"
+            "set data.dataset there; `dvc params diff` shows what else was changed"
         )
     note = ""
     if params.data.dataset == "fashion_mnist":
