@@ -5,7 +5,7 @@ DATASET ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint check setup lock clean
+.PHONY: help study test lint check benchmark kills setup lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
@@ -23,6 +23,12 @@ lint: setup ## ruff and mypy
 
 check: setup ## say everything that is wrong with params.yaml
 	@python -m stages.check && echo "params.yaml is valid"
+
+benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine (20 minutes)
+	@python -m benchmarks.speed
+
+kills: setup ## kill a training stage at 100 random moments, and see that its bits are those of an undisturbed one
+	@KILLS=100 python -m pytest --timeout=3600 -k killed_at_any_moment
 
 setup: ## make .venv from requirements.lock, if it is missing or out of date
 	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv-anew

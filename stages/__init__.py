@@ -10,7 +10,6 @@ from types import TracebackType
 # the tree, and have to run the code that they hold.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
-
 NO_ROOM = {  # a disk that is full or a folder that cannot be written
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO,
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,

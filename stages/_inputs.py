@@ -1,6 +1,7 @@
 """What tune and train both begin with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ class Inputs:
     def bits_depend_on(self, recipe: Training) -> tuple[object, ...]:
         """For a checkpoint's fingerprint, with the ``recipe`` that is used. Each seed has its own."""
         recipe_without_seeds = recipe.model_dump(exclude={"seeds"})
-        digests = [folder_digest(PREPARED / split) for split in ("train", "validation")]
-        return self.architecture, recipe_without_seeds, self.environment, digests
+        return self.architecture, recipe_without_seeds, self.environment, self._digests
+
+    @cached_property
+    def _digests(self) -> list[str]:
+        return [folder_digest(PREPARED / split) for split in ("train", "validation")]
 
 
 def read_inputs(name: str) -> Inputs:

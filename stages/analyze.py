@@ -153,7 +153,7 @@ def untrained(params: Params, name: str, images: torch.Tensor) -> Network:
     torch.manual_seed(params.recipes[name].seeds[0])
     network = Network(params.architectures[name])
     initialize(network, params.recipes[name].initialization)
-    set_normalization(network, images)
+    set_normalization(network, Batches(images, torch.zeros(len(images))))
     return network
 
 

@@ -5,7 +5,11 @@ from cnn_study.schema import read_yaml
 
 
 def main() -> None:
-    validate(read_yaml())
+    params = validate(read_yaml())
+    if any(recipe.device == "cuda" for recipe in (params.training, *params.recipes.values())):
+        from cnn_study.environment import set_up  # here, since it loads torch, which takes seconds
+
+        set_up(device="cuda")
 
 
 if __name__ == "__main__":

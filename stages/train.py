@@ -9,52 +9,79 @@ has noted that the stage is done.
 """
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cnn_study.checkpoint import Checkpoint, fingerprint
+from cnn_study.environment import Environment
 from cnn_study.files import SCRATCH, read_json, save_array, whole_folder, write_json
+from cnn_study.networks import Network
 from cnn_study.progress import Progress
-from cnn_study.training import Batches, predict, train
+from cnn_study.training import Batches, Run, predict, train
 from cnn_study.weights import save_network
-from stages._inputs import read_inputs
+from stages._inputs import Inputs, read_inputs
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the training with one seed has given; ``logits`` (N, 10) of the validation images."""
+
+    seed: int
+    network: Network
+    run: Run
+    logits: npt.NDArray[np.float32]
 
 
 def main(name: str) -> None:
     inputs = read_inputs(name)
-    recipe, environment = inputs.recipe, inputs.environment
     rate = read_json(Path("runs/tune") / f"{name}.json")["learning_rate"]
-    training = Batches.of(inputs.training, environment.device)
-    validation = Batches.of(inputs.validation, environment.device)
-    depends_on = inputs.bits_depend_on(recipe)
+    training = Batches.of(inputs.training, inputs.environment.device)
+    validation = Batches.of(inputs.validation, inputs.environment.device)
+    finished = [train_seed(name, inputs, training, validation, rate, seed) for seed in inputs.recipe.seeds]
+    write(name, rate, inputs.environment, finished)
 
+
+def train_seed(
+    name: str, inputs: Inputs, training: Batches, validation: Batches, rate: float, seed: int
+) -> Finished:
+    """Train with one seed, or go on with that."""
+    recipe, environment = inputs.recipe, inputs.environment
+    checkpoint = Checkpoint(
+        SCRATCH / "checkpoints" / "train" / name / f"seed-{seed}.safetensors",
+        fingerprint(inputs.bits_depend_on(recipe), rate, seed),
+    )
+    network, run = train(
+        inputs.architecture, training, validation, recipe, rate, seed,
+        environment, checkpoint, Progress(f"train {name} seed {seed}", recipe.epochs),
+    )  # fmt: skip
+    return Finished(seed, network, run, predict(network, validation.images, environment).cpu().numpy())
+
+
+def write(name: str, rate: float, environment: Environment, finished: Sequence[Finished]) -> None:
+    """Put the outputs of the stage where they belong, whole."""
     history, gradients, clock, seeds = [], [], [], []
     with whole_folder(Path("runs/train") / name) as folder:
-        for seed in recipe.seeds:
-            checkpoint = Checkpoint(
-                SCRATCH / "checkpoints" / "train" / name / f"seed-{seed}.safetensors",
-                fingerprint(depends_on, rate, seed),
-            )
-            network, run = train(
-                inputs.architecture, training, validation, recipe, rate, seed,
-                environment, checkpoint, Progress(f"train {name} seed {seed}", recipe.epochs),
-            )  # fmt: skip
-            history += [{"architecture": name, "seed": seed} | row for row in run.epochs]
-            gradients += [{"architecture": name, "seed": seed} | row for row in run.gradients]
-            clock.append({"seed": seed, "epochs": run.clock})
+        for one in finished:
+            key, run = {"architecture": name, "seed": one.seed}, one.run
+            history += [key | row for row in run.epochs]
+            gradients += [key | row for row in run.gradients]
+            clock.append({"seed": one.seed, "epochs": run.clock})
             seeds.append(
                 {
-                    "seed": seed,
+                    "seed": one.seed,
                     "status": run.status,
                     "epochs": len(run.epochs),
                     "validation_accuracy": run.epochs[-1]["validation_accuracy"],
                 }
             )
             if run.status != "diverged":
-                save_network(folder / f"seed-{seed}.safetensors", network)
-                logits = predict(network, validation.images, environment)
-                save_array(folder / f"seed-{seed}-validation-logits.npy", logits.cpu().numpy())
+                save_network(folder / f"seed-{one.seed}.safetensors", one.network)
+                save_array(folder / f"seed-{one.seed}-validation-logits.npy", one.logits)
         pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
         columns = ["architecture", "seed", "epoch", "layer", "gradient_norm", "weight_norm"]
         pd.DataFrame(gradients, columns=columns).to_csv(folder / "gradients.csv", index=False)

@@ -5,48 +5,68 @@ params.yaml fixes is taken as it is.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cnn_study.checkpoint import Checkpoint, fingerprint
+from cnn_study.environment import Environment
 from cnn_study.files import SCRATCH, write_json
 from cnn_study.progress import Progress
 from cnn_study.recipe import Search
 from cnn_study.schema import parse, section
 from cnn_study.splits import Split, balanced_subset
-from cnn_study.training import Batches, train
-from stages._inputs import read_inputs
+from cnn_study.training import Batches, Run, train
+from stages._inputs import Inputs, read_inputs
 
 
 def main(name: str) -> None:
     inputs = read_inputs(name)
     search = parse(Search, section(inputs.params, "tune"), "tune")
-    rate, trials, clock, at_edge = inputs.recipe.learning_rate, [], [], False
-    if rate == "tuned":
-        split, device = inputs.training, inputs.environment.device
-        part = balanced_subset(split.labels, min(search.images, len(split)), search.seed)
-        training = Batches.of(Split(split.images[part], split.labels[part], split.classes), device)
-        validation = Batches.of(inputs.validation, device)
-        recipe = inputs.recipe.model_copy(update={"epochs": search.epochs})
-        depends_on = inputs.bits_depend_on(recipe)
-        for trial in search.rates:
-            checkpoint = Checkpoint(
-                SCRATCH / "checkpoints" / "tune" / name / f"{trial}.safetensors",
-                fingerprint(depends_on, search, trial),
-            )
-            _, run = train(
-                inputs.architecture, training, validation, recipe, trial, search.seed,
-                inputs.environment, checkpoint, Progress(f"tune {name} rate {trial}", search.epochs),
-            )  # fmt: skip
-            trials.append(
-                {
-                    "learning_rate": trial,
-                    "status": run.status,
-                    "validation_accuracy": run.epochs[-1]["validation_accuracy"],
-                }
-            )
-            clock.append({"learning_rate": trial, "epochs": run.clock})
-        rate = search.pick([trial["validation_accuracy"] for trial in trials])
-        at_edge = rate in (search.rates[0], search.rates[-1])  # a better one may lie outside
+    rate = inputs.recipe.learning_rate
+    if rate != "tuned":
+        write(name, rate, (), (), inputs.environment)
+        return
+    training = Batches.of(subset(inputs.training, search), inputs.environment.device)
+    validation = Batches.of(inputs.validation, inputs.environment.device)
+    runs = [try_rate(name, inputs, training, validation, search, trial) for trial in search.rates]
+    rate = search.pick([run.epochs[-1]["validation_accuracy"] for run in runs])
+    write(name, rate, search.rates, runs, inputs.environment)
+
+
+def subset(split: Split, search: Search) -> Split:
+    """The training images that the search uses."""
+    part = balanced_subset(split.labels, min(search.images, len(split)), search.seed)
+    return Split(split.images[part], split.labels[part], split.classes)
+
+
+def try_rate(
+    name: str, inputs: Inputs, training: Batches, validation: Batches, search: Search, rate: float
+) -> Run:
+    """A short run with one rate, or the rest of it."""
+    recipe = inputs.recipe.model_copy(update={"epochs": search.epochs})
+    checkpoint = Checkpoint(
+        SCRATCH / "checkpoints" / "tune" / name / f"{rate}.safetensors",
+        fingerprint(inputs.bits_depend_on(recipe), search, rate),
+    )
+    _, run = train(
+        inputs.architecture, training, validation, recipe, rate, search.seed,
+        inputs.environment, checkpoint, Progress(f"tune {name} rate {rate}", search.epochs),
+    )  # fmt: skip
+    return run
+
+
+def write(name: str, rate: float, rates: Sequence[float], runs: Sequence[Run], environment: Environment) -> None:
+    """Put the outputs of the stage where they belong, whole. ``rates``: those tried, lowest first."""
+    trials = [
+        {
+            "learning_rate": trial,
+            "status": run.status,
+            "validation_accuracy": run.epochs[-1]["validation_accuracy"],
+        }
+        for trial, run in zip(rates, runs, strict=True)
+    ]
+    clock = [{"learning_rate": trial, "epochs": run.clock} for trial, run in zip(rates, runs, strict=True)]
+    at_edge = len(rates) > 0 and rate in (rates[0], rates[-1])  # a better one may lie outside
     write_json(Path("runs/timing/tune") / f"{name}.json", clock)
     write_json(
         Path("runs/tune") / f"{name}.json",
@@ -54,7 +74,7 @@ def main(name: str) -> None:
             "learning_rate": rate,
             "at_edge": at_edge,
             "trials": trials,
-            "environment": inputs.environment.as_dict(),
+            "environment": environment.as_dict(),
         },
     )
 

@@ -1,19 +1,22 @@
 """Mistakes in params.yaml: one line for each, all at once."""
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnn_study.params import validate
 from cnn_study.recipe import Search, recipe_of
 from cnn_study.schema import StudyError, parse, read_yaml, section
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Project
 
 VALID = read_yaml(REPOSITORY / "params.yaml")
+VALID["tune"].update(lowest=0.01, highest=0.16)  # whatever the published study searches
 
 
 def told(change: dict[str, Any]) -> list[str]:
@@ -48,14 +51,14 @@ def told(change: dict[str, Any]) -> list[str]:
         ({"training.learning_rate": "tund"}, "training.learning_rate: found 'tund', allowed: a number, or tuned"),
         (
             {"training.optimizer": "rmsprop"},
-            "training.optimizer: found 'rmsprop', allowed: 'sgd', 'adam' or 'adamw'",
+            "training.optimizer: found 'rmsprop', allowed: 'sgd', 'adam', 'adamw' or 'muon'",
         ),
         ({"training.seeds": []}, "training.seeds: found [], allowed: at least 1 of them"),
-        ({"training.seeds": [1, 1]}, "training: found [1, 1] as seeds, allowed: each seed once"),
+        ({"training.seeds": [1, 1]}, "training.seeds: found [1, 1], allowed: each seed once"),
         ({"training.augmentation.flip": "yes"}, "training.augmentation.flip: found 'yes', allowed: true or false"),
         ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
         ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, or all"),
-        ({"tune.lowest": 1.0}, "tune: found lowest 1 above highest 0.16, allowed: at most it"),
+        ({"tune.lowest": 1.0}, "tune.highest: found 0.16, allowed: at least 1, the lowest"),
         (
             {"data.train_images": 60_000},
             "data.train_images: found 60000, allowed: at most 50000",
@@ -69,10 +72,10 @@ def told(change: dict[str, Any]) -> list[str]:
         ),
         ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10"),
         ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),
-        ({"tune.count": 1}, "tune: found count 1 from lowest"),
+        ({"tune.count": 1}, "tune.count: found 1 from 0.01 to 0.16"),
         (
             {"tune.lowest": 0.16},
-            "tune: found count 5 from lowest 0.16 to highest 0.16",
+            "tune.count: found 5 from 0.16 to 0.16",
         ),
         ({"studies": {}}, "studies: found {}, allowed: at least 1 of them"),
         ({"studies.depth.members.depth_4": "residual"}, "studies.depth.members: found 'residual' twice"),
@@ -127,6 +130,29 @@ def test_a_mistake_is_one_line_that_names_the_key_what_was_found_and_what_is_all
 def test_all_mistakes_are_told_at_once() -> None:
     change = {"training.epochs": 0, "data.dataset": "x", "tune.count": "x", "architectures.depth_4.layers": []}
     assert len(told(change)) == 4
+
+
+def test_mistakes_that_involve_several_keys_are_told_with_the_simple_ones_beside_them() -> None:
+    simple = {"training.epochs": 0, "tune.epochs": 0, "data.split_seed": -1, "studies.depth.title": 1}
+    several = {
+        "tune.lowest": 1.0,
+        "tune.seed": 0,
+        "data.train_images": 60_000,
+        "studies.depth.baseline": "depth_5",
+        "training.seeds": [0, 1, 1],
+    }
+    assert len(told(simple | {"analysis.channels": 0})) == 5
+    # Seeds that are wrong themselves are compared with none.
+    assert len(told(simple | several)) == len(simple) + len(several) - 1
+    assert len(told(simple | several | {"training.seeds": [0]})) == len(simple) + len(several) - 1
+
+
+def test_a_gpu_asked_for_where_there_is_none_is_a_mistake_before_any_work(project: Project) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    project.edit_params(lambda params: params["architectures"]["other"].update(training={"device": "cuda"}))
+    printed = project.run(sys.executable, "-m", "stages.check", ok=False)
+    assert printed == "params.yaml: training.device: found 'cuda', allowed here: cpu or auto (no GPU found)\n"
 
 
 def test_a_nearest_known_word_is_offered() -> None:

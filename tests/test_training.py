@@ -40,7 +40,15 @@ from cnn_study.weights import load_network, save_network
 from tests.conftest import REPOSITORY
 
 SHARED = read_yaml(REPOSITORY / "params.yaml")["training"]
-RECIPE = recipe_of(SHARED | {"epochs": 3, "batch_size": 20, "augmentation": {"flip": True, "shift": 1}}, {}, "x")
+SMALL = {
+    "epochs": 3,
+    "batch_size": 20,
+    "optimizer": "sgd",
+    "momentum": 0.9,
+    "weight_decay": 0.0005,
+    "augmentation": {"flip": True, "shift": 1},
+}
+RECIPE = recipe_of(SHARED | SMALL, {}, "x")
 SPECS = {
     "plain": {
         "layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 8, "kernel": 3, "norm": True}],
@@ -96,7 +104,7 @@ def test_a_network_learns_what_can_be_learned(spec: str, environment: Environmen
     assert accuracy_of(logits, VALIDATION.labels) == run.epochs[-1]["validation_accuracy"]
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_run_cut_after_any_epoch_ends_with_the_bits_of_a_whole_one(
     spec: str, optimizer: str, environment: Environment, tmp_path: Path
@@ -110,6 +118,9 @@ def test_a_run_cut_after_any_epoch_ends_with_the_bits_of_a_whole_one(
 
         def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
             return steps
+
+        def resumed(self, epochs: int) -> None:
+            assert epochs == self.epoch - 1
 
         def epoch_ended(self, row: dict[str, Any]) -> None:
             if row["epoch"] == self.epoch:
@@ -208,9 +219,11 @@ def test_one_cycle_rises_then_falls_to_nothing_and_constant_does_neither() -> No
     assert [scheduled(constant, done) for done in (0, 0.5, 1)] == [1, 1, 1]
 
 
-def test_only_weights_are_decayed() -> None:
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
+def test_only_weights_are_decayed(optimizer: str, environment: Environment) -> None:
     network = Network(spec_of(SPECS["plain"]))
-    decayed, others = make_optimizer(network, RECIPE).param_groups
+    recipe = RECIPE.model_copy(update={"optimizer": optimizer})
+    decayed, others = make_optimizer(network, recipe, environment).param_groups
     assert decayed["weight_decay"] == RECIPE.weight_decay
     assert others["weight_decay"] == 0
     assert all(parameter.ndim > 1 for parameter in decayed["params"])
@@ -220,7 +233,7 @@ def test_only_weights_are_decayed() -> None:
 def test_normalisation_is_of_the_training_images() -> None:
     network = Network(spec_of(SPECS["plain"]))
     images = torch.randint(0, 200, (50, 3, 32, 32), dtype=torch.uint8)
-    set_normalization(network, images)
+    set_normalization(network, Batches(images, torch.zeros(50)))
     normal = network.normalize(images)
     assert normal.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
     assert normal.std((0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=1e-3)
@@ -229,7 +242,7 @@ def test_normalisation_is_of_the_training_images() -> None:
 def test_gradients_are_logged_as_they_are(environment: Environment) -> None:
     torch.manual_seed(0)
     network = place(Network(spec_of(SPECS["residual"])), "cpu")
-    optimizer = make_optimizer(network, RECIPE)
+    optimizer = make_optimizer(network, RECIPE, environment)
     set_rate(optimizer, 0.0)
     log = GradientLog(network, optimizer, every=1)
     train_step(network, optimizer, TRAINING.images[:20], TRAINING.labels[:20], 0.0, environment)
@@ -265,6 +278,9 @@ def test_watching_changes_nothing(environment: Environment) -> None:
 
         def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
             return list(steps)
+
+        def resumed(self, epochs: int) -> None:
+            raise AssertionError("there was no checkpoint")
 
         def epoch_ended(self, row: dict[str, Any]) -> None:
             self.rows.append(copy.deepcopy(row))

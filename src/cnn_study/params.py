@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from cnn_study.datasets import SIZES, Data
 from cnn_study.recipe import Search, Training, recipe_of
@@ -84,8 +84,7 @@ def validate(content: Mapping[str, Any]) -> Params:
     analysis = part(Analysis, "analysis")
     studies = part(Studies, "studies")
     part(Entries, "architectures")
-    entries = content.get("architectures")
-    entries = entries if isinstance(entries, Mapping) else {}
+    entries, named_studies = _mapping(content.get("architectures")), _mapping(content.get("studies"))
 
     architectures, recipes = {}, {}
     for name, entry in entries.items():
@@ -93,14 +92,16 @@ def validate(content: Mapping[str, Any]) -> Params:
             architectures[name] = architecture
         if training and (recipe := attempt(recipe_of, content["training"], entry, name)) is not None:
             recipes[name] = recipe
-    for name, study in (studies or {}).items():
+    # What involves several keys is looked at wherever these are right, whatever else is wrong.
+    sound = {str(name): _sound(Study, study) for name, study in named_studies.items()}
+    for name, study in sound.items():
         mistakes += _unknown_names(name, study, entries)
-        mistakes += _repeated(f"studies.{name}.members", list(study.members.values()))
-    mistakes += _repeated("studies", [study.title for study in (studies or {}).values()])
-    if tune and training and tune.seed in training.seeds:
-        mistakes.append(f"{PARAMS}: tune.seed: {found(tune.seed)}, allowed: none of training.seeds")
-    if data:
-        mistakes += _too_many(data, analysis)
+        mistakes += _repeated(f"studies.{name}.members", list(study.get("members", {}).values()))
+    mistakes += _repeated("studies", [study["title"] for study in sound.values() if "title" in study])
+    seed = _sound(Search, content.get("tune")).get("seed")
+    if seed is not None and seed in _sound(Training, content.get("training")).get("seeds", ()):
+        mistakes.append(f"{PARAMS}: tune.seed: {found(seed)}, allowed: none of training.seeds")
+    mistakes += _too_many(_sound(Data, content.get("data")), _sound(Analysis, content.get("analysis")))
     if mistakes or data is None or training is None or tune is None or analysis is None or studies is None:
         raise StudyError("\n".join(mistakes))
     return Params(data, training, tune, analysis, studies, architectures, recipes)
@@ -111,56 +112,75 @@ def _repeated(where: str, names: list[str]) -> list[str]:
     return [f"{PARAMS}: {where}: {found(name)} twice, allowed: names that differ" for name in twice]
 
 
-def _too_many(data: Data, analysis: Analysis | None) -> list[str]:
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sound(kind: type[Model], value: Any) -> dict[str, Any]:
+    """The keys of ``value`` in which nothing is wrong, as they stand in the file."""
+    wrong: set[object] = set()
+    try:
+        kind.model_validate(value)
+    except ValidationError as error:
+        wrong = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
+    return {key: part for key, part in _mapping(value).items() if key in kind.model_fields and key not in wrong}
+
+
+def _too_many(data: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[str]:
     """More images asked for than the data set has, or so few that a part would lack a class."""
+    if "dataset" not in data:
+        return []
     mistakes = []
-    train, test = SIZES[data.dataset]
-    for key, asked, most in (("train", data.train_images, train), ("test", data.test_images, test)):
-        if asked != "all" and asked > most:
+    counts: dict[str, int] = {}
+    for part, most in zip(("train", "test"), SIZES[data["dataset"]], strict=True):
+        if (asked := data.get(f"{part}_images")) is None:
+            continue
+        counts[part] = most if asked == "all" else asked
+        if counts[part] > most:
             mistakes.append(
-                f"{PARAMS}: data.{key}_images: {found(asked)}, allowed: at most {most}, which {data.dataset} has"
+                f"{PARAMS}: data.{part}_images: {found(asked)}, "
+                f"allowed: at most {most}, which {data['dataset']} has"
             )
-    train = train if data.train_images == "all" else data.train_images
-    test = test if data.test_images == "all" else data.test_images
-    held_out = round(train * data.validation_fraction)
-    if not CLASSES <= held_out <= train - CLASSES:
-        mistakes.append(
-            f"{PARAMS}: data.validation_fraction: {found(data.validation_fraction)}, which makes {held_out} "
-            f"validation images of {train}, allowed: at least {CLASSES} for validation and for training"
-        )
-    if analysis and analysis.shown_image >= test:
-        mistakes.append(
-            f"{PARAMS}: analysis.shown_image: {found(analysis.shown_image)}, allowed: at most {test - 1}, "
-            "the last of the test images"
-        )
-    if analysis and analysis.images > test:
-        mistakes.append(
-            f"{PARAMS}: analysis.images: {found(analysis.images)}, allowed: at most {test}, the test images"
-        )
+    if "train" in counts and (fraction := data.get("validation_fraction")) is not None:
+        held_out = round(counts["train"] * fraction)
+        if not CLASSES <= held_out <= counts["train"] - CLASSES:
+            mistakes.append(
+                f"{PARAMS}: data.validation_fraction: {found(fraction)}, which makes {held_out} validation "
+                f"images of {counts['train']}, allowed: at least {CLASSES} for validation and for training"
+            )
+    if "test" in counts:
+        for key, least in (("shown_image", 0), ("images", 1)):
+            if analysis.get(key, 0) >= counts["test"] + least:
+                mistakes.append(
+                    f"{PARAMS}: analysis.{key}: {found(analysis[key])}, allowed: at most "
+                    f"{counts['test'] - 1 + least}, since there are {counts['test']} test images"
+                )
     return mistakes
 
 
-def _unknown_names(name: str, study: Study, entries: Mapping[str, Any]) -> list[str]:
+def _unknown_names(name: str, study: Mapping[str, Any], entries: Mapping[Any, Any]) -> list[str]:
     where = f"{PARAMS}: {dotted(['studies', name])}"
+    members = study.get("members", {})
     mistakes = [
         f"{where}.members.{member}: {found(member)}, allowed: an entry of architectures{nearest(member, entries)}"
-        for member in study.members
+        for member in members
         if member not in entries
     ]
-    if study.baseline not in study.members:
+    baseline = study.get("baseline")
+    if baseline and members and baseline not in members:
         mistakes.append(
-            f"{where}.baseline: {found(study.baseline)}, allowed: one of the study's members, "
-            f"{', '.join(study.members)}{nearest(study.baseline, study.members)}"
+            f"{where}.baseline: {found(baseline)}, allowed: one of the study's members, "
+            f"{', '.join(members)}{nearest(baseline, members)}"
         )
-    for index, control in enumerate(study.controls):
-        for role, architecture in (("of", control.of), ("against", control.against)):
-            if architecture not in entries:
+    for index, control in enumerate(study.get("controls", ())):
+        for role in ("of", "against"):
+            if control[role] not in entries:
                 mistakes.append(
-                    f"{where}.controls[{index}].{role}: {found(architecture)}, "
-                    f"allowed: an entry of architectures{nearest(architecture, entries)}"
+                    f"{where}.controls[{index}].{role}: {found(control[role])}, "
+                    f"allowed: an entry of architectures{nearest(control[role], entries)}"
                 )
-        if control.of == control.against:
+        if control["of"] == control["against"]:
             mistakes.append(
-                f"{where}.controls[{index}]: {found(control.of)} against itself, allowed: two architectures"
+                f"{where}.controls[{index}]: {found(control['of'])} against itself, allowed: two architectures"
             )
     return mistakes

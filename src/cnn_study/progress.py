@@ -19,6 +19,10 @@ class Progress:
         label = f"{self._title} epoch {epoch + 1}/{self._epochs}"
         return tqdm(steps, desc=label, leave=False, disable=None, unit="step")
 
+    def resumed(self, epochs: int) -> None:
+        """Say that a run goes on."""
+        tqdm.write(f"{self._title}: {epochs} of {self._epochs} epochs done already", file=sys.stderr)
+
     def epoch_ended(self, row: dict[str, Any]) -> None:
         """Print an epoch's row of the history."""
         line = f"{self._title} epoch {row['epoch']}/{self._epochs}: "

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from cnn_study.schema import PARAMS, Model, StudyError, found, mistake, or_word, parse
 from cnn_study.spec import CLASSES
@@ -11,6 +11,12 @@ from cnn_study.spec import CLASSES
 Rate = Annotated[float, Field(gt=0, le=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise mistake(f"{found(list(seeds))}, allowed: each seed once")
+    return seeds
 
 
 class Augmentation(Model):
@@ -24,9 +30,11 @@ class Training(Model):
     """A training recipe, whole: the shared one with what an architecture overrides."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
-    seeds: Annotated[tuple[Seed, ...], Field(strict=False, min_length=1, max_length=1000)]
+    seeds: Annotated[
+        tuple[Seed, ...], Field(strict=False, min_length=1, max_length=1000), AfterValidator(_each_once)
+    ]
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
-    optimizer: Literal["sgd", "adam", "adamw"]
+    optimizer: Literal["sgd", "adam", "adamw", "muon"]
     learning_rate: Annotated[Literal["tuned"] | float, or_word("tuned", Rate)]
     momentum: Fraction
     weight_decay: Annotated[float, Field(ge=0, le=10)]
@@ -39,12 +47,6 @@ class Training(Model):
     device: Literal["auto", "cpu", "cuda"]
     threads: Annotated[Literal["auto"] | int, or_word("auto", Annotated[int, Field(ge=1, le=1024)])]
 
-    @model_validator(mode="after")
-    def _seeds_differ(self) -> "Training":
-        if len(set(self.seeds)) < len(self.seeds):
-            raise mistake(f"{found(list(self.seeds))} as seeds, allowed: each seed once")
-        return self
-
 
 class Search(Model):
     """The search for a learning rate: rates evenly spaced on a log scale, a short run with each."""
@@ -56,24 +58,29 @@ class Search(Model):
     images: Annotated[int, Field(ge=CLASSES)]  # all, if there are fewer
     seed: Seed
 
-    @model_validator(mode="after")
-    def _is_a_range(self) -> "Search":
-        if self.lowest > self.highest:
-            raise mistake(f"found lowest {self.lowest:g} above highest {self.highest:g}, allowed: at most it")
-        if len(set(self.rates)) < self.count or (self.count == 1 and self.lowest != self.highest):
-            raise mistake(
-                f"found count {self.count} from lowest {self.lowest:g} to highest {self.highest:g}, "
-                "allowed: as many different rates as count says"
-            )
-        return self
+    @field_validator("highest")
+    @classmethod
+    def _is_highest(cls, highest: float, info: ValidationInfo) -> float:
+        lowest = info.data.get("lowest", highest)
+        if lowest > highest:
+            raise mistake(f"{found(highest)}, allowed: at least {lowest:g}, the lowest")
+        return highest
+
+    @field_validator("count")
+    @classmethod
+    def _gives_different_rates(cls, count: int, info: ValidationInfo) -> int:
+        if "lowest" in info.data and "highest" in info.data:
+            lowest, highest = info.data["lowest"], info.data["highest"]
+            if len(set(_spaced(lowest, highest, count))) < count or (count == 1 and lowest != highest):
+                raise mistake(
+                    f"{found(count)} from {lowest:g} to {highest:g}, allowed: as many different rates as it says"
+                )
+        return count
 
     @property
     def rates(self) -> tuple[float, ...]:
         """The learning rates to try, lowest first, rounded to three digits."""
-        if self.count == 1:
-            return (self.lowest,)
-        step = (self.highest / self.lowest) ** (1 / (self.count - 1))
-        return tuple(float(f"{self.lowest * step**i:.3g}") for i in range(self.count))
+        return _spaced(self.lowest, self.highest, self.count)
 
     def pick(self, accuracies: Sequence[float | None]) -> float:
         """The rate whose accuracy, None where it diverged, is highest; of equals, the lowest rate.
@@ -82,6 +89,13 @@ class Search(Model):
         """
         scores = [-1.0 if accuracy is None else accuracy for accuracy in accuracies]
         return self.rates[scores.index(max(scores))]
+
+
+def _spaced(lowest: float, highest: float, count: int) -> tuple[float, ...]:
+    if count == 1:
+        return (lowest,)
+    step = (highest / lowest) ** (1 / (count - 1))
+    return tuple(float(f"{lowest * step**i:.3g}") for i in range(count))
 
 
 def recipe_of(shared: Any, entry: Any, name: str) -> Training:

@@ -130,22 +130,22 @@ def read_yaml(path: Path = PARAMS) -> dict[str, Any]:
     return content
 
 
-def section(content: Mapping[str, Any], *keys: str, file: Path = PARAMS) -> Any:
+def section(content: Mapping[str, Any], *keys: str) -> Any:
     """The value under ``keys``. Raises StudyError that names the first missing one."""
     value: Any = content
     for depth, key in enumerate(keys):
         if not isinstance(value, Mapping) or key not in value:
             known = [str(k) for k in value] if isinstance(value, Mapping) else []
             raise StudyError(
-                f"{file}: {'.'.join(keys[: depth + 1])}: not found, allowed here: "
+                f"{PARAMS}: {'.'.join(keys[: depth + 1])}: not found, allowed here: "
                 f"{', '.join(known) or 'a mapping'}{nearest(key, known)}"
             )
         value = value[key]
     return value
 
 
-def parse(kind: type[T], value: Any, *keys: str | int, file: Path = PARAMS) -> T:
-    """``value``, which stands under ``keys`` in ``file``, as a ``kind``.
+def parse(kind: type[T], value: Any, *keys: str | int) -> T:
+    """``value``, which stands under ``keys`` in params.yaml, as a ``kind``.
 
     Raises StudyError with one line for each mistake: file, full key, what was found, what is allowed.
     """
@@ -154,7 +154,7 @@ def parse(kind: type[T], value: Any, *keys: str | int, file: Path = PARAMS) -> T
     except ValidationError as error:
         raise StudyError(
             "\n".join(
-                f"{file}: {dotted((*keys, *detail['loc']))}: {_explained(detail, [])}" for detail in _own(error)
+                f"{PARAMS}: {dotted((*keys, *detail['loc']))}: {_explained(detail, [])}" for detail in _own(error)
             )
         ) from None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from cnn_study.schema import Model, mistake, parse
 
@@ -101,26 +101,28 @@ class Geometry:
     jump: int
 
 
+def _keep_a_size(layers: tuple[Conv | Pool | Residual, ...]) -> tuple[Conv | Pool | Residual, ...]:
+    if all(isinstance(layer, Pool) for layer in layers):
+        raise mistake("found no conv and no residual, allowed: at least one of them")
+    size = IMAGE_SIZE
+    for index, layer in enumerate(layers):
+        window = layer.pool if isinstance(layer, Pool) else layer.stride
+        if window > size:
+            raise mistake(
+                f"found that layers[{index}] takes {window}x{window} pixels at once of {size}x{size}, "
+                f"which leaves nothing, allowed: at most {size}"
+            )
+        size = _size_after(layer, size)
+    return layers
+
+
 class Architecture(Model):
     """A network for 3×32×32 images and ten classes."""
 
-    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1, max_length=200)]
+    layers: Annotated[
+        tuple[Layer, ...], Field(strict=False, min_length=1, max_length=200), AfterValidator(_keep_a_size)
+    ]
     head: Head
-
-    @model_validator(mode="after")
-    def _keeps_a_size(self) -> "Architecture":
-        if all(isinstance(layer, Pool) for layer in self.layers):
-            raise mistake("found no conv and no residual in layers, allowed: at least one of them")
-        size = IMAGE_SIZE
-        for index, layer in enumerate(self.layers):
-            window = layer.pool if isinstance(layer, Pool) else layer.stride
-            if window > size:
-                raise mistake(
-                    f"found that layers[{index}] takes {window}x{window} pixels at once of {size}x{size}, "
-                    f"which leaves nothing, allowed: at most {size}"
-                )
-            size = _size_after(layer, size)
-        return self
 
 
 def spec_of(entry: Any, *keys: str) -> Architecture:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from cnn_study.augment import augmented
 from cnn_study.checkpoint import Checkpoint
 from cnn_study.environment import Environment
 from cnn_study.gradients import GradientLog
+from cnn_study.muon import Muon
 from cnn_study.networks import Network, initialize, place
 from cnn_study.recipe import Training
 from cnn_study.spec import CLASSES, Architecture
@@ -42,6 +44,20 @@ class Batches:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @cached_property
+    def channel_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation (3,) of each channel, in units of bytes, float64 on the CPU.
+
+        Counted, not averaged: the 256 values of a byte make them exact and the same on every device.
+        """
+        values = torch.arange(256, dtype=torch.float64)
+        means, deviations = [], []
+        for channel in self.images.unbind(1):
+            counts = torch.bincount(channel.flatten().cpu(), minlength=256).double()
+            means.append((counts @ values) / counts.sum())
+            deviations.append(((counts @ (values - means[-1]) ** 2) / counts.sum()).sqrt())
+        return torch.stack(means), torch.stack(deviations)
+
 
 @dataclass
 class Run:
@@ -63,6 +79,9 @@ class Monitor(Protocol):
     def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
         """Wraps the steps of an epoch, which counts from 0."""
 
+    def resumed(self, epochs: int) -> None:
+        """Told that so many epochs are done already."""
+
     def epoch_ended(self, row: dict[str, Any]) -> None:
         """Told each epoch's row of ``Run.epochs``."""
 
@@ -81,21 +100,23 @@ def train(
     """Train a new network for ``recipe.epochs``, or go on from ``checkpoint`` if that holds this very run.
 
     An epoch has whole batches only: the few images that are left over differ from epoch to epoch.
-    A loss that is not finite ends the run as ``diverged``; an accuracy
-    that chance explains ends it as ``collapsed``.
+    A loss that is not finite ends the run as ``diverged``; an accuracy that chance explains ends it as
+    ``collapsed``.
     """
     torch.manual_seed(seed)
     network = Network(architecture)
     initialize(network, recipe.initialization)
-    set_normalization(network, training.images)
+    set_normalization(network, training)
     place(network, environment.device)
-    optimizer = make_optimizer(network, recipe)
+    optimizer = make_optimizer(network, recipe, environment)
     batch_size = min(recipe.batch_size, len(training))
     steps = len(training) // batch_size
     gradients = GradientLog(network, optimizer, every=max(1, steps // GRADIENT_SAMPLES))
     run = Run()
     if checkpoint and (state := checkpoint.read(network, optimizer)):
         run = Run(**state)
+        if monitor:
+            monitor.resumed(len(run.epochs))
 
     for epoch in range(len(run.epochs), recipe.epochs):
         if run.status == "diverged":
@@ -162,7 +183,7 @@ def train_step(
     return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
-def make_optimizer(network: nn.Module, recipe: Training) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, recipe: Training, environment: Environment) -> torch.optim.Optimizer:
     """The recipe's optimizer; biases and normalisation are not decayed."""
     decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
@@ -178,6 +199,9 @@ def make_optimizer(network: nn.Module, recipe: Training) -> torch.optim.Optimize
             return torch.optim.Adam(groups, lr=1.0, betas=(recipe.momentum, 0.999), fused=True)
         case "adamw":
             return torch.optim.AdamW(groups, lr=1.0, betas=(recipe.momentum, 0.999), fused=True)
+        case "muon":
+            dtype = torch.bfloat16 if environment.precision == "bf16" else torch.float32
+            return Muon(groups, lr=1.0, momentum=recipe.momentum, dtype=dtype)
 
 
 def scheduled(recipe: Training, done: float) -> float:
@@ -199,18 +223,11 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def set_normalization(network: Network, images: Tensor) -> None:
-    """Normalise with the mean and deviation of each channel of ``images`` (N, 3, H, W) uint8.
-
-    Counted, not averaged: the 256 values of a byte make it exact and the same on every device.
-    """
-    values = torch.arange(256, dtype=torch.float64)
-    for channel in range(images.shape[1]):
-        counts = torch.bincount(images[:, channel].flatten().cpu(), minlength=256).double()
-        mean = (counts @ values) / counts.sum()
-        deviation = ((counts @ (values - mean) ** 2) / counts.sum()).sqrt()
-        network.normalize.mean[channel] = mean
-        network.normalize.std[channel] = deviation.clamp(min=1.0)
+def set_normalization(network: Network, training: Batches) -> None:
+    """Normalise with the mean and deviation of each channel of the training images."""
+    mean, deviation = training.channel_statistics
+    network.normalize.mean.copy_(mean)
+    network.normalize.std.copy_(deviation.clamp(min=1.0))
 
 
 def seed_epoch(seed: int, epoch: int) -> torch.Generator:

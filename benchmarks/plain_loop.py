@@ -1,0 +1,71 @@
+"""The training loop that people write, to compare with: DataLoader, torchvision's transforms, fp32, Adam."""
+
+import time
+
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from cnn_study.networks import Network
+from cnn_study.spec import Architecture
+from cnn_study.splits import Split
+
+WORKERS = 2
+BATCHES = 40  # measured after a first one, in which the workers start
+
+
+class Pictures(Dataset[tuple[torch.Tensor, int]]):
+    """As torchvision.datasets.CIFAR10 gives them: one image at a time, transformed when asked for."""
+
+    def __init__(self, split: Split) -> None:
+        self._pixels = split.images.transpose(0, 2, 3, 1).copy()
+        self._labels = split.labels.tolist()
+        self._transform = transforms.Compose(
+            [
+                transforms.RandomCrop(32, padding=4),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self._transform(Image.fromarray(self._pixels[index])), self._labels[index]
+
+
+class ForFloats(nn.Module):
+    """The same network for images that the loader has normalised."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.features, self.head = network.features, network.head
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, 3, 32, 32) to logits (N, 10)."""
+        logits: torch.Tensor = self.head(self.features(images).flatten(1))
+        return logits
+
+
+def images_per_second(architecture: Architecture, pictures: Pictures, batch_size: int) -> float:
+    """The speed of training ``architecture`` in this loop."""
+    model = ForFloats(Network(architecture)).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+    criterion = nn.CrossEntropyLoss()
+    loader = DataLoader(pictures, batch_size=batch_size, shuffle=True, num_workers=WORKERS)
+    started, running_loss = 0.0, 0.0
+    for number, (images, labels) in enumerate(loader):
+        if number == 1:
+            started = time.perf_counter()
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        running_loss += loss.item()
+        if number == BATCHES:
+            break
+    return batch_size * BATCHES / (time.perf_counter() - started)
