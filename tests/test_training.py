@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ruamel.yaml import YAML
 from safetensors.torch import save_file
 from scipy import stats
 from torch import Tensor
@@ -362,18 +364,16 @@ def test_an_interval_over_seeds_is_students() -> None:
     assert over_seeds([None]) == {"mean": None, "ci95": None, "per_seed": [None]}
 
 
-def test_the_report_s_own_recipe_is_a_matter_of_parameters(environment: Environment) -> None:
-    report = {
-        "optimizer": "adam",
-        "schedule": "constant",
-        "batch_size": 64,
-        "weight_decay": 0.0,
-        "label_smoothing": 0.0,
-        "augmentation": {"flip": False, "shift": 0},
-        "initialization": "pytorch",
-        "precision": "fp32",
-        "epochs": 1,
-    }
+def test_the_report_s_own_recipe_in_the_readme_is_a_matter_of_parameters(environment: Environment) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    given = re.findall(r"-S training\.(\S+)=(\S+)", readme[readme.index("dvc exp run --name report") :])
+    report: dict[str, Any] = {"augmentation": {}}
+    for key, value in given:
+        place = report["augmentation"] if key.startswith("augmentation.") else report
+        place[key.removeprefix("augmentation.")] = YAML(typ="safe").load(value)
+    assert (report["optimizer"], report["learning_rate"], report["schedule"]) == ("adam", 0.01, "constant")
     recipe = recipe_of(SHARED, {"training": report}, "x")
-    _, run = trained("plain", environment, recipe, rate=0.001)
+    assert not recipe.augmentation.flip
+    assert recipe.precision == "fp32"
+    _, run = trained("plain", environment, recipe.model_copy(update={"epochs": 1}), rate=0.01)
     assert math.isfinite(run.epochs[-1]["loss"])
