@@ -20,7 +20,7 @@ from stages.download import RAW, local_cifar10
 # The embedded data, and a study of it that takes minutes.
 EMBEDDED = {
     ("data", "dataset"): "fashion_mnist",
-    ("training", "epochs"): 3,
+    ("training", "epochs"): 2,
     ("tune", "images"): 2000,
 }
 

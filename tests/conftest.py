@@ -67,7 +67,7 @@ def small_study(content: Any) -> None:
     """Shrink a params.yaml: two tiny architectures, a few hundred embedded images, one epoch."""
     content["data"].update(dataset="fashion_mnist", train_images=300, test_images=100)
     content["training"].update(epochs=1, seeds=[0], batch_size=32)
-    content["tune"].update(lowest=0.005, highest=0.02, count=2, epochs=1, images=100)
+    content["tune"].update(lowest=0.1, highest=0.2, count=2, epochs=1, images=100)
     content["analysis"].update(images=10, channels=4)
     content["architectures"] = {"small": SMALL, "other": RESIDUAL}
     content["studies"] = {

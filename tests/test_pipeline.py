@@ -179,7 +179,7 @@ def test_plots_of_two_branches_are_drawn_together(project: Project) -> None:
 
 def test_tables_hold_what_the_stages_recorded(finished: Project) -> None:
     rates = pd.read_csv(finished.folder / "plots/data/learning_rates.csv")
-    assert sorted(rates[rates["architecture"] == "small"]["learning_rate"]) == [0.005, 0.02]
+    assert sorted(rates[rates["architecture"] == "small"]["learning_rate"]) == [0.1, 0.2]
     assert rates.groupby("architecture")["chosen"].sum().tolist() == [1, 1]
     confusion = pd.read_csv(finished.folder / "plots/data/confusion.csv")
     assert confusion.groupby("architecture")["count"].sum().tolist() == [100, 100]

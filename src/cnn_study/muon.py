@@ -7,16 +7,17 @@ import torch
 from torch import Tensor
 
 ITERATIONS = 3
+VECTOR_STEP = 0.01  # of biases and normalisation, to a rate of 1
 
 
 class Muon(torch.optim.Optimizer):
     """Each weight's momentum, made orthogonal (Jordan et al., 2024, kellerjordan.github.io/posts/muon).
 
     A weight is taken as a matrix, outputs by inputs; the step is the matrix nearest to the direction of its
-    Nesterov momentum whose singular values are all the same. It is scaled to a root mean square of 0.2 times
-    the rate, as large as Adam's steps are (Liu et al., 2025, arXiv 2502.16982), so that a rate means the same
-    whatever the shape. Of a vector, a bias say, this is the unit vector. ``torch.optim.Muon`` takes matrices
-    alone. The products are computed in ``dtype``.
+    Nesterov momentum whose singular values are all the same. These are sqrt(outputs / inputs) times the rate,
+    so that a step changes what any layer gives by about as much (Bernstein and Newhouse, 2024,
+    arXiv 2409.20325). A vector, a bias say, goes along its momentum, ``VECTOR_STEP`` times the rate in the
+    root mean square. ``torch.optim.Muon`` takes matrices alone. The products are computed in ``dtype``.
     """
 
     def __init__(self, params: Iterable[Any], lr: float, momentum: float, dtype: torch.dtype) -> None:
@@ -38,10 +39,11 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"].lerp_(parameter.grad, 1 - momentum)
                 ahead = parameter.grad.lerp(state["momentum"], momentum)
                 matrix = ahead.to(self._dtype).reshape(len(ahead), -1)
-                direction = orthogonal(matrix).reshape(parameter.shape)
+                outputs, inputs = matrix.shape
+                scale = (outputs / inputs) ** 0.5 * (1.0 if parameter.ndim > 1 else VECTOR_STEP)
                 if group["weight_decay"]:
                     parameter.mul_(1 - rate * group["weight_decay"])
-                parameter.add_(direction, alpha=-0.2 * max(matrix.shape) ** 0.5 * rate)
+                parameter.add_(orthogonal(matrix).reshape(parameter.shape), alpha=-scale * rate)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
