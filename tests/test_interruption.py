@@ -54,7 +54,7 @@ def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
         time.sleep(generator.uniform(0.5, duration))
         os.killpg(process.pid, signal.SIGKILL)
         printed, _ = process.communicate()
-        resumed += [line for line in printed.splitlines() if "epoch" in line]
+        resumed += [line for line in printed.splitlines() if " epoch " in line]
         for path, content in results(killed).items():
             # Either the whole result of before, of one epoch, or that of now; never a part of one.
             assert content in (expected.get(path), results(finished).get(path)), path
