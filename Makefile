@@ -21,10 +21,10 @@ lint: setup ## ruff and mypy
 	@ruff format --check .
 	@mypy
 
-check: setup ## say everything that is wrong with params.yaml
+check: setup ## say what is wrong with params.yaml
 	@python -m stages.check && echo "params.yaml is valid"
 
-benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine (20 minutes)
+benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine
 	@python -m benchmarks.speed
 
 kills: setup ## kill a training stage at 100 random moments, and see that its bits are those of an undisturbed one

@@ -55,7 +55,7 @@ class Goal:
     times_plain: float | None = None  # at least: images/s over the plain loop's
     share_of_matmul: float | None = None  # at least: training FLOP/s over those of a bf16 product
     accuracy: float | None = None  # the report's test accuracy, to be reached in a tenth of its 15 epochs
-    epochs: int = 0  # of the run that goes for it, chosen by validation accuracy
+    epochs: int = 0  # of the run that goes for it, fixed beforehand
 
 
 GOALS = {
@@ -268,7 +268,7 @@ def seconds_of(call: Callable[[], object], times: int = 1) -> float:
 def peak_memory(name: str) -> Figure:
     """Peak resident memory of one epoch of a training stage, in a process of its own."""
     code = (
-        "import sys, tempfile\n"
+        "import tempfile\n"
         "from pathlib import Path\n"
         "import stages.train\n"
         "from cnn_study.checkpoint import Checkpoint\n"
