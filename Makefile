@@ -21,7 +21,7 @@ lint: setup ## ruff and mypy
 	@ruff format --check .
 	@mypy
 
-check: setup ## say what is wrong with params.yaml
+check: setup ## say all that is wrong with params.yaml
 	@python -m stages.check && echo "params.yaml is valid"
 
 benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine

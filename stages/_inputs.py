@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cnn_study.checkpoint import folder_digest
+from cnn_study.checkpoint import folder_digest, loaded_sources
 from cnn_study.environment import Environment, set_up
 from cnn_study.recipe import Training, recipe_of
 from cnn_study.schema import read_yaml, section
@@ -38,6 +38,7 @@ class Inputs:
 
 def read_inputs(name: str) -> Inputs:
     """Everything for the entry ``name`` of ``architectures``; sets torch up for it."""
+    loaded_sources()  # now, before any of them can have been edited
     params = read_yaml()
     entry = section(params, "architectures", name)
     architecture = spec_of(entry, "architectures", name)

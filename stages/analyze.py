@@ -23,7 +23,7 @@ from cnn_study.receptive_field import center_of_last, effective_side, influence_
 from cnn_study.results import Logits, Result, environments, summary, timing
 from cnn_study.schema import read_yaml
 from cnn_study.splits import Split, load_split
-from cnn_study.training import Batches, predict, set_normalization
+from cnn_study.training import Batches, channel_statistics, predict, set_normalization
 from cnn_study.weights import load_network
 
 RUNS = Path("runs")
@@ -149,11 +149,14 @@ def analyze(
 
 
 def untrained(params: Params, name: str, images: torch.Tensor) -> Network:
-    """The network with its first weights: what is left to show where every run diverged."""
+    """The network with its first weights: what is left to show where every run diverged.
+
+    It normalises with the statistics of ``images``, which are at hand here; it predicts nothing.
+    """
     torch.manual_seed(params.recipes[name].seeds[0])
     network = Network(params.architectures[name])
     initialize(network, params.recipes[name].initialization)
-    set_normalization(network, Batches(images, torch.zeros(len(images))))
+    set_normalization(network, *channel_statistics(images))
     return network
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cnn_study.checkpoint import Checkpoint, fingerprint
+from cnn_study.checkpoint import Checkpoint, fingerprint, refuse_edited_sources
 from cnn_study.environment import Environment
 from cnn_study.files import SCRATCH, read_json, save_array, whole_folder, write_json
 from cnn_study.networks import Network
@@ -29,12 +29,12 @@ from stages._inputs import Inputs, read_inputs
 
 @dataclass(frozen=True)
 class Finished:
-    """What the training with one seed has given; ``logits`` (N, 10) of the validation images."""
+    """What one seed has given. ``logits``: (N, 10) of the validation images, None where it diverged."""
 
     seed: int
     network: Network
     run: Run
-    logits: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32] | None
 
 
 def main(name: str) -> None:
@@ -49,7 +49,7 @@ def main(name: str) -> None:
 def train_seed(
     name: str, inputs: Inputs, training: Batches, validation: Batches, rate: float, seed: int
 ) -> Finished:
-    """Train with one seed, or go on with that."""
+    """Train with one seed, or go on from its checkpoint."""
     recipe, environment = inputs.recipe, inputs.environment
     checkpoint = Checkpoint(
         SCRATCH / "checkpoints" / "train" / name / f"seed-{seed}.safetensors",
@@ -59,11 +59,15 @@ def train_seed(
         inputs.architecture, training, validation, recipe, rate, seed,
         environment, checkpoint, Progress(f"train {name} seed {seed}", recipe.epochs),
     )  # fmt: skip
-    return Finished(seed, network, run, predict(network, validation.images, environment).cpu().numpy())
+    logits = None
+    if run.status != "diverged":
+        logits = predict(network, validation.images, environment).cpu().numpy()
+    return Finished(seed, network, run, logits)
 
 
 def write(name: str, rate: float, environment: Environment, finished: Sequence[Finished]) -> None:
     """Put the outputs of the stage where they belong, whole."""
+    refuse_edited_sources()
     history, gradients, clock, seeds = [], [], [], []
     with whole_folder(Path("runs/train") / name) as folder:
         for one in finished:
@@ -79,7 +83,7 @@ def write(name: str, rate: float, environment: Environment, finished: Sequence[F
                     "validation_accuracy": run.epochs[-1]["validation_accuracy"],
                 }
             )
-            if run.status != "diverged":
+            if one.logits is not None:
                 save_network(folder / f"seed-{one.seed}.safetensors", one.network)
                 save_array(folder / f"seed-{one.seed}-validation-logits.npy", one.logits)
         pd.DataFrame(history).to_csv(folder / "history.csv", index=False)

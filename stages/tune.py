@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnn_study.checkpoint import Checkpoint, fingerprint
+from cnn_study.checkpoint import Checkpoint, fingerprint, refuse_edited_sources
 from cnn_study.environment import Environment
 from cnn_study.files import SCRATCH, write_json
 from cnn_study.progress import Progress
@@ -57,6 +57,7 @@ def try_rate(
 
 def write(name: str, rate: float, rates: Sequence[float], runs: Sequence[Run], environment: Environment) -> None:
     """Put the outputs of the stage where they belong, whole. ``rates``: those tried, lowest first."""
+    refuse_edited_sources()
     trials = [
         {
             "learning_rate": trial,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cnn_study.checkpoint import fingerprint, folder_digest
+from cnn_study.checkpoint import fingerprint, folder_digest, loaded_sources, refuse_edited_sources
 from cnn_study.files import read_json, scratch_folder, whole_folder, write_json, write_whole
 from cnn_study.schema import StudyError
 
@@ -73,7 +73,16 @@ def test_a_fingerprint_is_of_everything_that_it_is_given_and_of_the_code(
     edited = tmp_path / "augment.py"
     edited.write_text(Path(str(cnn_study.augment.__file__)).read_text() + "# edited\n")
     monkeypatch.setattr(cnn_study.augment, "__file__", str(edited))
+    loaded_sources.cache_clear()
     assert fingerprint("spec", 0.1, 0) != plain
+
+    refuse_edited_sources()
+    before = fingerprint("spec", 0.1, 0)
+    edited.write_text("# edited again\n")
+    assert fingerprint("spec", 0.1, 0) == before  # what has been loaded is what runs
+    with pytest.raises(StudyError, match=r"augment\.py: changed while the stage ran"):
+        refuse_edited_sources()
+    loaded_sources.cache_clear()
 
 
 def test_a_digest_of_a_folder_changes_with_names_and_contents(tmp_path: Path) -> None:

@@ -111,6 +111,21 @@ def test_an_interrupt_of_the_study_lets_dvc_end_and_the_last_line_still_tells_th
     assert "had been killed" not in project.run("dvc", "repro")  # DVC's word for a lock left behind
 
 
+def test_results_of_code_that_was_edited_meanwhile_are_refused(project: Project) -> None:
+    before = results(project)
+    project.edit_params(lambda params: params["training"].update(epochs=30))
+    process = start(project, sys.executable, "-m", "stages.train", "small")
+    assert process.stdout is not None
+    while "epoch 1/30" not in process.stdout.readline():
+        assert process.poll() is None
+    with (project.folder / "src/cnn_study/augment.py").open("a") as file:
+        file.write("# edited\n")
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert printed.strip().splitlines()[-1].endswith("changed while the stage ran; `dvc repro` runs it again")
+    assert results(project) == before
+
+
 def test_a_folder_that_cannot_be_written_is_one_line_and_nothing_is_lost(project: Project) -> None:
     before = results(project)
     (project.folder / ".work").rename(project.folder / ".work-before")

@@ -168,6 +168,32 @@ def test_a_nearest_known_word_is_offered() -> None:
     assert told({"training.epoch": 3})[0].endswith("; did you mean 'epochs'?")
 
 
+def test_names_are_offered_even_where_a_key_is_a_number() -> None:
+    lines = told({"architectures": VALID["architectures"] | {7: {}}, "studies.depth.baseline": "residul"})
+    assert any(line.endswith("did you mean 'residual'?") for line in lines)
+
+
+def test_an_overrides_mistakes_are_told_while_the_shared_recipe_is_wrong() -> None:
+    wrong = {"epoch": 3, "batch_size": 1, "augmentation": {"shift": -1}}
+    lines = told(
+        {
+            "training.epochs": 0,
+            "training.augmentation": 5,
+            "architectures.depth_4.training": wrong,
+            "architectures.depth_6.training": {"seeds": [1]},
+            "architectures.residual.training": {"epochs": 2, "augmentation": {"flip": False}},
+        }
+    )
+    assert keys_of(lines) == {
+        "training.epochs",
+        "training.augmentation",
+        "architectures.depth_4.training.epoch",
+        "architectures.depth_4.training.batch_size",
+        "architectures.depth_4.training.augmentation.shift",
+        "architectures.depth_6.training.seeds",
+    }
+
+
 def test_an_override_changes_only_what_it_names() -> None:
     shared = VALID["training"]
     recipe = recipe_of(shared, {"training": {"augmentation": {"shift": 4}, "epochs": 9}}, "mine")

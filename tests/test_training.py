@@ -28,6 +28,7 @@ from cnn_study.training import (
     Batches,
     Run,
     accuracy_of,
+    channel_statistics,
     explained_by_chance,
     make_optimizer,
     predict,
@@ -239,7 +240,7 @@ def test_only_weights_are_decayed(optimizer: str, environment: Environment) -> N
 def test_normalisation_is_of_the_training_images() -> None:
     network = Network(spec_of(SPECS["plain"]))
     images = torch.randint(0, 200, (50, 3, 32, 32), dtype=torch.uint8)
-    set_normalization(network, Batches(images, torch.zeros(50)))
+    set_normalization(network, *channel_statistics(images))
     normal = network.normalize(images)
     assert normal.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
     assert normal.std((0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=1e-3)

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from cnn_study.files import write_whole
+from cnn_study.schema import StudyError
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,37 @@ def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) ->
 
 
 def fingerprint(*parts: object) -> str:
-    """A hash of ``parts`` (their repr) and of the project's source files that the process has loaded."""
-    digest = hashlib.sha256(repr(parts).encode())
-    for name, module in sorted(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file and name.partition(".")[0] in ("cnn_study", "stages", "__main__"):
-            digest.update(Path(file).read_bytes())
-    return digest.hexdigest()
+    """A hash of ``parts`` (their repr) and of ``loaded_sources``."""
+    sources = [f"{path.name} {digest}" for path, digest in loaded_sources().items()]
+    return hashlib.sha256(repr((parts, sources)).encode()).hexdigest()
+
+
+@cache
+def loaded_sources() -> dict[Path, str]:
+    """The project's source files that the process has loaded, with their hashes when this was first called.
+
+    To be called before any work: what the process runs is what it has loaded, whatever the files say later.
+    """
+    files = [
+        (name, module.__file__)
+        for name, module in sorted(sys.modules.items())
+        if name.partition(".")[0] in ("cnn_study", "stages", "__main__") and getattr(module, "__file__", None)
+    ]
+    return {Path(file): _digest(Path(file)) for _, file in files if file}
+
+
+def refuse_edited_sources() -> None:
+    """Raises StudyError if a file of ``loaded_sources`` has changed: DVC would take results for the new code's.
+
+    DVC notes the hashes of a stage's dependencies when the stage has ended, not when it begins.
+    """
+    for path, digest in loaded_sources().items():
+        if not path.exists() or _digest(path) != digest:
+            raise StudyError(f"{path}: changed while the stage ran; `dvc repro` runs it again")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def folder_digest(folder: Path) -> str:

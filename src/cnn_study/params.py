@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError
 
 from cnn_study.datasets import SIZES, Data
-from cnn_study.recipe import Search, Training, recipe_of
+from cnn_study.recipe import Search, Training, check_override, recipe_of
 from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, nearest, parse
 from cnn_study.spec import CLASSES, Architecture, spec_of
 
@@ -90,13 +90,15 @@ def validate(content: Mapping[str, Any]) -> Params:
     for name, entry in entries.items():
         if (architecture := attempt(spec_of, entry, "architectures", name)) is not None:
             architectures[name] = architecture
-        if training and (recipe := attempt(recipe_of, content["training"], entry, name)) is not None:
+        if training is None:
+            attempt(check_override, content.get("training"), entry, name)
+        elif (recipe := attempt(recipe_of, content["training"], entry, name)) is not None:
             recipes[name] = recipe
     # What involves several keys is looked at wherever these are right, whatever else is wrong.
     sound = {str(name): _sound(Study, study) for name, study in named_studies.items()}
     for name, study in sound.items():
         mistakes += _unknown_names(name, study, entries)
-        mistakes += _repeated(f"studies.{name}.members", list(study.get("members", {}).values()))
+        mistakes += _repeated(dotted(["studies", name, "members"]), list(study.get("members", {}).values()))
     mistakes += _repeated("studies", [study["title"] for study in sound.values() if "title" in study])
     seed = _sound(Search, content.get("tune")).get("seed")
     if seed is not None and seed in _sound(Training, content.get("training")).get("seeds", ()):

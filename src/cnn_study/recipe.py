@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from cnn_study.schema import PARAMS, Model, StudyError, found, mistake, or_word, parse
+from cnn_study.schema import PARAMS, Model, StudyError, check_part, dotted, found, mistake, or_word, parse
 from cnn_study.spec import CLASSES
 
 Rate = Annotated[float, Field(gt=0, le=100)]
@@ -104,17 +104,34 @@ def recipe_of(shared: Any, entry: Any, name: str) -> Training:
     Raises StudyError. Seeds cannot be overridden, since architectures are compared seed by seed.
     """
     recipe = parse(Training, shared, "training")
+    return parse(Training, _merged(recipe.model_dump(), _override(entry, name)), *_keys(name))
+
+
+def check_override(shared: Any, entry: Any, name: str) -> None:
+    """Raises StudyError for what is wrong with an override, whatever is wrong with ``shared``."""
+    override = _override(entry, name)
+    check_part(Training, _merged(shared, override), override, *_keys(name))
+
+
+def _keys(name: str) -> tuple[str, ...]:
+    return "architectures", name, "training"
+
+
+def _override(entry: Any, name: str) -> Mapping[Any, Any]:
     override = entry.get("training", {}) if isinstance(entry, Mapping) else {}
-    keys = ("architectures", name, "training")
     if not isinstance(override, Mapping):
-        return parse(Training, override, *keys)
+        raise StudyError(f"{PARAMS}: {dotted(_keys(name))}: {found(override)}, allowed: a mapping")
     if "seeds" in override:
         raise StudyError(
-            f"{PARAMS}: {'.'.join(keys)}.seeds: {found(override['seeds'])}, "
+            f"{PARAMS}: {dotted((*_keys(name), 'seeds'))}: {found(override['seeds'])}, "
             "allowed: no seeds here, since architectures are compared seed by seed"
         )
-    whole = recipe.model_dump()
+    return override
+
+
+def _merged(shared: Any, override: Mapping[Any, Any]) -> dict[Any, Any]:
+    whole = dict(shared) if isinstance(shared, Mapping) else {}
     for key, value in override.items():
-        nested = isinstance(value, Mapping) and isinstance(whole.get(key), dict)
+        nested = isinstance(value, Mapping) and isinstance(whole.get(key), Mapping)
         whole[key] = {**whole[key], **value} if nested else value
-    return parse(Training, whole, *keys)
+    return whole

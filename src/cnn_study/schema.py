@@ -105,9 +105,9 @@ def found(value: Any) -> str:
     return "found " + (text if len(text) <= 60 else text[:57] + "...")
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
+def nearest(word: object, known: Iterable[object]) -> str:
     """``; did you mean 'x'?`` for the known word most like ``word``, or nothing."""
-    match = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
+    match = difflib.get_close_matches(str(word), [str(one) for one in known], n=1, cutoff=0.5)
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
@@ -157,6 +157,28 @@ def parse(kind: type[T], value: Any, *keys: str | int) -> T:
                 f"{PARAMS}: {dotted((*keys, *detail['loc']))}: {_explained(detail, [])}" for detail in _own(error)
             )
         ) from None
+
+
+def check_part(kind: type[Any], value: Any, part: Any, *keys: str | int) -> None:
+    """Like ``parse``, but for the mistakes in those keys of ``value`` that ``part`` has as well."""
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        mistakes = [detail for detail in _own(error) if _lies_in(detail["loc"], part)]
+        if mistakes:
+            raise StudyError(
+                "\n".join(f"{PARAMS}: {dotted((*keys, *one['loc']))}: {_explained(one, [])}" for one in mistakes)
+            ) from None
+
+
+def _lies_in(keys: Sequence[str | int], part: Any) -> bool:
+    for key in keys:
+        if not isinstance(part, Mapping):
+            return True
+        if key not in part:
+            return False
+        part = part[key]
+    return True
 
 
 def _own(error: ValidationError) -> list[ErrorDetails]:

@@ -46,17 +46,22 @@ class Batches:
 
     @cached_property
     def channel_statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation (3,) of each channel, in units of bytes, float64 on the CPU.
+        """``channel_statistics`` of the images, counted once for all runs."""
+        return channel_statistics(self.images)
 
-        Counted, not averaged: the 256 values of a byte make them exact and the same on every device.
-        """
-        values = torch.arange(256, dtype=torch.float64)
-        means, deviations = [], []
-        for channel in self.images.unbind(1):
-            counts = torch.bincount(channel.flatten().cpu(), minlength=256).double()
-            means.append((counts @ values) / counts.sum())
-            deviations.append(((counts @ (values - means[-1]) ** 2) / counts.sum()).sqrt())
-        return torch.stack(means), torch.stack(deviations)
+
+def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (3,) of each channel of ``images`` (N, 3, H, W) uint8, float64 on the CPU.
+
+    Counted, not averaged: the 256 values of a byte make them exact and the same on every device.
+    """
+    values = torch.arange(256, dtype=torch.float64)
+    means, deviations = [], []
+    for channel in images.unbind(1):
+        counts = torch.bincount(channel.flatten().cpu(), minlength=256).double()
+        means.append((counts @ values) / counts.sum())
+        deviations.append(((counts @ (values - means[-1]) ** 2) / counts.sum()).sqrt())
+    return torch.stack(means), torch.stack(deviations)
 
 
 @dataclass
@@ -106,7 +111,7 @@ def train(
     torch.manual_seed(seed)
     network = Network(architecture)
     initialize(network, recipe.initialization)
-    set_normalization(network, training)
+    set_normalization(network, *training.channel_statistics)
     place(network, environment.device)
     optimizer = make_optimizer(network, recipe, environment)
     batch_size = min(recipe.batch_size, len(training))
@@ -223,9 +228,8 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def set_normalization(network: Network, training: Batches) -> None:
-    """Normalise with the mean and deviation of each channel of the training images."""
-    mean, deviation = training.channel_statistics
+def set_normalization(network: Network, mean: Tensor, deviation: Tensor) -> None:
+    """Normalise images with the ``mean`` and ``deviation`` (3,) of each channel of the training images."""
     network.normalize.mean.copy_(mean)
     network.normalize.std.copy_(deviation.clamp(min=1.0))
 
