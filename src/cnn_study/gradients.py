@@ -30,9 +30,10 @@ class GradientLog:
         self._every = every
         self._seen = 0
         self._sums: list[Tensor] = []
-        optimizer.register_step_pre_hook(self._observe)
+        optimizer.register_step_pre_hook(self.observe)
 
-    def _observe(self, *_: object) -> None:
+    def observe(self, *_: object) -> None:
+        """Called before each step of the optimizer: takes the norms if it is this step's turn."""
         self._seen += 1
         if self._seen % self._every:
             return
