@@ -15,8 +15,8 @@ from cnn_study.comparisons import Comparison, StudyComparison
 from cnn_study.params import Control, Study
 from cnn_study.spec import IMAGE_SIZE
 
-# The first convolution's gradient norm over the last one's. A power of ten, since the convolutions differ in
-# their numbers of weights by as much, and with them the norms, without anything being wrong.
+# The first convolution's gradient norm over the last one's. A factor of ten either way, since layers of
+# different sizes have norms that differ several-fold with nothing wrong.
 VANISHING = 0.1  # below
 EXPLODING = 10.0  # above
 # The norms come from a sample of an epoch's steps: a ratio that changes by less than this factor stays.
@@ -240,7 +240,7 @@ def _runner_up(seen: _Seen) -> list[Finding]:
     reached = listed([accuracy_within(accuracies[architecture]) for architecture in (first, second)])
     text = (
         f"The means of {seen.name(first)} and the runner-up {seen.name(second)}, {reached}, differ by "
-        f"{points(ahead)} points; the study does not test this pair, so which of the two is more accurate is not told."
+        f"{points(ahead)} points; the study does not test this pair, so which is more accurate is not told."
     )
     return [seen.finding("runner_up_not_tested", text, {"points": ahead, "test_accuracy": accuracies})]
 
@@ -416,7 +416,8 @@ def _flows(ends: Mapping[str, float], studies: Studies) -> Finding:
         f"least in {shown(low, studies)}, {times(ends[low])}, and greatest in {shown(high, studies)}, "
         f"{times(ends[high])}."
     )
-    return Finding(text, "gradients", "gradient_range", counts | {"ratios": dict(ends)}, GRADIENTS)
+    numbers = counts | {"networks": len(ends), "ratios": dict(ends)}
+    return Finding(text, "gradients", "gradient_range", numbers, GRADIENTS)
 
 
 # Receptive fields.
