@@ -54,7 +54,9 @@ def main() -> None:
             "curves": tables.curves(results, params.studies),
             "receptive_fields": tables.receptive_fields(results, params.studies),
             "receptive_fields_by_layer": field_table(fields),
-            "dead_channels": dead_table({name: images[0].dead for name, images in activations.items()}),
+            "dead_channels": dead_table(
+                {n: seen[0].dead for n, seen in activations.items() if has_run(fields[n])}
+            ),
             "gradient_norms": norms,
             "gradient_norms_by_layer": tables.first_middle_last(norms),
             "learning_rates": tables.learning_rates(results),
@@ -162,7 +164,7 @@ def draw(
     for study, rows in tables.members(results, params.studies).groupby("study", sort=False):
         key = keys.get(str(study), "in_no_study")
         names = {
-            name: shown if (status := results[name].status) == "trained" else f"{shown} ({status})"
+            name: f"{shown}{remark(results[name], fields[name])}"
             for name, shown in zip(rows["architecture"], rows["name"], strict=True)
         }
         title = f"{study}: filters and activations of the first layer"
@@ -176,6 +178,18 @@ def draw(
             seen = {shown: activations[name][position] for name, shown in names.items()}
             picture = figures.side_by_side(title, test.images[index], seen, channels)
             save(picture, folder / "side_by_side" / f"{key}_image_{index}")
+
+
+def remark(result: Result, fields: tuple[Field, ...]) -> str:
+    """What to add to a network's name in pictures, where it is not one of an architecture that trained."""
+    if result.status == "trained":
+        return ""
+    return f" ({result.status})" if has_run(fields) else f" ({result.status}, first weights)"
+
+
+def has_run(fields: tuple[Field, ...]) -> bool:
+    """Whether any run has left a network: all may have diverged."""
+    return fields[0].trained is not None
 
 
 def save(figure: Figure, path: Path) -> None:

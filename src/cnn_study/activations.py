@@ -70,7 +70,7 @@ def dead_table(dead: Mapping[str, Mapping[str, Flags]]) -> pd.DataFrame:
         for name, layers in dead.items()
         for layer, flags in layers.items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["architecture", "layer", "channels", "dead"])
 
 
 @torch.inference_mode()

@@ -7,13 +7,12 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from torch import Tensor
 
 from cnn_study.networks import Network, features
 from cnn_study.receptive_field import Floats, center_of_last, effective_side, influence_of_pixels
-from cnn_study.spec import IMAGE_SIZE, Architecture, geometry
+from cnn_study.spec import IMAGE_SIZE, Architecture, Conv, Pool, Residual, geometry
 
 
 @dataclass(frozen=True)
@@ -21,25 +20,30 @@ class Field:
     """What the central unit of one layer sees of a 32×32 image, with the layer's ReLU.
 
     ``theoretical``: side in pixels, which may exceed the image's; ``center``: where its middle lies, in pixels
-    from the first. ``untrained`` and ``trained``: the influence of each pixel, (32, 32) summing to 1, all
-    zeros if there is none; None where there is no such network.
+    from the first. ``visible``: the first and the last row, or column, of the image that it holds.
+    ``untrained`` and ``trained``: the influence of each pixel, (32, 32) summing to 1, all zeros if there is
+    none; None where there is no such network.
     """
 
     layer: str
     theoretical: int
     center: float
+    visible: tuple[int, int]
     untrained: Floats | None
     trained: Floats | None
 
     @property
     def theoretical_share(self) -> float:
         """The part of the image that lies in the theoretical field, 0 to 1."""
-        seen = np.abs(np.arange(IMAGE_SIZE) - self.center) <= (self.theoretical - 1) / 2
-        return float(seen.mean() ** 2)
+        first, last = self.visible
+        return ((last - first + 1) / IMAGE_SIZE) ** 2
 
     @property
     def effective_untrained(self) -> int | None:
-        """Side in pixels of the smallest centred square with 95 % of the influence before training."""
+        """Side in pixels of the smallest square around ``center`` with 95 % of the influence before training.
+
+        It may exceed the image's, since a unit next to the image's middle is not in it.
+        """
         return None if self.untrained is None else effective_side(self.untrained, self.center)
 
     @property
@@ -61,11 +65,30 @@ def fields_of(
             step.name,
             step.receptive_field,
             center_of_last(shorter),
+            visible_to_last(shorter),
             influence(untrained, shorter),
             influence(trained, shorter),
         )
         for step, shorter in zip(geometry(architecture), _prefixes(architecture), strict=True)
     )
+
+
+def visible_to_last(architecture: Architecture) -> tuple[int, int]:
+    """The first and the last row, or column, of the image that the central unit of the last layer sees.
+
+    Not only the image's border bounds them: a pool or a stride may drop the last rows of what comes before.
+    """
+    sizes = [IMAGE_SIZE, *(step.size for step in geometry(architecture))]
+    first = last = sizes[-1] // 2
+    for layer, before, after in zip(architecture.layers[::-1], sizes[-2::-1], sizes[:0:-1], strict=True):
+        if isinstance(layer, Pool):
+            first, last = first * layer.pool, (last + 1) * layer.pool - 1
+            continue
+        reach = layer.kernel // 2 if isinstance(layer, Conv) else 1
+        if isinstance(layer, Residual):  # its second convolution
+            first, last = max(first - 1, 0), min(last + 1, after - 1)
+        first, last = max(first * layer.stride - reach, 0), min(last * layer.stride + reach, before - 1)
+    return first, last
 
 
 def field_table(fields: Mapping[str, Sequence[Field]]) -> pd.DataFrame:

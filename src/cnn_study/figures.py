@@ -120,7 +120,7 @@ def receptive_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[
     figure = _figure(title, label + columns * (cell + gap) + MARGIN, top + len(networks) * height)
     _show_field_legend(figure)
     for name, fields in networks.items():
-        _label(figure, top, name, [])
+        _label(figure, top, name)
         _text(figure, label - 0.07, top + untrained + cell / 2, "before", SMALL, ha="right", va="center")
         _text(figure, label - 0.07, top + trained + cell / 2, "after", SMALL, ha="right", va="center")
         for column, field in enumerate(fields):
@@ -156,7 +156,7 @@ def _text(figure: Figure, left: float, top: float, text: str, size: float, **sty
     figure.text(left / width, 1 - top / height, text, fontsize=size, **({"va": "bottom"} | style))
 
 
-def _label(figure: Figure, top: float, name: str, lines: Sequence[str]) -> None:
+def _label(figure: Figure, top: float, name: str, lines: Sequence[str] = ()) -> None:
     """At the left of a row: the network's name, and ``lines`` below it."""
     wrapped = textwrap.wrap(name, 15)
     _text(figure, MARGIN, top, "\n".join(wrapped), MEDIUM, va="top", weight="bold")
