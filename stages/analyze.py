@@ -8,18 +8,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
 from cnn_study import figures, tables
-from cnn_study.activations import feature_maps
+from cnn_study.activations import Activations, dead_table, look_into
+from cnn_study.effective_field import Field, field_table, fields_of
 from cnn_study.environment import Environment, set_up
 from cnn_study.files import SCRATCH, read_json, whole_folder, write_json
 from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
-from cnn_study.receptive_field import center_of_last, effective_side, influence_of_pixels
 from cnn_study.results import Logits, Result, environments, summary, timing
 from cnn_study.schema import read_yaml
 from cnn_study.splits import Split, load_split
@@ -37,24 +36,16 @@ def main() -> None:
     remove_leftovers(set(params.architectures))
     test = load_split(Path("data/prepared/test"))
     environment = set_up(params.training.device, params.training.precision, params.training.threads)
-    shown = torch.from_numpy(test.images[params.analysis.shown_image])
+    shown = torch.from_numpy(test.images[list(params.analysis.shown_images)])
 
     results: dict[str, Result] = {}
-    fields: list[figures.Field] = []
-    with whole_folder(PLOTS / "images") as pictures:
-        for name in params.architectures:
-            results[name], field, network = analyze(name, params, test, environment)
-            fields.append(field)
-            maps = {layer: part.numpy() for layer, part in feature_maps(network, shown).items()}
-            first = next(iter(maps.values()))
-            status = "" if results[name].status == "trained" else f" ({results[name].status})"
-            picture = figures.first_layer(f"{name}{status}: first layer", shown.numpy(), first)
-            save(picture, pictures / "first_layer" / name)
-            picture = figures.feature_maps(
-                f"{name}{status}: feature maps", shown.numpy(), maps, params.analysis.channels
-            )
-            save(picture, pictures / "feature_maps" / name)
-        save(figures.receptive_fields(shown.numpy(), fields), pictures / "receptive_fields")
+    fields: dict[str, tuple[Field, ...]] = {}
+    activations: dict[str, list[Activations]] = {}
+    for name in params.architectures:
+        results[name], fields[name], network = analyze(name, params, test, environment)
+        activations[name] = look_into(network, shown, torch.from_numpy(test.images[: params.analysis.images]))
+    with whole_folder(PLOTS / "images") as folder:
+        draw(folder, params, test, results, fields, activations)
 
     labels, every = test.labels, list(results.values())
     with whole_folder(PLOTS / "data") as folder:
@@ -62,6 +53,10 @@ def main() -> None:
         for table, frame in {
             "curves": tables.curves(results, params.studies),
             "receptive_fields": tables.receptive_fields(results, params.studies),
+            "receptive_fields_by_layer": field_table(fields),
+            "dead_channels": dead_table(
+                {n: seen[0].dead for n, seen in activations.items() if has_run(fields[n])}
+            ),
             "gradient_norms": norms,
             "gradient_norms_by_layer": tables.first_middle_last(norms),
             "learning_rates": tables.learning_rates(results),
@@ -93,8 +88,8 @@ def remove_leftovers(names: set[str]) -> None:
 
 def analyze(
     name: str, params: Params, test: Split, environment: Environment
-) -> tuple[Result, figures.Field, Network]:
-    """What the stages found about an architecture, its receptive field, and a network to look into.
+) -> tuple[Result, tuple[Field, ...], Network]:
+    """What the stages found about an architecture, its receptive fields, and a network to look into.
 
     That is the first that trained; where none did, one that collapsed; where all diverged, one untrained.
     """
@@ -114,13 +109,8 @@ def analyze(
         outputs = predict(place(network, environment.device), images, environment)
         logits.append(outputs.cpu().numpy())
         network.to("cpu")
-    network = networks.get("trained") or networks.get("collapsed") or untrained(params, name, images)
-
-    influence = np.zeros(test.images.shape[2:])
-    if networks:
-        influence = influence_of_pixels(network, torch.from_numpy(test.images[: params.analysis.images]))
-    center = center_of_last(architecture)
-    effective = effective_side(influence, center)
+    before, after = untrained(params, name, images), networks.get("trained") or networks.get("collapsed")
+    fields = fields_of(architecture, torch.from_numpy(test.images[: params.analysis.images]), before, after)
     profile = read_json(RUNS / "profile" / f"{name}.json")
     clock: list[dict[str, Any]] = read_json(RUNS / "timing" / "train" / f"{name}.json")
     searches: list[dict[str, Any]] = read_json(RUNS / "timing" / "tune" / f"{name}.json")
@@ -137,27 +127,69 @@ def analyze(
         history=pd.read_csv(folder / "history.csv"),
         gradients=pd.read_csv(folder / "gradients.csv"),
         profile=profile,
-        effective_field=effective,
+        effective_field=fields[-1].effective_trained,
         trials=tuned["trials"],
         rate_at_edge=tuned["at_edge"],
         clock=[run["epochs"] for run in clock],
         tune_seconds=sum(sum(e["train_seconds"] + e["evaluation_seconds"] for e in s["epochs"]) for s in searches),
         inference_images_per_second=speed["inference_images_per_second"],
     )
-    field = figures.Field(name, profile["receptive_field"], effective, center, influence)
-    return result, field, network
+    return result, fields, after or before
 
 
 def untrained(params: Params, name: str, images: torch.Tensor) -> Network:
-    """The network with its first weights: what is left to show where every run diverged.
+    """The network with the weights that its first run began with.
 
-    It normalises with the statistics of ``images``, which are at hand here; it predicts nothing.
+    It normalises with the statistics of ``images``: this stage reads no training images.
     """
     torch.manual_seed(params.recipes[name].seeds[0])
     network = Network(params.architectures[name])
     initialize(network, params.recipes[name].initialization)
     set_normalization(network, *channel_statistics(images))
     return network
+
+
+def draw(
+    folder: Path,
+    params: Params,
+    test: Split,
+    results: dict[str, Result],
+    fields: dict[str, tuple[Field, ...]],
+    activations: dict[str, list[Activations]],
+) -> None:
+    """Save a study's pictures under its key, each kind in a folder of its own."""
+    indices, channels = params.analysis.shown_images, params.analysis.channels
+    image = test.images[indices[0]]
+    keys = {study.title: key for key, study in params.studies.items()}
+    for study, rows in tables.members(results, params.studies).groupby("study", sort=False):
+        key = keys.get(str(study), "in_no_study")
+        names = {
+            name: f"{shown}{remark(results[name], fields[name])}"
+            for name, shown in zip(rows["architecture"], rows["name"], strict=True)
+        }
+        title = f"{study}: filters and activations of the first layer"
+        seen = {shown: activations[name][0] for name, shown in names.items()}
+        save(figures.first_layers(title, image, seen), folder / "first_layers" / key)
+        title = f"{study}: what the central unit of each layer sees, before and after training"
+        sights = {shown: fields[name] for name, shown in names.items()}
+        save(figures.receptive_fields(title, image, sights), folder / "receptive_fields" / key)
+        for position, index in enumerate(indices):
+            title = f"{study}: feature maps of test image {index} ({test.classes[test.labels[index]]})"
+            seen = {shown: activations[name][position] for name, shown in names.items()}
+            picture = figures.side_by_side(title, test.images[index], seen, channels)
+            save(picture, folder / "side_by_side" / f"{key}_image_{index}")
+
+
+def remark(result: Result, fields: tuple[Field, ...]) -> str:
+    """What to add to a network's name in pictures, where it is not one of an architecture that trained."""
+    if result.status == "trained":
+        return ""
+    return f" ({result.status})" if has_run(fields) else f" ({result.status}, first weights)"
+
+
+def has_run(fields: tuple[Field, ...]) -> bool:
+    """Whether any run has left a network: all may have diverged."""
+    return fields[0].trained is not None
 
 
 def save(figure: Figure, path: Path) -> None:

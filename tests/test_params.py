@@ -72,7 +72,15 @@ def keys_of(lines: list[str]) -> set[str]:
         ),
         ({"data.validation_fraction": 0.99999}, "data.validation_fraction: found 0.99999, which makes 50000"),
         ({"data.validation_fraction": 0.0001}, "data.validation_fraction: found 0.0001, which makes 5 validation"),
-        ({"analysis.shown_image": 10_000}, "analysis.shown_image: found 10000, allowed: at most 9999"),
+        ({"analysis.shown_images": [0, 10_000]}, "analysis.shown_images[1]: found 10000, allowed: at most 9999"),
+        ({"analysis.shown_images": [3, -1]}, "analysis.shown_images[1]: found -1, allowed: at least 0"),
+        ({"analysis.shown_images": [3, 3]}, "analysis.shown_images: found [3, 3], allowed: each image once"),
+        ({"analysis.shown_images": []}, "analysis.shown_images: found [], allowed: at least 1 of them"),
+        (
+            {"analysis.shown_images": list(range(9))},
+            "analysis.shown_images: found [0, 1, 2, 3, 4, 5, 6, 7, 8], all",
+        ),
+        ({"analysis.shown_images": 3}, "analysis.shown_images: found 3, allowed: a list"),
         (
             {"analysis.images": 10_000, "data.test_images": 100},
             "analysis.images: found 10000, allowed: at most",
@@ -132,6 +140,11 @@ def test_a_mistake_is_one_line_that_names_the_key_what_was_found_and_what_is_all
     else:
         lines = told(change)
     assert any(text.startswith(f"params.yaml: {line}") for text in lines), lines
+
+
+def test_every_image_that_the_test_split_lacks_is_told() -> None:
+    change = {"data.test_images": 50, "analysis.shown_images": [50, 0, 60], "analysis.images": 51}
+    assert keys_of(told(change)) == {"analysis.shown_images[0]", "analysis.shown_images[2]", "analysis.images"}
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from cnn_study.datasets import SIZES, Data
 from cnn_study.recipe import Search, Training, check_override, recipe_of
-from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, nearest, parse
+from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, mistake, nearest, parse
 from cnn_study.spec import CLASSES, Architecture, spec_of
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -37,11 +37,22 @@ class Study(Model):
 Studies = Annotated[dict[Name, Study], Field(min_length=1)]
 
 
+def _each_once(indices: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(indices)) < len(indices):
+        raise mistake(f"{found(list(indices))}, allowed: each image once")
+    return indices
+
+
 class Analysis(Model):
     """What the analysis shows and how it is computed."""
 
-    images: Annotated[int, Field(ge=1, le=10_000)]  # for the effective receptive field
-    shown_image: Annotated[int, Field(ge=0)]  # its index in the test split
+    images: Annotated[int, Field(ge=1, le=10_000)]  # for effective receptive fields and dead channels
+    # Their indices in the test split; the first is in every picture.
+    shown_images: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...],
+        Field(strict=False, min_length=1, max_length=8),
+        AfterValidator(_each_once),
+    ]
     channels: Annotated[int, Field(ge=1, le=64)]  # in the pictures of feature maps
 
 
@@ -151,12 +162,15 @@ def _too_many(data: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[str]
                 f"images of {counts['train']}, allowed: at least {CLASSES} for validation and for training"
             )
     if "test" in counts:
-        for key, least in (("shown_image", 0), ("images", 1)):
-            if analysis.get(key, 0) >= counts["test"] + least:
-                mistakes.append(
-                    f"{PARAMS}: analysis.{key}: {found(analysis[key])}, allowed: at most "
-                    f"{counts['test'] - 1 + least}, since there are {counts['test']} test images"
-                )
+        indices = enumerate(analysis.get("shown_images", ()))
+        asked_for = {f"shown_images[{place}]": (index, counts["test"] - 1) for place, index in indices}
+        asked_for["images"] = (analysis.get("images", 0), counts["test"])
+        mistakes += [
+            f"{PARAMS}: analysis.{key}: {found(value)}, allowed: at most {most}, "
+            f"since there are {counts['test']} test images"
+            for key, (value, most) in asked_for.items()
+            if value > most
+        ]
     return mistakes
 
 

@@ -1,0 +1,196 @@
+"""Pictures hold what they are given, whatever its shape, and nothing is cut off."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from cnn_study.activations import Activations
+from cnn_study.effective_field import Field
+from cnn_study.figures import first_layers, receptive_fields, side_by_side
+from cnn_study.schema import read_yaml
+from tests.conftest import REPOSITORY
+
+GENERATOR = np.random.default_rng(0)
+IMAGE = GENERATOR.integers(0, 256, (3, 32, 32), dtype=np.uint8)
+STUDIES = read_yaml(REPOSITORY / "params.yaml")["studies"]
+
+
+def network(*sizes: tuple[int, int], kernel: int = 3, dead: Sequence[int] = (), word: str = "conv") -> Activations:
+    """Layers of so many channels and so many pixels, in each of which the channels ``dead`` are."""
+    maps, flags = {}, {}
+    for number, (channels, side) in enumerate(sizes, start=1):
+        layer = f"{word}{number}"
+        flags[layer] = np.isin(np.arange(channels), list(dead))
+        maps[layer] = GENERATOR.random((channels, side, side), dtype=np.float32)
+        maps[layer][flags[layer]] = 0
+    filters = GENERATOR.normal(size=(sizes[0][0], 3, kernel, kernel)).astype(np.float32)
+    return Activations(filters, maps, flags)
+
+
+def field(
+    layer: str = "conv1",
+    theoretical: int = 5,
+    center: float = 16,
+    *,
+    last: int = 18,
+    untrained: bool = True,
+    trained: bool = True,
+) -> Field:
+    influence: npt.NDArray[np.float64] = np.zeros((32, 32))
+    influence[16, 16] = 1
+    visible = (max(0, round(center - (theoretical - 1) / 2)), last)
+    return Field(
+        layer, theoretical, center, visible, influence if untrained else None, influence if trained else None
+    )
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
+def crosses(figure: Figure) -> list[int]:
+    """How many channels each mosaic has crossed out, where any."""
+    collections = [c for axis in figure.axes for c in axis.collections if isinstance(c, LineCollection)]
+    counts = [len(lines.get_segments()) // 2 for lines in collections if lines.get_path_effects()]
+    return [count for count in counts if count]
+
+
+def mosaics(figure: Figure) -> list[Axes]:
+    """The axes with maps, from left to right and from top to bottom."""
+    shown = [axis for axis in figure.axes if axis.images and sheet_of(axis).ndim == 2]
+    return sorted(shown, key=lambda axis: (round(axis.get_position().x0, 6), -axis.get_position().y1))
+
+
+def sheet_of(axis: Axes) -> npt.NDArray[np.float64]:
+    """The mosaic that ``axis`` shows, as an array."""
+    sheet = axis.images[0].get_array()
+    assert sheet is not None
+    return np.asarray(sheet)
+
+
+def assert_nothing_is_cut_off(figure: Figure) -> None:
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert drawn.x0 >= 0
+    assert drawn.y0 >= 0
+    assert drawn.x1 <= width
+    assert drawn.y1 <= height
+
+
+def test_dead_channels_are_crossed_out_and_counted_beside_their_filters() -> None:
+    figure = first_layers("Mine", IMAGE, {"a": network((9, 32), dead=[1, 7]), "b": network((3, 32), kernel=1)})
+    assert crosses(figure) == [2, 2]
+    counts = [line for text in texts(figure) for line in text.splitlines() if line.endswith(" dead")]
+    assert counts == ["2 dead", "0 dead"]
+
+
+def test_a_block_s_dead_channels_cross_out_no_filter_inside_it() -> None:
+    figure = first_layers("Mine", IMAGE, {"a": network((9, 32), dead=[1, 7], word="residual")})
+    assert crosses(figure) == [2]
+
+
+def test_a_cross_lies_on_its_channel() -> None:
+    figure = side_by_side("Mine", IMAGE, {"a": network((16, 32), dead=[6])}, 16)
+    (axis,) = mosaics(figure)
+    (lines,) = (c for c in axis.collections if isinstance(c, LineCollection))
+    x, y = np.array(lines.get_segments()).mean((0, 1)).round().astype(int)
+    sheet = sheet_of(axis)
+    # The seventh of sixteen: the second row of four, the third in it; and it alone is nothing but zeros.
+    assert (y // (sheet.shape[0] / 4), x // (sheet.shape[1] / 4)) == (1, 2)
+    assert (sheet[y - 10 : y + 10, x - 10 : x + 10] == 0).all()
+    assert (sheet[y - 10 : y + 10, x + 24 : x + 44] > 0).all()
+
+
+def test_kernels_are_grey_at_zero_and_as_bright_as_their_weight() -> None:
+    seen = network((3, 32), kernel=1)
+    seen.filters[:, :, 0, 0] = np.array([[0.5, -0.5, 0], [0, 0, 0], [0.25, 0, 0]])
+    figure = first_layers("Mine", IMAGE, {"a": seen})
+    (sheet,) = (sheet_of(axis) for axis in figure.axes if axis.images and sheet_of(axis).shape == (32, 270, 3))
+    assert sheet[16, [16, 50, 84]].tolist() == [[1, 0, 0.5], [0.5, 0.5, 0.5], [0.75, 0.5, 0.5]]
+    assert any("weights ±0.5" in text for text in texts(figure))
+
+
+def test_networks_of_different_depth_begin_in_one_row_and_end_in_one_row() -> None:
+    sizes = [(16, 32), (16, 32), (16, 16), (16, 8)]
+    depths = (1, 2, 4)
+    figure = side_by_side("Mine", IMAGE, {str(depth): network(*sizes[:depth]) for depth in depths}, 16)
+    shown = mosaics(figure)
+    assert len(shown) == sum(depths)
+    tops = [round(axis.get_position().y1, 6) for axis in shown]
+    one, two, four = tops[:1], tops[1:3], tops[3:]
+    assert one[0] == two[0] == four[0] == max(tops)
+    assert two[-1] == four[-1] == min(tops)
+    assert len(set(four)) == 4
+
+
+def test_a_cell_tells_layer_shape_range_and_dead_channels_of_all_even_if_few_are_shown() -> None:
+    seen = network((64, 16), dead=[0, 60])
+    figure = side_by_side("Mine", IMAGE, {"a": seen}, 4)
+    largest = seen.maps["conv1"][:4].max()
+    assert f"conv1  64×16×16\n0 to {largest:.2g}, 2 dead" in texts(figure)
+    assert crosses(figure) == [1]
+    assert mosaics(figure)[0].images[0].get_clim() == pytest.approx((0, largest))
+
+
+def test_squares_lie_around_the_unit_s_pixel_and_stay_in_the_image() -> None:
+    fields = [field("conv1", 5), field("pool1", 36, 19.5, last=31)]
+    figure = receptive_fields("Mine", IMAGE, {"a": fields})
+    squares = [[patch for patch in axis.patches if isinstance(patch, Rectangle)] for axis in figure.axes]
+    panels = [patches for patches in squares if len(patches) == 2]
+    assert len(panels) == 4  # two layers, before and after training
+    theoretical, effective = panels[0]
+    assert (theoretical.get_linestyle(), effective.get_linestyle()) == ("-", "--")
+    # Edges of pixels: pixel 16 reaches from 15.5 to 16.5.
+    assert (theoretical.get_x(), theoretical.get_width()) == (13.5, 5)
+    assert (effective.get_x(), effective.get_width()) == (15.5, 1)
+    wide, _ = panels[2]
+    assert wide.get_x() == 1.5
+    assert 31 < wide.get_x() + wide.get_width() <= 31.5
+    labels = texts(figure)
+    assert "conv1\n5 px, 2%\neffective 1" in labels
+    assert "pool1\n36 px, 88%\neffective 8" in labels  # from 19.5 to the far edge of pixel 16, twice
+
+
+def test_a_network_that_is_not_there_has_no_squares_and_says_so() -> None:
+    figure = receptive_fields("Mine", IMAGE, {"a": [field(trained=False)], "b": [field(untrained=False)]})
+    assert sum(len(axis.patches) for axis in figure.axes) == 4
+    assert sum("no network" in text for text in texts(figure)) == 2
+    nothing = Field("conv1", 5, 16, (14, 18), np.zeros((32, 32)), None)
+    assert "conv1\n5 px, 2%\neffective none" in texts(receptive_fields("Mine", IMAGE, {"a": [nothing]}))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
+    names = [f"{name} (collapsed)" for name in STUDIES[study]["members"].values()]
+    title = f"{STUDIES[study]['title']}: what the central unit of each layer sees, before and after training"
+    seen = {name: network((32, 32)) for name in names}
+    fields = {name: [field("residual1", 27, 19.5), field("residual2", 27, 19.5)] for name in names}
+    assert_nothing_is_cut_off(first_layers(title, IMAGE, seen))
+    assert_nothing_is_cut_off(side_by_side(title, IMAGE, seen, 16))
+    assert_nothing_is_cut_off(receptive_fields(title, IMAGE, fields))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        network((1, 32), kernel=1),
+        network((1, 1), kernel=31, dead=[0]),
+        network((4, 32), (4, 1), dead=range(4)),
+        network((100, 20), kernel=5),
+    ],
+    ids=["one channel", "one dead pixel", "all dead", "many channels"],
+)
+def test_a_single_network_of_any_shape_is_drawn(seen: Activations) -> None:
+    for channels in (1, 3, 64):
+        figure = side_by_side("Mine", IMAGE, {"mine": seen}, channels)
+        assert len(mosaics(figure)) == len(seen.maps)
+        assert_nothing_is_cut_off(figure)
+    figure = first_layers("Mine", IMAGE, {"mine": seen})
+    assert len(mosaics(figure)) == 1
+    assert_nothing_is_cut_off(figure)
+    assert_nothing_is_cut_off(receptive_fields("Mine", IMAGE, {"mine": [field("conv1", 200)]}))
