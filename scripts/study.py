@@ -20,8 +20,10 @@ from stages.download import RAW, local_cifar10
 # The embedded data, and a study of it that takes minutes.
 EMBEDDED = {
     ("data", "dataset"): "fashion_mnist",
+    ("data", "train_images"): 5000,
     ("training", "epochs"): 2,
-    ("tune", "images"): 2000,
+    ("tune", "images"): 1000,
+    ("replay", "images"): 1000,
 }
 
 

@@ -25,7 +25,7 @@ def asks_for_cuda(content: Mapping[str, Any]) -> Iterator[str]:
     """The keys under which params.yaml asks for a GPU."""
     entries = content.get("architectures")
     named = entries.items() if isinstance(entries, Mapping) else ()
-    places: list[tuple[tuple[str | int, ...], Any]] = [((), content)]
+    places: list[tuple[tuple[str | int, ...], Any]] = [((), content), (("replay",), content.get("replay"))]
     places += [(("architectures", name), entry) for name, entry in named]
     for keys, place in places:
         training = place.get("training") if isinstance(place, Mapping) else None

@@ -68,6 +68,8 @@ def small_study(content: Any) -> None:
     content["data"].update(dataset="fashion_mnist", train_images=300, test_images=100)
     content["training"].update(epochs=1, seeds=[0], batch_size=32)
     content["tune"].update(lowest=0.1, highest=0.2, count=2, epochs=1, images=100)
+    content["replay"].update(architectures=["small"], learning_rates=[0.01, 0.1], images=100)
+    content["replay"]["training"].update(seeds=[0], batch_size=32)
     content["analysis"].update(images=10, channels=4)
     content["architectures"] = {"small": SMALL, "other": RESIDUAL}
     content["studies"] = {

@@ -8,13 +8,14 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from cnn_study.datasets import SIZES, Data
 from cnn_study.recipe import Search, Training, check_override, recipe_of
+from cnn_study.replay import Replay
 from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, mistake, nearest, parse
 from cnn_study.spec import CLASSES, Architecture, spec_of
 
 Name = Annotated[str, Field(pattern=NAME)]
 Entries = Annotated[dict[Name, Any], Field(min_length=1)]
 T = TypeVar("T")
-SECTIONS = ("data", "training", "tune", "analysis", "studies", "architectures")
+SECTIONS = ("data", "training", "tune", "replay", "analysis", "studies", "architectures")
 
 
 class Control(Model):
@@ -63,6 +64,7 @@ class Params:
     data: Data
     training: Training
     tune: Search
+    replay: Replay
     analysis: Analysis
     studies: dict[str, Study]
     architectures: dict[str, Architecture]
@@ -92,6 +94,7 @@ def validate(content: Mapping[str, Any]) -> Params:
     data = part(Data, "data")
     training = part(Training, "training")
     tune = part(Search, "tune")
+    replay = part(Replay, "replay")
     analysis = part(Analysis, "analysis")
     studies = part(Studies, "studies")
     part(Entries, "architectures")
@@ -115,9 +118,16 @@ def validate(content: Mapping[str, Any]) -> Params:
     if seed is not None and seed in _sound(Training, content.get("training")).get("seeds", ()):
         mistakes.append(f"{PARAMS}: tune.seed: {found(seed)}, allowed: none of training.seeds")
     mistakes += _too_many(_sound(Data, content.get("data")), _sound(Analysis, content.get("analysis")))
-    if mistakes or data is None or training is None or tune is None or analysis is None or studies is None:
+    mistakes += [
+        f"{PARAMS}: replay.architectures[{index}]: {found(name)}, "
+        f"allowed: an entry of architectures{nearest(name, entries)}"
+        for index, name in enumerate(_sound(Replay, content.get("replay")).get("architectures", ()))
+        if name not in entries
+    ]
+    if mistakes:
         raise StudyError("\n".join(mistakes))
-    return Params(data, training, tune, analysis, studies, architectures, recipes)
+    assert data and training and tune and replay and analysis and studies  # or there were mistakes
+    return Params(data, training, tune, replay, analysis, studies, architectures, recipes)
 
 
 def _repeated(where: str, names: list[str]) -> list[str]:

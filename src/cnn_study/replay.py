@@ -1,0 +1,39 @@
+"""One recipe for all, run again in short at several learning rates: what its rate alone does to a ranking."""
+
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, field_validator
+
+from cnn_study.recipe import Rate, Training
+from cnn_study.schema import NAME, Model, found, mistake
+from cnn_study.spec import CLASSES
+
+T = TypeVar("T")
+
+
+def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) < len(values):
+        raise mistake(f"{found(list(values))}, allowed: each once")
+    return values
+
+
+class Replay(Model):
+    """The section ``replay``. ``training.learning_rate`` is the recipe's own, which figures mark."""
+
+    architectures: Annotated[
+        tuple[Annotated[str, Field(pattern=NAME)], ...],
+        Field(strict=False, min_length=1),
+        AfterValidator(_each_once),
+    ]
+    learning_rates: Annotated[
+        tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), AfterValidator(_each_once)
+    ]
+    images: Annotated[int, Field(ge=CLASSES)]  # all, if there are fewer
+    training: Training
+
+    @field_validator("training")
+    @classmethod
+    def _has_a_rate(cls, training: Training) -> Training:
+        if training.learning_rate == "tuned":
+            raise mistake("learning_rate: found 'tuned', allowed here: the number that the recipe had")
+        return training

@@ -1,0 +1,57 @@
+"""The spec and the recipe in `replay`, train and validation images -> runs/replay/ARCHITECTURE.json.
+
+Short runs, one for each rate and seed, on a part of the training images; the validation images say how good
+they are. They choose nothing.
+"""
+
+import sys
+from pathlib import Path
+
+from cnn_study.checkpoint import Checkpoint, fingerprint, folder_digest, loaded_sources, refuse_edited_sources
+from cnn_study.environment import set_up
+from cnn_study.files import SCRATCH, write_json
+from cnn_study.progress import Progress
+from cnn_study.replay import Replay
+from cnn_study.schema import parse, read_yaml, section
+from cnn_study.spec import spec_of
+from cnn_study.splits import Split, balanced_subset, load_split
+from cnn_study.training import Batches, train
+
+PREPARED = Path("data/prepared")
+
+
+def main(name: str) -> None:
+    loaded_sources()  # now, before any of them can have been edited
+    params = read_yaml()
+    replay = parse(Replay, section(params, "replay"), "replay")
+    architecture = spec_of(section(params, "architectures", name), "architectures", name)
+    recipe = replay.training
+    environment = set_up(recipe.device, recipe.precision, recipe.threads)
+    whole = load_split(PREPARED / "train")
+    validation = Batches.of(load_split(PREPARED / "validation"), environment.device)
+    digests = [folder_digest(PREPARED / split) for split in ("train", "validation")]
+
+    runs, clock = [], []
+    for seed in recipe.seeds:
+        part = balanced_subset(whole.labels, min(replay.images, len(whole)), seed)
+        training = Batches.of(Split(whole.images[part], whole.labels[part], whole.classes), environment.device)
+        for rate in replay.learning_rates:
+            checkpoint = Checkpoint(
+                SCRATCH / "checkpoints" / "replay" / name / f"{rate}-{seed}.safetensors",
+                fingerprint(architecture, replay.images, recipe, environment, digests, rate, seed),
+            )
+            progress = Progress(f"replay {name} rate {rate} seed {seed}", recipe.epochs)
+            _, run = train(
+                architecture, training, validation, recipe, rate, seed, environment, checkpoint, progress
+            )
+            key = {"learning_rate": rate, "seed": seed}
+            accuracy = run.epochs[-1]["validation_accuracy"]
+            runs.append(key | {"status": run.status, "validation_accuracy": accuracy})
+            clock.append(key | {"epochs": run.clock})
+    refuse_edited_sources()
+    write_json(Path("runs/timing/replay") / f"{name}.json", clock)
+    write_json(Path("runs/replay") / f"{name}.json", {"runs": runs, "environment": environment.as_dict()})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
