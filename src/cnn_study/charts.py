@@ -28,13 +28,15 @@ CONFIG: Spec = {
     },
     "legend": {
         "labelColor": TEXT, "titleColor": TEXT, "labelFontSize": 12, "titleFontSize": 12,
-        "titleFontWeight": "normal", "labelLimit": 260, "symbolSize": 80, "symbolBaseFillColor": TEXT,
-        "symbolBaseStrokeColor": TEXT,
+        "titleFontWeight": "normal", "titleLimit": 400, "labelLimit": 260, "symbolSize": 80, "symbolOpacity": 1,
+        "symbolBaseFillColor": TEXT, "symbolBaseStrokeColor": TEXT, "columnPadding": 18, "rowPadding": 5,
     },
+    "axisX": {"tickCount": 8},
     "header": {"labelColor": TEXT, "titleColor": TEXT, "labelFontSize": 12, "labelFontWeight": "bold"},
     "title": {"color": TEXT, "fontSize": 14, "anchor": "start"},
     "view": {"stroke": None},
     "rule": {"color": TEXT},
+    "point": {"opacity": 1},
     "text": {"color": TEXT, "fontSize": 11},
 }  # fmt: skip
 
@@ -43,7 +45,13 @@ PICK: Spec = {"name": "picked", "select": {"type": "point", "fields": ["name"]},
 BELOW: Spec = {"orient": "bottom", "columns": {"expr": "width < 480 ? 2 : 4"}}
 SEQUENCE: Spec = {"scheme": {"name": "viridis", "extent": [0.2, 0.85]}}  # the ends vanish on dark and on white
 FIRST_MIDDLE_LAST = ("#3B528B", "#21918C", "#5EC962")
-LAYER_AXIS = "layer, from the image (left) to the output (right)"
+LAYER_AXIS = "layer (image → output)"
+LOG: Spec = {"type": "log", "nice": False, "padding": 12}
+LOG_AXIS: Spec = {"format": "~g", "tickCount": 4}
+ONCE: Spec = {"values": [{}]}  # one row, for what is drawn once
+# Symbols that stay hollow in a legend: an outline, and the hole in it drawn the other way round.
+FRAME = "M-1,-1L1,-1L1,1L-1,1Z M-.75,-.75L-.75,.75L.75,.75L.75,-.75Z"
+RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1Z M0,-.7A.7,.7,0,1,0,0,.7A.7,.7,0,1,0,0,-.7Z"
 GRADIENT_NORM = "norm of the weight gradient"
 
 
@@ -160,35 +168,32 @@ def accuracy_against_time(cost: pd.DataFrame, shown: Shown) -> Spec:
 
 
 def differences(comparisons: pd.DataFrame, shown: Shown) -> Spec:
-    """Differences in test accuracy as dots with their intervals; hollow where zero is not told from them."""
+    """Differences in test accuracy as dots with their intervals, hollow where they are not told from zero.
+
+    The rows of one study: all against its baseline, or pairs of any.
+    """
     rows = shown.rows(comparisons.rename(columns={"of": "architecture"}))
     against = rows["against"].map(lambda name: shown.names.get(name, name))
-    title = "percentage points of test accuracy"
+    title = "percentage points"
     if against.nunique() == 1:
         title += f" more than {against.iloc[0]}"
         rows = rows.assign(label=rows["name"])
     else:
         rows = rows.assign(label=rows["name"] + " − " + against)
-    rows = rows.assign(verdict=np.where(rows["told_apart"], "told apart", "not told apart"))
-    hollow = {
-        "field": "verdict",
-        "type": "ordinal",
-        "title": None,
-        "scale": {"domain": ["told apart", "not told apart"], "range": [1, 0]},
-        "legend": BELOW,
-    }
     colours = shown.by_name(rows, "color", legend=False)
     tips = [_tip("label", "difference"), *(_tip(key, format="+.2f") for key in ("points", "low", "high"))]
-    x = _quantity("points", title, axis={"format": "+~g"})
-    whiskers = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
-    dots = {"x": x, "fillOpacity": hollow, "fill": colours["color"], "stroke": colours["color"]}
+    filled = {"condition": {"test": "datum.told_apart", "value": 1}, "value": 0}
+    axis = {"format": "+~g", "labelExpr": "datum.value ? datum.label : '0'", "grid": True}
+    x = _quantity("points", title, axis=axis)
+    shared = {"y": _down("label", rows), "tooltip": tips}
+    whiskers = shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}}
+    dots = shared | {"x": x, "fillOpacity": filled, "fill": colours["color"], "stroke": colours["color"]}
     return _single(
-        f"{shown.study}: differences in test accuracy, with 95 % intervals",
-        rows[["name", "label", "points", "low", "high", "verdict"]],
-        height={"step": 30},
-        encoding={"y": _down("label", rows), "tooltip": tips},
+        f"{shown.study}: differences in test accuracy with 95 % intervals (hollow: not told apart)",
+        rows[["name", "label", "points", "low", "high", "told_apart"]],
+        height=30 * len(rows),
         layer=[
-            {"mark": {"type": "rule", "opacity": 0.6}, "encoding": {"x": {"datum": 0}, "y": {}, "tooltip": None}},
+            {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"x": {"datum": 0}}},
             {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": whiskers | colours},
             {"mark": {"type": "point", "size": 110, "strokeWidth": 2}, "encoding": dots},
         ],
@@ -213,10 +218,10 @@ def training_time(cost: pd.DataFrame, shown: Shown) -> Spec:
     return _single(
         f"{shown.study}: training time",
         rows[["name", field]],
-        height={"step": 26},
+        height=26 * rows["name"].nunique(),
         encoding={"y": _down("name", rows), "tooltip": tips},
         layer=[
-            {"mark": "bar", "encoding": {"x": x} | shown.by_name(rows, "color", legend=False)},
+            {"mark": {"type": "bar", "height": {"band": 0.75}}, "encoding": {"x": x} | shown.by_name(rows, "color", legend=False)},
             {"mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": ends},
         ],
     )
@@ -233,8 +238,8 @@ def gradient_by_layer(norms: pd.DataFrame, shown: Shown) -> Spec:
     colours = [colour for label, colour in zip(labels, FIRST_MIDDLE_LAST, strict=True) if label in there]
     shared = {"field": "time", "type": "nominal", "title": "epoch", "legend": {"orient": "top"}}
     encoding = {
-        "x": _layers("x") | {"axis": {"labelAngle": -60, "title": LAYER_AXIS, "titleLimit": 400}},
-        "y": _quantity("gradient_norm", GRADIENT_NORM, scale={"type": "log"}, axis=LOG_AXIS),
+        "x": _layers("x") | {"axis": {"labelAngle": -60, "title": LAYER_AXIS}},
+        "y": _quantity("gradient_norm", GRADIENT_NORM, scale=LOG, axis=LOG_AXIS),
         "color": shared | {"scale": {"domain": there, "range": colours}},
         "shape": shared | {"scale": {"domain": there, "range": ["circle", "square", "diamond"][: len(there)]}},
         "tooltip": [_tip("name", "network"), _tip("layer"), _tip("epoch"), _tip("gradient_norm", "norm", ".3g")],
@@ -242,7 +247,7 @@ def gradient_by_layer(norms: pd.DataFrame, shown: Shown) -> Spec:
     return _panels(
         f"{shown.study}: gradient norm AGAINST LAYER, in the first, middle and last epoch",
         rows[["name", "layer", "depth", "epoch", "time", "gradient_norm"]],
-        {"mark": _line_with_points(), "encoding": encoding, "width": 260},
+        {"mark": _line_with_points(), "encoding": encoding, "width": 245},
         independent=["x"],
     )
 
@@ -271,14 +276,14 @@ def gradient_heat_map(norms: pd.DataFrame, shown: Shown) -> Spec:
     }
     encoding = {
         "x": {"field": "epoch", "type": "ordinal", "title": "epoch", "axis": {"labelAngle": 0, "labelOverlap": True}},
-        "y": _layers("y") | {"axis": {"title": "layer, image (top) to output"}},
+        "y": _layers("y") | {"title": "layer"},
         "color": norm,
         "tooltip": [_tip("name", "network"), _tip("layer"), _tip("epoch"), _tip("gradient_norm", "norm", ".3g")],
     }
     return _panels(
         f"{shown.study}: gradient norm BY LAYER AND EPOCH",
         rows[["name", "layer", "depth", "epoch", "gradient_norm"]],
-        {"mark": "rect", "encoding": encoding, "width": 190, "height": {"step": 17}},
+        {"mark": "rect", "encoding": encoding, "width": 185},
         independent=["y"],
     )
 
@@ -288,9 +293,9 @@ def first_over_last(ratios: pd.DataFrame, shown: Shown) -> Spec:
     rows = _positive(shown.rows(ratios), "ratio")
     looks = shown.by_name(rows, "color", "shape", "strokeDash")
     title = "first layer's gradient norm ÷ last layer's"
-    y = _quantity("ratio", title, scale={"type": "log"}, axis=LOG_AXIS)
+    y = _quantity("ratio", title, scale=LOG, axis=LOG_AXIS)
     tips = [_tip("name", "network"), _tip("epoch"), _tip("ratio", "first ÷ last", ".3g")]
-    even = {"mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 1}}}
+    even = {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 1}}}
     return _single(
         f"{shown.study}: {title}, by epoch",
         rows[["name", "epoch", "ratio"]],
@@ -309,7 +314,7 @@ def learning_rates(rates: pd.DataFrame, shown: Shown, marked: tuple[float, str] 
     looks = shown.by_name(rows, "color", "shape", "strokeDash")
     failed = rows[rows["status"] != "trained"].fillna({field: 0.0})
     drawn = rows[rows["status"] == "trained"]
-    x = _quantity("learning_rate", "learning rate", scale={"type": "log", "nice": False, "padding": 15}, axis=LOG_AXIS)
+    x = _quantity("learning_rate", "learning rate", scale=LOG, axis=LOG_AXIS)
     y = _quantity(field, "validation accuracy", scale={"zero": False}, axis={"format": "%"})
     tips = [_tip("name", "network"), _tip("learning_rate", "rate", ".3g"), _tip(field, "accuracy", ".2%")]
     tips += [_tip("status"), _tip("chosen")]
@@ -322,8 +327,8 @@ def learning_rates(rates: pd.DataFrame, shown: Shown, marked: tuple[float, str] 
     if marked:
         at = {"x": {"datum": marked[0]}}
         text = {"type": "text", "align": "left", "dx": 4, "y": 8}
-        layers.append({"mark": {"type": "rule", "strokeDash": [4, 3]}, "encoding": at})
-        layers.append({"data": {"values": [{}]}, "mark": text, "encoding": at | {"text": {"value": marked[1]}}})
+        layers.append({"data": ONCE, "mark": {"type": "rule", "strokeDash": [4, 3]}, "encoding": at})
+        layers.append({"data": ONCE, "mark": text, "encoding": at | {"text": {"value": marked[1]}}})
     return _single(
         f"{shown.study}: validation accuracy by learning rate, in the short runs of the search",
         drawn[columns],
@@ -363,7 +368,7 @@ def calibration(bins: pd.DataFrame, shown: Shown) -> Spec:
     unit = {"scale": {"domain": [0, 1]}, "axis": {"format": "%"}}
     y = _quantity("accuracy", "accuracy on the test images", **unit)
     tips = [_tip("name", "network"), _tip("confidence", None, ".1%"), _tip("accuracy", None, ".1%"), _tip("count", "images")]
-    at = {"x": _quantity("confidence", "confidence: the probability given to the predicted class", **unit)}
+    at = {"x": _quantity("confidence", "confidence in the prediction", **unit)}
     layers = _lines(shown.by_name(rows, "color", "shape", "strokeDash"), y, tips, at)
     layers[-1]["encoding"]["size"] = {"field": "count", "type": "quantitative", "legend": None, "scale": {"range": [12, 160]}}
     diagonal = {
@@ -385,18 +390,18 @@ def receptive_fields(fields: pd.DataFrame, shown: Shown) -> Spec:
     x = _quantity("pixels", "side in pixels of the image")
     ends = {"x": x | {"aggregate": "min"}, "x2": {"field": "pixels", "aggregate": "max"}}
     tips = [_tip("name", "network"), _tip("kind"), _tip("pixels")]
-    points = {"x": x, "tooltip": tips} | _by_kind(rows, "shape", "fillOpacity")
+    points = {"x": x, "tooltip": tips} | _by_kind(rows, "shape", "size")
     colours = shown.by_name(rows, "color", legend=False)["color"]
     return _single(
         f"{shown.study}: receptive field of the last feature map",
         rows[["name", "kind", "pixels"]],
-        height={"step": 30},
+        height=30 * rows["name"].nunique(),
         encoding={"y": _down("name", rows)},
         layer=[
             {"mark": {"type": "rule", "opacity": 0.35}, "encoding": ends},
             {
-                "mark": {"type": "point", "size": 110, "strokeWidth": 2},
-                "encoding": points | {"fill": colours, "stroke": colours},
+                "mark": {"type": "point", "filled": True},
+                "encoding": points | {"color": colours},
             },
         ],
     )
@@ -407,7 +412,7 @@ def receptive_fields_by_layer(fields: pd.DataFrame, shown: Shown) -> Spec:
     rows = shown.rows(fields).dropna(subset="pixels")
     colours = shown.by_name(rows, "color", legend=False)
     encoding = {
-        "x": _layers("x") | {"axis": {"labelAngle": -60, "title": LAYER_AXIS, "titleLimit": 400}},
+        "x": _layers("x") | {"axis": {"labelAngle": -60, "title": LAYER_AXIS}},
         "y": _quantity("pixels", "side in pixels of the image"),
         "tooltip": [_tip("name", "network"), _tip("layer"), _tip("kind"), _tip("pixels")],
     }
@@ -415,7 +420,7 @@ def receptive_fields_by_layer(fields: pd.DataFrame, shown: Shown) -> Spec:
     return _panels(
         f"{shown.study}: receptive field by layer",
         rows[["name", "layer", "depth", "kind", "pixels"]],
-        {"mark": _line_with_points(), "encoding": encoding, "width": 260},
+        {"mark": _line_with_points(), "encoding": encoding, "width": 245},
         independent=["x"],
     )
 
@@ -436,7 +441,7 @@ def class_changes(changes: pd.DataFrame, shown: Shown) -> Spec:
     return _single(
         f"{shown.study}: change of each class's test accuracy, in percentage points",
         rows[["name", "class", "points"]],
-        height={"step": 30},
+        height=30 * rows["name"].nunique(),
         encoding={
             "x": {"field": "class", "type": "nominal", "title": None, "sort": None, "axis": {"labelAngle": -45}},
             "y": _down("name", rows),
@@ -449,14 +454,11 @@ def class_changes(changes: pd.DataFrame, shown: Shown) -> Spec:
     )
 
 
-LOG_AXIS: Spec = {"format": "~g", "tickCount": 4}
-
-
 def _by_epoch(norms: pd.DataFrame, shown: Shown, field: str, y_title: str, title: str) -> Spec:
     rows = _positive(shown.rows(norms), field)
     encoding = {
         "x": _epochs(),
-        "y": _quantity(field, y_title, scale={"type": "log"}, axis=LOG_AXIS),
+        "y": _quantity(field, y_title, scale=LOG, axis=LOG_AXIS),
         "color": {
             "field": "depth",
             "type": "ordinal",
@@ -466,7 +468,7 @@ def _by_epoch(norms: pd.DataFrame, shown: Shown, field: str, y_title: str, title
         },
         "tooltip": [_tip("name", "network"), _tip("layer"), _tip("epoch"), _tip(field, y_title, ".3g")],
     }
-    unit = {"mark": _line_with_points(), "encoding": encoding, "width": 260}
+    unit = {"mark": _line_with_points(), "encoding": encoding, "width": 245}
     return _panels(title, rows[["name", "layer", "depth", "epoch", field]], unit)
 
 
@@ -549,14 +551,15 @@ def _lines(looks: Spec, y: Spec, tips: list[Spec], shared: Spec) -> list[Spec]:
 def _by_kind(rows: pd.DataFrame, *channels: str) -> Spec:
     """Encodings of ``kind``, in the order of the rows, whatever kinds there are."""
     ranges: dict[str, list[Any]] = {
-        "shape": ["square", "circle", "diamond", "triangle-up"],
+        "shape": [FRAME, RING, "diamond", "triangle-up"],
+        "size": [230, 110, 40, 40],  # what agrees stays to be seen, one inside the other
         "strokeDash": [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]],
-        "fillOpacity": [0, 1, 0.35, 0.65],
     }
     kinds = list(rows["kind"].unique())
-    shared = {"field": "kind", "type": "ordinal", "sort": kinds, "title": None, "legend": {"orient": "top"}}
+    shared = {"field": "kind", "sort": kinds, "title": None, "legend": {"orient": "top"}}
+    types = {"shape": "nominal", "strokeDash": "nominal"}
     return {
-        channel: shared | {"scale": {"domain": kinds, "range": ranges[channel][: len(kinds)]}} for channel in channels
+        channel: shared | {"type": types.get(channel, "ordinal"), "scale": {"domain": kinds, "range": ranges[channel][: len(kinds)]}} for channel in channels
     }
 
 
