@@ -45,13 +45,14 @@ PICK: Spec = {"name": "picked", "select": {"type": "point", "fields": ["name"]},
 BELOW: Spec = {"orient": "bottom", "columns": {"expr": "width < 480 ? 2 : 4"}}
 SEQUENCE: Spec = {"scheme": {"name": "viridis", "extent": [0.2, 0.85]}}  # the ends vanish on dark and on white
 FIRST_MIDDLE_LAST = ("#3B528B", "#21918C", "#5EC962")
-LAYER_AXIS = "layer (image → output)"
 LOG: Spec = {"type": "log", "nice": False, "padding": 12}
 LOG_AXIS: Spec = {"format": "~g", "tickCount": 4}
 ONCE: Spec = {"values": [{}]}  # one row, for what is drawn once
 # Symbols that stay hollow in a legend: an outline, and the hole in it drawn the other way round.
 FRAME = "M-1,-1L1,-1L1,1L-1,1Z M-.75,-.75L-.75,.75L.75,.75L.75,-.75Z"
 RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1Z M0,-.7A.7,.7,0,1,0,0,.7A.7,.7,0,1,0,0,-.7Z"
+LAYER: Spec = {"field": "layer", "type": "nominal", "sort": {"field": "depth", "op": "min"}}
+LAYER_ACROSS = LAYER | {"axis": {"labelAngle": -60, "title": "layer (image → output)"}}
 GRADIENT_NORM = "norm of the weight gradient"
 
 
@@ -175,13 +176,13 @@ def differences(comparisons: pd.DataFrame, shown: Shown) -> Spec:
     rows = shown.rows(comparisons.rename(columns={"of": "architecture"}))
     against = rows["against"].map(lambda name: shown.names.get(name, name))
     title = "percentage points"
-    if against.nunique() == 1:
+    if len(set(against)) == 1:
         title += f" more than {against.iloc[0]}"
         rows = rows.assign(label=rows["name"])
     else:
         rows = rows.assign(label=rows["name"] + " − " + against)
     colours = shown.by_name(rows, "color", legend=False)
-    tips = [_tip("label", "difference"), *(_tip(key, format="+.2f") for key in ("points", "low", "high"))]
+    tips = [_tip("label", "difference"), *(_tip(key, form="+.2f") for key in ("points", "low", "high"))]
     filled = {"condition": {"test": "datum.told_apart", "value": 1}, "value": 0}
     axis = {"format": "+~g", "labelExpr": "datum.value ? datum.label : '0'", "grid": True}
     x = _quantity("points", title, axis=axis)
@@ -221,7 +222,10 @@ def training_time(cost: pd.DataFrame, shown: Shown) -> Spec:
         height=26 * rows["name"].nunique(),
         encoding={"y": _down("name", rows), "tooltip": tips},
         layer=[
-            {"mark": {"type": "bar", "height": {"band": 0.75}}, "encoding": {"x": x} | shown.by_name(rows, "color", legend=False)},
+            {
+                "mark": {"type": "bar", "height": {"band": 0.75}},
+                "encoding": {"x": x} | shown.by_name(rows, "color", legend=False),
+            },
             {"mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": ends},
         ],
     )
@@ -238,7 +242,7 @@ def gradient_by_layer(norms: pd.DataFrame, shown: Shown) -> Spec:
     colours = [colour for label, colour in zip(labels, FIRST_MIDDLE_LAST, strict=True) if label in there]
     shared = {"field": "time", "type": "nominal", "title": "epoch", "legend": {"orient": "top"}}
     encoding = {
-        "x": _layers("x") | {"axis": {"labelAngle": -60, "title": LAYER_AXIS}},
+        "x": LAYER_ACROSS,
         "y": _quantity("gradient_norm", GRADIENT_NORM, scale=LOG, axis=LOG_AXIS),
         "color": shared | {"scale": {"domain": there, "range": colours}},
         "shape": shared | {"scale": {"domain": there, "range": ["circle", "square", "diamond"][: len(there)]}},
@@ -275,8 +279,13 @@ def gradient_heat_map(norms: pd.DataFrame, shown: Shown) -> Spec:
         "legend": {"orient": "top", "gradientLength": 260, "format": "~g"},
     }
     encoding = {
-        "x": {"field": "epoch", "type": "ordinal", "title": "epoch", "axis": {"labelAngle": 0, "labelOverlap": True}},
-        "y": _layers("y") | {"title": "layer"},
+        "x": {
+            "field": "epoch",
+            "type": "ordinal",
+            "title": "epoch",
+            "axis": {"labelAngle": 0, "labelOverlap": True},
+        },
+        "y": LAYER | {"title": "layer"},
         "color": norm,
         "tooltip": [_tip("name", "network"), _tip("layer"), _tip("epoch"), _tip("gradient_norm", "norm", ".3g")],
     }
@@ -353,7 +362,13 @@ def confusion(counts: pd.DataFrame, shown: Shown) -> Spec:
         "x": {"field": "predicted", "type": "nominal", "sort": None, "axis": {"labelAngle": -60}},
         "y": {"field": "actual", "type": "nominal", "sort": None},
         "color": share,
-        "tooltip": [_tip("name", "network"), _tip("actual"), _tip("predicted"), _tip("count"), _tip("share", None, ".1%")],
+        "tooltip": [
+            _tip("name", "network"),
+            _tip("actual"),
+            _tip("predicted"),
+            _tip("count"),
+            _tip("share", None, ".1%"),
+        ],
     }
     return _panels(
         f"{shown.study}: what test images are taken for",
@@ -367,10 +382,20 @@ def calibration(bins: pd.DataFrame, shown: Shown) -> Spec:
     rows = shown.rows(bins).dropna(subset=["confidence", "accuracy"])
     unit = {"scale": {"domain": [0, 1]}, "axis": {"format": "%"}}
     y = _quantity("accuracy", "accuracy on the test images", **unit)
-    tips = [_tip("name", "network"), _tip("confidence", None, ".1%"), _tip("accuracy", None, ".1%"), _tip("count", "images")]
+    tips = [
+        _tip("name", "network"),
+        _tip("confidence", None, ".1%"),
+        _tip("accuracy", None, ".1%"),
+        _tip("count", "images"),
+    ]
     at = {"x": _quantity("confidence", "confidence in the prediction", **unit)}
     layers = _lines(shown.by_name(rows, "color", "shape", "strokeDash"), y, tips, at)
-    layers[-1]["encoding"]["size"] = {"field": "count", "type": "quantitative", "legend": None, "scale": {"range": [12, 160]}}
+    layers[-1]["encoding"]["size"] = {
+        "field": "count",
+        "type": "quantitative",
+        "legend": None,
+        "scale": {"range": [12, 160]},
+    }
     diagonal = {
         "data": {"values": [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]},
         "mark": {"type": "line", "strokeDash": [4, 3], "color": TEXT, "opacity": 0.6, "strokeWidth": 1},
@@ -412,7 +437,7 @@ def receptive_fields_by_layer(fields: pd.DataFrame, shown: Shown) -> Spec:
     rows = shown.rows(fields).dropna(subset="pixels")
     colours = shown.by_name(rows, "color", legend=False)
     encoding = {
-        "x": _layers("x") | {"axis": {"labelAngle": -60, "title": LAYER_AXIS}},
+        "x": LAYER_ACROSS,
         "y": _quantity("pixels", "side in pixels of the image"),
         "tooltip": [_tip("name", "network"), _tip("layer"), _tip("kind"), _tip("pixels")],
     }
@@ -428,7 +453,7 @@ def receptive_fields_by_layer(fields: pd.DataFrame, shown: Shown) -> Spec:
 def class_changes(changes: pd.DataFrame, shown: Shown) -> Spec:
     """Change of each class's test accuracy against the baseline, in percentage points."""
     rows = shown.rows(changes)
-    most = float(rows["points"].abs().max())
+    most = float(rows["points"].abs().max()) if rows["points"].any() else 1.0
     points = {
         "field": "points",
         "type": "quantitative",
@@ -519,12 +544,8 @@ def _down(field: str, rows: pd.DataFrame) -> Spec:
     return {"field": field, "type": "nominal", "title": None, "sort": list(rows[field].unique())}
 
 
-def _layers(axis: str) -> Spec:
-    return {"field": "layer", "type": "nominal", "sort": {"field": "depth", "op": "min"}}
-
-
-def _tip(field: str, title: str | None = None, format: str | None = None, aggregate: str | None = None) -> Spec:
-    given = {"title": title, "format": format, "aggregate": aggregate}
+def _tip(field: str, title: str | None = None, form: str | None = None, aggregate: str | None = None) -> Spec:
+    given = {"title": title, "format": form, "aggregate": aggregate}
     return {"field": field} | {key: value for key, value in given.items() if value}
 
 
@@ -559,7 +580,12 @@ def _by_kind(rows: pd.DataFrame, *channels: str) -> Spec:
     shared = {"field": "kind", "sort": kinds, "title": None, "legend": {"orient": "top"}}
     types = {"shape": "nominal", "strokeDash": "nominal"}
     return {
-        channel: shared | {"type": types.get(channel, "ordinal"), "scale": {"domain": kinds, "range": ranges[channel][: len(kinds)]}} for channel in channels
+        channel: shared
+        | {
+            "type": types.get(channel, "ordinal"),
+            "scale": {"domain": kinds, "range": ranges[channel][: len(kinds)]},
+        }
+        for channel in channels
     }
 
 

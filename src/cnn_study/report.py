@@ -13,7 +13,6 @@ from typing import Any
 
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from cnn_study.charts import VEGA_LITE
 
@@ -102,10 +101,11 @@ def render_html(page: Page, plots: Path) -> str:
     environment = _environment(autoescape=True)
     environment.filters["picture"] = lambda image: _data_uri(plots / image)
     environment.filters["untitled"] = _untitled
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
     # "</script" inside the bundle would end the element that holds it.
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
-    script = Markup(bundle.replace("</script", "<\\/script"))
-    return environment.get_template("report.html.j2").render(page=page, bundle=script)
+    bundle = bundle.replace("</script", "<\\/script")
+    return environment.get_template("report.html.j2").render(page=page, bundle=bundle)
 
 
 def render_markdown(page: Page, charts: Mapping[str, str]) -> str:
