@@ -1,0 +1,330 @@
+"""Charts show what the tables say, the same network always in the same colour."""
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from cnn_study import charts
+from cnn_study.charts import Shown, Spec
+from cnn_study.palette import COLOURS, colour_of, looks_of
+from cnn_study.report import static_svg
+from tests.conftest import REPOSITORY
+
+ORDER = ["other", "narrow", "wide", "deep"]  # all of a made-up params.yaml; three are in the study
+SHOWN = Shown("Width", {"wide": "5×5", "narrow": "3×3", "deep": "6 layers"}, looks_of(ORDER))
+EPOCHS = range(1, 4)
+LAYERS = ("conv1", "output")
+
+
+def members() -> Iterator[dict[str, Any]]:
+    for architecture, name in SHOWN.names.items():
+        yield {"study": "Width", "architecture": architecture, "name": name}
+    yield {"study": "Depth", "architecture": "wide", "name": "5 layers"}
+
+
+def curves() -> pd.DataFrame:
+    return pd.DataFrame(
+        member | {"seed": seed, "epoch": epoch, "validation_accuracy": 0.5 + 0.1 * epoch + 0.01 * seed}
+        for member in members()
+        for seed in (0, 1)
+        for epoch in EPOCHS
+    )
+
+
+def cost(seconds: tuple[float, float, float] = (10.0, 20.0, 30.0)) -> pd.DataFrame:
+    """The slowest network is the worst: narrow and wide are the front."""
+    accuracies = {"narrow": 0.7, "wide": 0.8, "deep": 0.6}
+    times = dict(zip(accuracies, seconds, strict=True))
+    return pd.DataFrame(
+        member
+        | {"seed": seed, "status": "trained", "train_seconds": times[member["architecture"]] + seed}
+        | {"test_accuracy": accuracies[member["architecture"]] + 0.01 * seed}
+        for member in members()
+        for seed in (0, 1)
+    )
+
+
+def norms() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "architecture": name,
+            "epoch": epoch,
+            "layer": layer,
+            "depth": depth,
+            "gradient_norm": 10.0**-epoch * depth,
+        }
+        | {"weight_norm": 2.0, "ratio": 10.0**-epoch * depth / 2}
+        for name in ORDER
+        for epoch in EPOCHS
+        for depth, layer in enumerate(LAYERS, 1)
+    )
+
+
+def ratios() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"architecture": name, "epoch": epoch, "ratio": 0.1**epoch} for name in ORDER for epoch in EPOCHS
+    )
+
+
+def rates() -> pd.DataFrame:
+    statuses = {0.01: "trained", 0.1: "trained", 1.0: "diverged"}
+    return pd.DataFrame(
+        {"architecture": name, "learning_rate": rate, "status": status, "chosen": rate == 0.1}
+        | {"validation_accuracy": None if status == "diverged" else 0.6 + rate}
+        for name in ORDER
+        for rate, status in statuses.items()
+    )
+
+
+def comparisons() -> pd.DataFrame:
+    rows = [("wide", 1.5, 0.5, 2.5, True), ("deep", -0.2, -1.0, 0.6, False)]
+    return pd.DataFrame(
+        {"study": "Width", "of": of, "against": "narrow", "name": SHOWN.names[of]}
+        | {"points": points, "low": low, "high": high, "told_apart": told}
+        for of, points, low, high, told in rows
+    )
+
+
+def class_changes() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"study": "Width", "architecture": name, "name": SHOWN.names[name], "class": label, "points": points}
+        for name in ("wide", "deep")
+        for label, points in (("cat", -3.0), ("dog", 1.0))
+    )
+
+
+def confusion() -> pd.DataFrame:
+    counts = {("cat", "cat"): 8, ("cat", "dog"): 2, ("dog", "cat"): 1, ("dog", "dog"): 9}
+    return pd.DataFrame(
+        {"architecture": name, "actual": actual, "predicted": predicted, "count": count}
+        for name in ORDER
+        for (actual, predicted), count in counts.items()
+    )
+
+
+def calibration() -> pd.DataFrame:
+    bins = [(0.3, None, 0), (0.6, 0.5, 10), (0.9, 0.8, 40)]
+    return pd.DataFrame(
+        {"architecture": name, "confidence": confidence, "accuracy": accuracy, "count": count}
+        for name in ORDER
+        for confidence, accuracy, count in bins
+    )
+
+
+def fields() -> pd.DataFrame:
+    return pd.DataFrame(
+        member | {"kind": kind, "pixels": pixels}
+        for member in members()
+        for kind, pixels in (("theoretical", 10), ("effective", 8))
+    )
+
+
+def fields_by_layer() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"architecture": name, "layer": layer, "depth": depth, "kind": kind, "pixels": 3 * depth + place}
+        for name in ORDER
+        for depth, layer in enumerate(LAYERS, 1)
+        for place, kind in enumerate(("effective, untrained", "effective, trained", "theoretical"))
+    )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart of made-up numbers, and how many marks it has to have."""
+
+    spec: Spec
+    marks: int
+
+
+def every_chart() -> dict[str, Drawn]:
+    """Each chart function's chart, three networks in most of them."""
+    marked = (0.001, "0.001")
+    return {
+        "validation_curves": Drawn(charts.validation_curves(curves(), SHOWN), 3 + 3 + 9),
+        "accuracy_against_time": Drawn(charts.accuracy_against_time(cost(), SHOWN), 1 + 1 + 6 + 3),
+        "differences": Drawn(charts.differences(comparisons(), SHOWN), 1 + 2 + 2),
+        "training_time": Drawn(charts.training_time(cost(), SHOWN), 3 + 3),
+        "gradient_by_layer": Drawn(charts.gradient_by_layer(norms(), SHOWN), 9 + 18),
+        "gradient_by_epoch": Drawn(charts.gradient_by_epoch(norms(), SHOWN), 6 + 18),
+        "gradient_to_weight": Drawn(charts.gradient_to_weight(norms(), SHOWN), 6 + 18),
+        "gradient_heat_map": Drawn(charts.gradient_heat_map(norms(), SHOWN), 18),
+        "first_over_last": Drawn(charts.first_over_last(ratios(), SHOWN), 1 + 3 + 9),
+        "learning_rates": Drawn(charts.learning_rates(rates(), SHOWN, marked), 3 + 6 + 3 + 1 + 1),
+        "confusion": Drawn(charts.confusion(confusion(), SHOWN), 12),
+        "calibration": Drawn(charts.calibration(calibration(), SHOWN), 1 + 3 + 6),
+        "receptive_fields": Drawn(charts.receptive_fields(fields(), SHOWN), 3 + 6),
+        "receptive_fields_by_layer": Drawn(charts.receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18),
+        "class_changes": Drawn(charts.class_changes(class_changes(), SHOWN), 4 + 4),
+    }
+
+
+CHARTS = every_chart()
+
+
+def parts(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a specification."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from parts(child)
+
+
+def axis_titles(spec: Spec, channel: str) -> set[str]:
+    found = [
+        part[channel] for part in parts(spec) if isinstance(part.get(channel), dict) and "field" in part[channel]
+    ]
+    return {axis.get("title") or axis.get("axis", {}).get("title") or axis["field"] for axis in found}
+
+
+def test_every_chart_function_is_among_those_tested() -> None:
+    functions = inspect.getmembers(charts, inspect.isfunction)
+    public = {name for name, function in functions if function.__module__ == charts.__name__ and name[0] != "_"}
+    assert public == set(CHARTS)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_network_has_its_colour_and_its_name_in_every_chart(name: str) -> None:
+    expected = {SHOWN.names[key]: colour for key, colour in colour_of(ORDER).items() if key in SHOWN.names}
+    for part in parts(CHARTS[name].spec):
+        scale = part.get("scale", {})
+        if part.get("field") == "name" and str(scale.get("range", [""])[0]).startswith("#"):
+            assert len(scale["domain"]) >= 2
+            found = dict(zip(scale["domain"], scale["range"], strict=True))
+            assert found.items() <= expected.items()
+    values = CHARTS[name].spec["data"]["values"]
+    assert {row["name"] for row in values} <= set(SHOWN.names.values())
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_is_json_has_a_title_and_writes_in_the_page_s_colour(name: str) -> None:
+    text = json.dumps(CHARTS[name].spec, allow_nan=False)
+    assert CHARTS[name].spec["title"].startswith("Width: ")
+    assert "currentColor" in text
+
+
+def test_against_layer_and_against_epoch_cannot_be_taken_for_each_other() -> None:
+    by_layer, by_epoch = CHARTS["gradient_by_layer"].spec, CHARTS["gradient_by_epoch"].spec
+    assert axis_titles(by_layer, "x") == {"layer (image → output)"}
+    assert axis_titles(by_epoch, "x") == axis_titles(CHARTS["gradient_to_weight"].spec, "x") == {"epoch"}
+    assert "AGAINST LAYER" in by_layer["title"]
+    assert "AGAINST EPOCH" in by_epoch["title"]
+
+
+@pytest.mark.parametrize("chart", [charts.accuracy_against_time, charts.training_time])
+def test_a_network_of_which_a_seed_did_not_train_is_not_compared(chart: Callable[..., Spec]) -> None:
+    table = cost()
+    table.loc[(table["architecture"] == "wide") & (table["seed"] == 1), "status"] = "collapsed"
+    spec = chart(table, SHOWN)
+    assert {row["name"] for row in spec["data"]["values"]} == {"3×3", "6 layers"}
+    assert "5×5" not in static_svg(spec)
+
+
+def test_the_front_leaves_out_what_is_slower_and_no_better() -> None:
+    spec = CHARTS["accuracy_against_time"].spec
+    steps = spec["layer"][0]["data"]["values"]
+    assert [(step["train_seconds"], step["test_accuracy"]) for step in steps] == [
+        (10.5, 0.705),
+        (20.5, 0.805),
+        (31.0, 0.805),
+    ]
+
+
+def test_times_that_span_a_decade_have_a_logarithmic_axis() -> None:
+    def types(spec: Spec) -> set[str]:
+        return {
+            part["scale"]["type"]
+            for part in parts(spec)
+            if part.get("field") == "train_seconds" and "type" in part.get("scale", {})
+        }
+
+    assert types(charts.accuracy_against_time(cost(), SHOWN)) == {"linear"}
+    assert types(charts.accuracy_against_time(cost((1.0, 20.0, 400.0)), SHOWN)) == {"log"}
+
+
+def test_what_is_not_told_apart_is_hollow() -> None:
+    drawn = static_svg(CHARTS["differences"].spec)
+    dots = [line for line in drawn.split("<path") if 'aria-roledescription="point"' in line]
+    hollow = {"6 layers" in dot for dot in dots if 'fill-opacity="0"' in dot}
+    filled = {"5×5" in dot for dot in dots if 'fill-opacity="1"' in dot}
+    assert (len(dots), hollow, filled) == (2, {True}, {True})
+
+
+def test_differences_to_several_others_name_them() -> None:
+    pairs = comparisons().assign(against=["narrow", "wide"])
+    labels = [row["label"] for row in charts.differences(pairs, SHOWN)["data"]["values"]]
+    assert labels == ["5×5 − 3×3", "6 layers − 5×5"]
+
+
+def test_zero_norms_do_not_break_a_logarithmic_axis() -> None:
+    table = norms()
+    table.loc[table["layer"] == "conv1", "gradient_norm"] = 0.0
+    spec = charts.gradient_by_epoch(table, SHOWN)
+    assert {row["layer"] for row in spec["data"]["values"]} == {"output"}
+    assert "NaN" not in static_svg(spec)
+
+
+def test_a_study_of_which_nothing_trained_still_has_its_charts() -> None:
+    table = cost().assign(status="diverged", train_seconds=np.nan, test_accuracy=np.nan)
+    for chart in (charts.accuracy_against_time, charts.training_time):
+        assert static_svg(chart(table, SHOWN)).startswith("<svg")
+
+
+def test_a_new_network_at_the_end_changes_no_colour() -> None:
+    before, after = looks_of(ORDER), looks_of([*ORDER, "new"])
+    assert {name: after[name] for name in before} == before
+
+
+def test_many_networks_still_differ_in_colour_or_dash() -> None:
+    looks = looks_of([str(number) for number in range(40)])
+    assert len(set(looks.values())) == 40
+    assert len({(look.colour, look.shape) for look in list(looks.values())[: len(COLOURS)]}) == len(COLOURS)
+
+
+# To linear light; what protanopes and deuteranopes see (Machado et al., 2009); Oklab.
+SIGHTS = (
+    np.eye(3),
+    np.array(((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052))),
+    np.array(((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969))),
+)
+CONES = np.array(((0.4122, 0.5363, 0.0514), (0.2119, 0.6807, 0.1074), (0.0883, 0.2817, 0.6300)))
+OKLAB = np.array(((0.2105, 0.7936, -0.0041), (1.9780, -2.4286, 0.4506), (0.0259, 0.7828, -0.8087)))
+
+
+def light(colour: str) -> npt.NDArray[np.float64]:
+    channels = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("sight", range(3))
+def test_colours_stay_apart_whatever_the_reader_s_sight(sight: int) -> None:
+    seen = [OKLAB @ np.cbrt(CONES @ np.clip(SIGHTS[sight] @ light(colour), 0, 1)) for colour in COLOURS]
+    distances = [float(np.linalg.norm(a - b)) for i, a in enumerate(seen) for b in seen[:i]]
+    assert min(distances) > (0.12 if sight == 0 else 0.07)  # 0.02 is about what one can just tell
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#111111"])
+def test_colours_are_seen_on_white_and_on_dark(page: str) -> None:
+    weights = np.array((0.2126, 0.7152, 0.0722))
+    background = float(light(page) @ weights) + 0.05
+    for colour in COLOURS:
+        foreground = float(light(colour) @ weights) + 0.05
+        assert max(foreground, background) / min(foreground, background) > 2, colour
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / ".dvc/plots").glob("*.json")), ids=lambda path: path.stem)
+def test_dvc_s_templates_have_the_palette_and_no_other_colours_of_networks(path: Any) -> None:
+    template = json.loads(path.read_text())
+    palettes = [part["calculate"] for part in parts(template) if part.get("as") == "colour"]
+    listed = "['" + "','".join(COLOURS) + "'][(datum.place - 1) % 12]"
+    assert [text.replace(" ", "") for text in palettes] == [listed.replace(" ", "")] * len(palettes)
+    for part in parts(template):
+        colour = part.get("color")
+        if isinstance(colour, dict) and colour.get("field") in ("architecture", "name"):
+            pytest.fail(f"{path.name} colours by {colour['field']}, in an order of its own")

@@ -1,0 +1,173 @@
+"""Pages, looked at with a real browser that has no network: every chart is drawn, nothing is asked for."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from cnn_study import charts
+from cnn_study.report import Figure, Page, render_html
+from cnn_study.schema import read_yaml
+from tests.conftest import REPOSITORY, Project
+from tests.test_charts import CHARTS, SHOWN, curves
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome here")
+
+BROWSER = [
+    "--headless",
+    "--no-sandbox",  # for root; the pages are our own
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--proxy-server=http://127.0.0.1:9",  # where nobody answers
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--enable-logging=stderr",
+    "--window-size=1200,2000",
+    "--virtual-time-budget=60000",
+    "--dump-dom",
+]
+EMPTY = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+MARK = re.compile(r"mark-(?!group)\w+ role-mark")
+
+
+class Marks(HTMLParser):
+    """Counts what is drawn in each chart of a page; axes, legends and titles do not count."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.counts: list[int] = []
+        self.open: list[tuple[str, str]] = []  # tag and class
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        kind = given.get("class") or ""
+        if "vega-embed" in kind.split():
+            self.counts.append(0)
+        shape = given.get("d", "shown") or ""
+        if self.open and MARK.search(self.open[-1][1]) and shape and "NaN" not in str(given):
+            self.counts[-1] += 1
+        if tag not in EMPTY:
+            self.open.append((tag, kind))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A page after its scripts have run; ``asked``: every request that was for something outside it."""
+
+    html: str
+    errors: list[str]
+    asked: list[str]
+
+    @property
+    def marks(self) -> list[int]:
+        return Marks(self.html).counts
+
+
+def look_at(page: Path, folder: Path) -> Seen:
+    """Open a page in a browser without a network, and let its scripts run."""
+    log = folder / "network.json"
+    here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", page.as_uri()]
+    done = subprocess.run(
+        [str(CHROMIUM), *BROWSER, *here], capture_output=True, text=True, timeout=300, check=True
+    )
+    lines = re.findall(r"CONSOLE:\d+\] (.*)", done.stderr)
+    errors = [line for line in lines if re.search(r"Error|Uncaught|Refused|Failed|violates|ERR_", line)]
+    return Seen(done.stdout, errors, requests(json.loads(log.read_text())["events"]))
+
+
+def requests(events: list[dict[str, Any]]) -> list[str]:
+    """The addresses on the network that a page asked for; not what the browser asks for by itself."""
+    found = [event.get("params", {}) for event in events]
+    asked = [params for params in found if params.get("initiator", "not an origin") != "not an origin"]
+    return [params["url"] for params in asked if not params["url"].startswith(("file:", "data:", "blob:"))]
+
+
+def test_the_look_itself_sees_requests_errors_and_empty_charts(tmp_path: Path) -> None:
+    empty = charts.validation_curves(curves().head(0), SHOWN)
+    figures = (Figure("full", "", "", spec=CHARTS["differences"].spec), Figure("empty", "", "", spec=empty))
+    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    html = re.sub("<meta http-equiv=.*?>", "", html)
+    spoilt = '<img src="http://example.org/picture.png"><script>undefined.broken</script>'
+    (tmp_path / "page.html").write_text(html + spoilt)
+    seen = look_at(tmp_path / "page.html", tmp_path)
+    assert seen.marks == [CHARTS["differences"].marks, 0]
+    assert any("TypeError" in error for error in seen.errors)
+    assert "http://example.org/picture.png" in seen.asked
+
+
+# A click on the first entry of the first chart's legend, once all charts stand.
+CLICK = """<script>
+  setTimeout(() => {
+    const entry = document.querySelector(".role-legend-symbol path");
+    entry.dispatchEvent(new MouseEvent("click", {bubbles: true}));
+  }, 20000);
+</script>"""
+
+
+def test_the_report_draws_every_chart_without_network_or_errors(tmp_path: Path) -> None:
+    figures = tuple(Figure(name, "", "", spec=chart.spec) for name, chart in CHARTS.items())
+    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    (tmp_path / "report.html").write_text(html)
+    seen = look_at(tmp_path / "report.html", tmp_path)
+    assert (seen.errors, seen.asked) == ([], [])
+    assert dict(zip(CHARTS, seen.marks, strict=True)) == {name: chart.marks for name, chart in CHARTS.items()}
+
+
+def test_a_click_on_the_legend_leaves_one_line(tmp_path: Path) -> None:
+    figures = (Figure("curves", "", "", spec=CHARTS["validation_curves"].spec),)
+    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    (tmp_path / "report.html").write_text(html + CLICK)
+    seen = look_at(tmp_path / "report.html", tmp_path)
+    lines = re.findall(r'<path[^>]*aria-roledescription="line mark"[^>]*>', seen.html)
+    opacities = [opacity for line in lines for opacity in re.findall(r' opacity="([^"]*)"', line)]
+    assert sorted(opacities) == ["0.08", "0.08", "1"]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The committed tables and the project's templates in a repository of two revisions."""
+    folder = tmp_path_factory.mktemp("plots")
+    for part in (".dvc/plots", "plots/data", "plots/timing"):
+        shutil.copytree(REPOSITORY / part, folder / part)
+    shutil.copy2(REPOSITORY / ".dvc/config", folder / ".dvc/config")
+    plots = [plot for plot in read_yaml(REPOSITORY / "dvc.yaml")["plots"] if isinstance(plot, dict)]
+    YAML().dump({"plots": plots}, folder / "dvc.yaml")
+    project = Project(folder)
+    project.run("git", "init", "--quiet", "--initial-branch", "main")
+    (folder / ".gitignore").write_text("/.dvc/tmp\n/.dvc/config.local\n/dvc_plots\n/diff\n")
+    project.commit("results")
+    path = folder / "plots/timing/cost.csv"
+    cost = pd.read_csv(path)
+    cost.assign(test_accuracy=cost["test_accuracy"] - 0.01).to_csv(path, index=False)
+    project.run(sys.executable, "-m", "scripts.make_plots_page", PYTHONPATH=str(REPOSITORY))
+    return project
+
+
+@pytest.mark.parametrize(("command", "folder"), [("show", "dvc_plots"), ("diff main", "diff")])
+def test_dvc_s_page_draws_every_chart_without_network_or_errors(
+    repository: Project, command: str, folder: str, tmp_path: Path
+) -> None:
+    repository.run(sys.executable, "-m", "dvc", "plots", *command.split(), "--out", folder)
+    seen = look_at(repository.folder / folder / "index.html", tmp_path)
+    assert (seen.errors, seen.asked) == ([], [])
+    assert len(seen.marks) == len(read_yaml(repository.folder / "dvc.yaml")["plots"])
+    # Fewer would be an empty or a broken chart: each shows a dozen networks, some of them twice.
+    assert min(seen.marks) >= 12

@@ -1,0 +1,208 @@
+"""The report's page holds all that it is given, in order, and needs nothing from elsewhere."""
+
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from cnn_study.report import Figure, Page, Section, Sentence, Table, render_html, render_markdown, static_svg
+from tests.test_charts import CHARTS
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def chart(name: str) -> Figure:
+    spec = CHARTS[name].spec
+    return Figure(spec["title"], f"how to read {name}", f"analyze, {name}.csv", spec=spec)
+
+
+TABLE = Table(
+    "Accuracy and cost",
+    ("network", "accuracy", "status"),
+    (("3×3", "82.1 %", "trained"), ("5×5 | wide", "–", "diverged <again>")),
+    "analyze, metrics/summary.json",
+    "Means over two seeds.",
+)
+SECTION = Section(
+    "width",
+    "Width",
+    "Does width pay?",
+    (Sentence("It pays by 1.5 points.", "analyze, comparisons.csv"),),
+    (TABLE,),
+    (
+        chart("validation_curves"),
+        Figure("What it sees", "the field", "analyze, plots/images", image="images/field.png"),
+    ),
+)
+PAGE = Page(
+    "A study",
+    "of two networks",
+    tuple(Sentence(f"Answer {number}: a_b *is* <b>less</b>.", f"source {number}") for number in range(5)),
+    (chart("differences"), chart("accuracy_against_time")),
+    (SECTION,),
+    (("Intervals", "Student's t."),),
+)
+PICTURES = {figure.title: "charts/a.svg" for figure in (*PAGE.answer_figures, SECTION.figures[0])}
+
+
+@pytest.fixture
+def plots(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/field.png").write_bytes(PIXEL)
+    return tmp_path
+
+
+class Words(HTMLParser):
+    """What a reader sees, and every address that the page refers to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.silent = tag in ("script", "style", "title")
+        self.addresses += [
+            value or "" for key, value in attrs if key in ("src", "href", "srcset", "action", "data")
+        ]
+        self.ids += [value or "" for key, value in attrs if key == "id"]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.silent = False
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.text += data
+
+
+def in_order(text: str, *words: str) -> bool:
+    places = [text.find(word) for word in words]
+    return -1 not in places and places == sorted(places)
+
+
+def test_the_page_begins_with_the_answer_and_each_section_goes_from_question_to_conclusions(plots: Path) -> None:
+    text = Words(render_html(PAGE, plots)).text
+    order = [
+        "A study",
+        "Answer 0",
+        "Answer 4",
+        "differences in test accuracy",
+        "Does width pay?",
+        "Accuracy and cost",
+    ]
+    order += [
+        "validation accuracy by epoch",
+        "What it sees",
+        "It pays by 1.5 points.",
+        "Intervals",
+        "Student's t.",
+    ]
+    assert in_order(text, *order)
+    markdown = render_markdown(PAGE, PICTURES)
+    assert in_order(markdown, *order)
+
+
+def test_every_figure_table_and_sentence_says_where_it_comes_from(plots: Path) -> None:
+    text, markdown = Words(render_html(PAGE, plots)).text, render_markdown(PAGE, PICTURES)
+    sources = [f"source {number}" for number in range(5)]
+    sources += ["analyze, comparisons.csv", "analyze, metrics/summary.json", "analyze, plots/images"]
+    sources += [f"analyze, {name}.csv" for name in ("differences", "validation_curves", "accuracy_against_time")]
+    for source in sources:
+        assert source in text
+        assert source.replace("_", r"\_") in markdown.replace(r"\_", "_").replace("_", r"\_")
+
+
+def test_the_contents_lead_to_every_section(plots: Path) -> None:
+    page = Words(render_html(PAGE, plots))
+    links = [address[1:] for address in page.addresses if address.startswith("#")]
+    assert links == ["width", "methods"]
+    assert set(links) <= set(page.ids)
+    assert len(set(page.ids)) == len(page.ids)
+    markdown = render_markdown(PAGE, PICTURES)
+    assert "](#width)" in markdown
+    assert '<a id="width"></a>' in markdown
+
+
+def test_the_page_refers_to_nothing_outside_itself(plots: Path) -> None:
+    html = render_html(PAGE, plots)
+    page = Words(html)
+    assert [address for address in page.addresses if not address.startswith(("#", "data:"))] == []
+    assert f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}" in page.addresses
+    assert "default-src 'none'" in html
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_same_page_gives_the_same_bytes(plots: Path) -> None:
+    assert render_html(PAGE, plots) == render_html(PAGE, plots)
+    assert render_markdown(PAGE, PICTURES) == render_markdown(PAGE, PICTURES)
+
+
+def test_text_is_text_whatever_is_in_it(plots: Path) -> None:
+    nasty = "</script><script>alert(1)</script>"
+    spec = CHARTS["differences"].spec | {"data": {"values": [{"name": nasty}]}}
+    page = replace(PAGE, title=nasty, answer_figures=(Figure(nasty, nasty, nasty, spec=spec),))
+    html = render_html(page, plots)
+    assert "<script>alert" not in html
+    assert html.count("<script") == render_html(replace(PAGE, answer_figures=()), plots).count("<script") + 1
+    assert "Answer 0: a_b *is* <b>less</b>." in Words(html).text
+
+
+def test_numbers_stand_to_the_right_and_words_to_the_left(plots: Path) -> None:
+    assert TABLE.numeric == [False, True, False]
+    html = render_html(PAGE, plots)
+    assert '<td class="number">82.1 %</td>' in html
+    assert "<td>trained</td>" in html
+    assert "| --- | ---: | --- |" in render_markdown(PAGE, PICTURES)
+
+
+def test_markdown_keeps_its_tables_and_takes_no_text_for_markup() -> None:
+    markdown = render_markdown(PAGE, PICTURES)
+    assert r"Answer 0: a_b \*is\* \<b\>less\</b\>." in markdown
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert rows[-1] == r"| 5×5 \| wide | – | diverged \<again\> |"
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
+    start = markdown.splitlines().index(rows[0])
+    assert markdown.splitlines()[start : start + len(rows)] == rows
+
+
+def test_markdown_shows_charts_as_pictures() -> None:
+    markdown = render_markdown(PAGE, PICTURES)
+    assert markdown.count("](charts/a.svg)") == 3
+    assert "](images/field.png)" in markdown
+    assert "$schema" not in markdown
+    with pytest.raises(ValueError, match=r"validation accuracy by epoch.*no picture"):
+        render_markdown(PAGE, {figure.title: "a.svg" for figure in PAGE.answer_figures})
+
+
+def test_what_cannot_be_shown_is_refused(plots: Path) -> None:
+    with pytest.raises(ValueError, match="either a spec or an image"):
+        Figure("a", "b", "c")
+    with pytest.raises(ValueError, match="either a spec or an image"):
+        Figure("a", "b", "c", spec={}, image="x.png")
+    with pytest.raises(ValueError, match="rows of 2 cells"):
+        Table("a", ("b", "c"), (("1",),), "d")
+    with pytest.raises(FileNotFoundError, match=r"absent\.png"):
+        render_html(replace(PAGE, answer_figures=(Figure("a", "b", "c", image="images/absent.png"),)), plots)
+    broken = {"data": {"values": [{"accuracy": float("nan")}]}}
+    with pytest.raises(ValueError, match="JSON"):
+        render_html(replace(PAGE, answer_figures=(Figure("a", "b", "c", spec=broken),)), plots)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_as_a_picture_has_its_title_and_names(name: str) -> None:
+    svg = static_svg(CHARTS[name].spec)
+    assert svg.startswith("<svg")
+    assert "Width: " in svg
+    assert "currentColor" not in svg
+    assert "NaN" not in svg
+    assert "5×5" in svg
