@@ -5,6 +5,8 @@ shown to it again for its receptive field and its feature maps, which choose not
 """
 
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,18 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from cnn_study import figures, tables
+from cnn_study import figures, findings, tables
 from cnn_study.activations import Activations, dead_table, look_into
+from cnn_study.claims import Claim, check_claims
+from cnn_study.comparisons import StudyComparison, compare_all
+from cnn_study.contents import Measured, charts_of, page
 from cnn_study.effective_field import Field, field_table, fields_of
 from cnn_study.environment import Environment, set_up
-from cnn_study.files import SCRATCH, read_json, whole_folder, write_json
+from cnn_study.files import SCRATCH, read_json, whole_folder, write_json, write_whole
+from cnn_study.findings import TIMING, Finding, first_over_last
 from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
+from cnn_study.report import Page, render_html, render_markdown, static_svg
 from cnn_study.results import Logits, Result, environments, summary, timing
 from cnn_study.schema import read_yaml
 from cnn_study.splits import Split, load_split
@@ -28,12 +35,11 @@ from cnn_study.weights import load_network
 RUNS = Path("runs")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
-PARTS = ("tune", "train", "profile", "timing/tune", "timing/train", "timing/profile")
 
 
 def main() -> None:
     params = validate(read_yaml())
-    remove_leftovers(set(params.architectures))
+    remove_leftovers(params)
     test = load_split(Path("data/prepared/test"))
     environment = set_up(params.training.device, params.training.precision, params.training.threads)
     shown = torch.from_numpy(test.images[list(params.analysis.shown_images)])
@@ -48,40 +54,123 @@ def main() -> None:
         draw(folder, params, test, results, fields, activations)
 
     labels, every = test.labels, list(results.values())
-    with whole_folder(PLOTS / "data") as folder:
-        norms = tables.gradient_norms(results)
-        for table, frame in {
-            "curves": tables.curves(results, params.studies),
-            "receptive_fields": tables.receptive_fields(results, params.studies),
-            "receptive_fields_by_layer": field_table(fields),
-            "dead_channels": dead_table(
-                {n: seen[0].dead for n, seen in activations.items() if has_run(fields[n])}
-            ),
-            "gradient_norms": norms,
-            "gradient_norms_by_layer": tables.first_middle_last(norms),
-            "learning_rates": tables.learning_rates(results),
-            "confusion": tables.confusion(results, labels, test.classes),
-        }.items():
-            frame.to_csv(folder / f"{table}.csv", index=False)
-    with whole_folder(PLOTS / "timing") as folder:
-        tables.cost(results, params.studies, labels).to_csv(folder / "cost.csv", index=False)
+    replays = {name: read_json(RUNS / "replay" / f"{name}.json") for name in params.replay.architectures}
+    compared = compare_all(results, params.studies, labels, test.classes)
+    norms = tables.gradient_norms(results)
+    data = {
+        "curves": tables.curves(results, params.studies),
+        "receptive_fields": tables.receptive_fields(results, params.studies),
+        "receptive_fields_by_layer": field_table(fields),
+        "dead_channels": dead_table({n: seen[0].dead for n, seen in activations.items() if has_run(fields[n])}),
+        "gradient_norms": norms,
+        "gradient_norms_by_layer": tables.first_middle_last(norms),
+        "gradient_flow": first_over_last(norms),
+        "learning_rates": tables.learning_rates(results),
+        "replay": tables.replay({name: replay["runs"] for name, replay in replays.items()}),
+        "confusion": tables.confusion(results, labels, test.classes),
+        "calibration": tables.calibration(results, labels),
+        "differences": tables.differences(compared, params.studies),
+        "class_changes": tables.class_changes(compared, params.studies),
+    }
+    cost = tables.cost(results, params.studies, labels)
+    save_tables(PLOTS / "data", data)
+    save_tables(PLOTS / "timing", {"cost": cost})
+
+    summaries = {result.name: summary(result, labels) for result in every}
+    timings = {result.name: timing(result) for result in every}
+    errors = tables.calibration_errors(results, labels)
+    found = find(params, data, summaries, timings, compared, errors)
+    claims = check_claims(summaries, timings, compared, norms)
     write_json(
         METRICS / "summary.json",
-        {
-            "dataset": params.data.dataset,
-            "test_images": len(test),
-            "architectures": {result.name: summary(result, labels) for result in every},
-        },
+        {"dataset": params.data.dataset, "test_images": len(test), "architectures": summaries},
     )
-    write_json(METRICS / "timing.json", {"architectures": {result.name: timing(result) for result in every}})
-    write_json(METRICS / "environment.json", environments(every, environment.as_dict()))
+    write_json(METRICS / "timing.json", {"architectures": timings})
+    where = environments(every, environment.as_dict(), {n: r["environment"] for n, r in replays.items()})
+    write_json(METRICS / "environment.json", where)
+    conclusions, by_clock = split_by_clock(compared, found, claims, errors)
+    write_json(METRICS / "conclusions.json", conclusions)
+    write_json(METRICS / "timing_conclusions.json", by_clock)
+    measured = Measured(params, summaries, timings, compared, found, claims, data | {"cost": cost}, len(test))
+    write_report(page(measured))
     shutil.rmtree(SCRATCH / "checkpoints", ignore_errors=True)  # all that they were for is done
 
 
-def remove_leftovers(names: set[str]) -> None:
+def save_tables(place: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Save each as CSV in the folder, which has no other file then."""
+    with whole_folder(place) as folder:
+        for name, frame in frames.items():
+            frame.to_csv(folder / f"{name}.csv", index=False)
+
+
+def find(
+    params: Params,
+    data: Mapping[str, pd.DataFrame],
+    summaries: Mapping[str, Any],
+    timings: Mapping[str, Any],
+    compared: Mapping[str, StudyComparison],
+    errors: Mapping[str, float],
+) -> list[Finding]:
+    """All that the rules find, study by study, then what is about all networks."""
+    found = [
+        finding
+        for key, study in params.studies.items()
+        for finding in findings.of_study(key, study, compared[key], summaries, timings)
+    ]
+    own = params.replay.training.learning_rate
+    return [
+        *found,
+        *findings.of_fields(summaries, params.studies),
+        *findings.of_gradients(data["gradient_norms"], params.studies, summaries),
+        *findings.of_rates(data["learning_rates"], params.studies),
+        *(findings.of_replay(data["replay"], params.studies, own) if isinstance(own, float) else ()),
+        *findings.of_calibration(errors, params.studies),
+    ]
+
+
+def split_by_clock(
+    compared: Mapping[str, StudyComparison],
+    found: Sequence[Finding],
+    claims: Sequence[Claim],
+    errors: Mapping[str, float],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The contents of metrics/conclusions.json, and of timing_conclusions.json: whatever a clock measured."""
+    studies = {key: asdict(study) for key, study in compared.items()}
+    pareto = {key: study.pop("pareto") for key, study in studies.items()}
+    seconds = {
+        key: {
+            f"{one['of']} over {one['against']}": one["ratios"].pop("train_seconds")
+            for one in (*study["against_baseline"], *study["controls"])
+        }
+        for key, study in studies.items()
+    }
+
+    def part(by_clock: bool) -> dict[str, Any]:
+        return {
+            "findings": [asdict(finding) for finding in found if (finding.data == TIMING) == by_clock],
+            "claims": [asdict(claim) for claim in claims if (claim.data == TIMING) == by_clock],
+        }
+
+    clockless = {"studies": studies, "calibration_errors": dict(errors)} | part(by_clock=False)
+    return clockless, {"pareto": pareto, "train_seconds_ratios": seconds} | part(by_clock=True)
+
+
+def write_report(report: Page) -> None:
+    """plots/report.html, and plots/report.md with the charts as pictures in plots/charts/."""
+    charts = {}
+    with whole_folder(PLOTS / "charts") as folder:
+        for number, figure in enumerate(charts_of(report), start=1):
+            charts[figure.title] = f"charts/{number:02}.svg"
+            write_whole(folder / f"{number:02}.svg", static_svg(figure.spec or {}).encode())
+    write_whole(PLOTS / "report.html", render_html(report, PLOTS).encode())
+    write_whole(PLOTS / "report.md", render_markdown(report, charts).encode())
+
+
+def remove_leftovers(params: Params) -> None:
     """Remove what architectures that params.yaml no longer has left in runs/; DVC's cache keeps it."""
-    for part in PARTS:
-        for path in (RUNS / part).glob("*"):
+    for part in ("tune", "train", "profile", "replay"):
+        names = params.replay.architectures if part == "replay" else params.architectures
+        for path in (*(RUNS / part).glob("*"), *(RUNS / "timing" / part).glob("*")):
             if path.stem not in names:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 

@@ -75,6 +75,7 @@ def small_study(content: Any) -> None:
     content["studies"] = {
         "kernel_size": {
             "title": "Kernel size",
+            "question": "which",
             "baseline": "small",
             "members": {"small": "3×3", "other": "other"},
             "controls": [{"of": "other", "against": "small", "question": "anything"}],

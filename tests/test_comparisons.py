@@ -58,7 +58,11 @@ def result(
 def study(baseline: str, *others: str, controls: Sequence[tuple[str, str]] = ()) -> Study:
     pairs = tuple(Control(of=of, against=against, question="anything") for of, against in controls)
     return Study(
-        title="Any", members={name: name for name in (baseline, *others)}, baseline=baseline, controls=pairs
+        title="Any",
+        question="which",
+        members={name: name for name in (baseline, *others)},
+        baseline=baseline,
+        controls=pairs,
     )
 
 

@@ -33,7 +33,10 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage: str) -> N
         [sys.executable, "-c", listing], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     declared = {dep for dep in definition(stage)["deps"] if dep.startswith(("src/", "stages/"))}
-    assert declared == set(imported.stdout.split())
+    needed = set(imported.stdout.split())
+    if "src/cnn_study/report.py" in needed:
+        needed.add("src/cnn_study/templates")
+    assert declared == needed
 
 
 @pytest.mark.parametrize("stage", ["tune", "train"])

@@ -298,10 +298,10 @@ def gradient_heat_map(norms: pd.DataFrame, shown: Shown) -> Spec:
 
 
 def first_over_last(ratios: pd.DataFrame, shown: Shown) -> Spec:
-    """The first layer's gradient norm over the last layer's, by epoch; 1 where gradients keep their size."""
+    """The first convolution's gradient norm over the last one's, by epoch; 1 where gradients keep their size."""
     rows = _positive(shown.rows(ratios), "ratio")
     looks = shown.by_name(rows, "color", "shape", "strokeDash")
-    title = "first layer's gradient norm ÷ last layer's"
+    title = "first convolution's gradient norm ÷ last one's"
     y = _quantity("ratio", title, scale=LOG, axis=LOG_AXIS)
     tips = [_tip("name", "network"), _tip("epoch"), _tip("ratio", "first ÷ last", ".3g")]
     even = {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 1}}}
@@ -344,6 +344,42 @@ def learning_rates(rates: pd.DataFrame, shown: Shown, marked: tuple[float, str] 
         height=320,
         layer=layers,
     )
+
+
+def replay(runs: pd.DataFrame, shown: Shown, marked: float) -> Spec:
+    """Validation accuracy of one recipe by learning rate: lines for means over seeds, a point for each run.
+
+    Crosses are runs that did not train; a run that diverged has no accuracy and stands at 0. ``marked``: the
+    recipe's own rate, for a vertical line.
+    """
+    field = "validation_accuracy"
+    rows = shown.rows(runs).fillna({field: 0.0})
+    looks = shown.by_name(rows, "color", "shape", "strokeDash")
+    x = _quantity("learning_rate", "learning rate", scale=LOG, axis=LOG_AXIS)
+    y = _quantity(field, "validation accuracy", axis={"format": "%"})
+    tips = [_tip("name", "network"), _tip("learning_rate", "rate", ".3g"), _tip("seed")]
+    tips += [_tip(field, "accuracy", ".2%"), _tip("status")]
+    at: Spec = {"x": x, "y": y, "color": looks["color"], "tooltip": tips}
+    line = at | {"y": y | {"aggregate": "mean"}, "strokeDash": looks["strokeDash"]} | _picked(0.8, 0)
+    del line["tooltip"]
+    trained = {"filter": "datum.status == 'trained'"}
+    failed = {"filter": "datum.status != 'trained'"}
+    crosses = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 90, "strokeWidth": 2}
+    there: Spec = {"x": {"datum": marked}}
+    text = {"type": "text", "align": "right", "dx": -4, "y": 8, "text": "the report's"}
+    return _single(
+        f"{shown.study}: validation accuracy by learning rate, with the report's recipe",
+        rows[["name", "learning_rate", "seed", field, "status"]],
+        height=320,
+        layer=[
+            {"mark": "line", "encoding": line, "params": [PICK]},
+            {"transform": [trained], "mark": {"type": "point", "filled": True, "size": 60},
+             "encoding": at | {"shape": looks["shape"]} | _picked(1, 0)},
+            {"transform": [failed], "mark": crosses, "encoding": at | _picked(1, 0)},
+            {"data": ONCE, "mark": {"type": "rule", "strokeDash": [4, 3]}, "encoding": there},
+            {"data": ONCE, "mark": text, "encoding": there},
+        ],
+    )  # fmt: skip
 
 
 def confusion(counts: pd.DataFrame, shown: Shown) -> Spec:

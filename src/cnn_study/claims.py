@@ -17,7 +17,18 @@ from typing import Any, Literal
 import pandas as pd
 
 from cnn_study.comparisons import StudyComparison
-from cnn_study.findings import accuracy_within, counted, listed, points_within, seconds_within, times
+from cnn_study.findings import (
+    CONCLUSIONS,
+    GRADIENTS,
+    SUMMARY,
+    TIMING,
+    accuracy_within,
+    counted,
+    listed,
+    points_within,
+    seconds_within,
+    times,
+)
 
 Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
 
@@ -32,12 +43,16 @@ FIELDS = {"kernel_3x3": 10, "kernel_5x5": 16, "kernel_7x7": 22, "kernel_1x1_3x3"
 
 @dataclass(frozen=True)
 class Claim:
-    """What the report says, whether it holds here, the reason in one sentence, and the numbers in that."""
+    """What the report says, whether it holds here, the reason in one sentence, and the numbers in that.
+
+    ``data``: the committed file that shows these.
+    """
 
     claim: str
     verdict: Verdict
     because: str
     numbers: dict[str, Any]
+    data: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ def check_claims(
     not measured; only the claim that networks stayed at chance is answered by their collapse.
     """
     measured = _Measured(summary, timing, _tested(comparisons.values()), _total_norms(gradients))
-    return [_judged(claim, check(measured)) for claim, check in CLAIMS.items()]
+    return [_judged(claim, check(measured), _DATA.get(check, CONCLUSIONS)) for claim, check in CLAIMS.items()]
 
 
 def _tested(studies: Iterable[StudyComparison]) -> dict[tuple[str, str], _Tested]:
@@ -109,13 +124,13 @@ def _total_norms(gradients: pd.DataFrame) -> dict[str, list[float]]:
     return {str(name): rows.to_list() for name, rows in totals.groupby("architecture")}
 
 
-def _judged(claim: str, parts: Sequence[_Part]) -> Claim:
+def _judged(claim: str, parts: Sequence[_Part], data: str) -> Claim:
     """One part that is the other way round is enough against the claim; for it, all are needed."""
     verdicts = [part.verdict for part in parts]
     against: tuple[Verdict, ...] = ("does not hold", "not measured", "cannot be told")
     verdict: Verdict = next((verdict for verdict in against if verdict in verdicts), "holds")
     reasons = dict.fromkeys(part.because for part in parts if part.verdict == verdict)
-    return Claim(claim, verdict, "; ".join(reasons), {part.key: part.numbers for part in parts})
+    return Claim(claim, verdict, "; ".join(reasons), {part.key: part.numbers for part in parts}, data)
 
 
 # One part each. ``names``: how the report calls the networks.
@@ -363,4 +378,16 @@ CLAIMS: dict[str, Check] = {
     "The gradient norms of the small networks settle lower": small_networks_settle_lower,
     "The gradient norm of 6 layers grows slowest": six_layers_grow_slowest,
     "The gradient norm of the residual network is the largest at the end of training": residual_ends_largest,
+}
+
+_DATA: dict[Check, str] = {
+    kernels_at_chance: SUMMARY,
+    fields_of_kernels: SUMMARY,
+    fastest_kernel: TIMING,
+    slowest_kernel: TIMING,
+    residual_slowest: TIMING,
+    six_layers_second_slowest: TIMING,
+    small_networks_settle_lower: GRADIENTS,
+    six_layers_grow_slowest: GRADIENTS,
+    residual_ends_largest: GRADIENTS,
 }

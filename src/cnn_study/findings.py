@@ -27,6 +27,7 @@ SUMMARY = "metrics/summary.json"
 TIMING = "metrics/timing.json"
 GRADIENTS = "plots/data/gradient_norms.csv"
 RATES = "plots/data/learning_rates.csv"
+REPLAY = "plots/data/replay.csv"
 
 FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
 COSTS = {"train_seconds": "training time", "forward_flops": "FLOPs", "parameters": "parameters"}
@@ -527,6 +528,37 @@ def _one_rate(best: pd.DataFrame, at_one: pd.DataFrame, rate: float, studies: St
 def _highest(rows: pd.DataFrame) -> dict[str, Any]:
     row = rows.nlargest(1, "validation_accuracy").iloc[0]
     return {"of": str(row["architecture"]), "validation_accuracy": float(row["validation_accuracy"])}
+
+
+def of_replay(replay: pd.DataFrame, studies: Studies, own: float) -> list[Finding]:
+    """What one recipe gives at each of its rates; ``own``: the rate that a report used for all networks.
+
+    ``replay``: plots/data/replay.csv: ``architecture``, ``learning_rate``, ``seed``, ``status``,
+    ``validation_accuracy``.
+    """
+    found = []
+    for rate, rows in replay.groupby("learning_rate"):
+        means = _means_of_trained(rows)
+        failed = rows[rows["status"] != "trained"].groupby("architecture", sort=False).size()
+        numbers: dict[str, Any] = {"rate": float(str(rate)), "own": own, "runs": len(rows)}
+        numbers |= {"failed": {str(name): int(count) for name, count in failed.items()}, "means": means}
+        at = f"the report's rate, {rate:g}" if np.isclose(float(str(rate)), own) else f"a rate of {rate:g}"
+        text = f"With the report's recipe at {at}, {int(failed.sum())} of {len(rows)} runs did not train"
+        if len(failed):
+            parts = [f"{shown(name, studies)}: {count}" for name, count in numbers["failed"].items()]
+            text += f" ({listed(parts)})"
+        if means:
+            ranked = sorted(means, key=lambda name: -means[name])
+            order = listed([f"{shown(name, studies)} {percent(means[name])}" for name in ranked])
+            text += f"; mean validation accuracies of those that did: {order}"
+        found.append(Finding(f"{text}.", "learning_rate", "replay", numbers, REPLAY))
+    return found
+
+
+def _means_of_trained(rows: pd.DataFrame) -> dict[str, float]:
+    trained = rows[rows["status"] == "trained"]
+    means = trained.groupby("architecture", sort=False)["validation_accuracy"].mean()
+    return {str(name): float(mean) for name, mean in means.items()}
 
 
 # Calibration.

@@ -30,6 +30,7 @@ class Study(Model):
     """Architectures that are compared with a baseline, under the names that figures show."""
 
     title: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, Field(min_length=1)]
     members: Annotated[dict[Name, Annotated[str, Field(min_length=1)]], Field(min_length=1)]
     baseline: Name
     controls: Annotated[tuple[Control, ...], Field(strict=False)] = ()
@@ -124,9 +125,8 @@ def validate(content: Mapping[str, Any]) -> Params:
         for index, name in enumerate(_sound(Replay, content.get("replay")).get("architectures", ()))
         if name not in entries
     ]
-    if mistakes:
+    if mistakes or not (data and training and tune and replay and analysis and studies):
         raise StudyError("\n".join(mistakes))
-    assert data and training and tune and replay and analysis and studies  # or there were mistakes
     return Params(data, training, tune, replay, analysis, studies, architectures, recipes)
 
 

@@ -1,5 +1,6 @@
 """What the stages have written about one architecture, read back and joined with its test accuracy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,9 +95,12 @@ def timing(result: Result) -> dict[str, Any]:
     }
 
 
-def environments(results: list[Result], analysis: dict[str, Any]) -> dict[str, Any]:
+def environments(
+    results: list[Result], analysis: dict[str, Any], replays: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
     """Which stages ran in which environment: more than one, and the numbers are not to be compared."""
     ran = [(f"{stage}@{r.name}", where) for r in results for stage, where in r.environments.items()]
+    ran += [(f"replay@{name}", where) for name, where in replays.items()]
     groups: list[dict[str, Any]] = []
     for stage, environment in [*ran, ("analyze", analysis)]:
         for group in groups:

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cnn_study.calibration import expected_calibration_error, reliability
+from cnn_study.comparisons import StudyComparison
 from cnn_study.params import Study
-from cnn_study.results import Result
+from cnn_study.results import Logits, Result
 from cnn_study.spec import CLASSES
 
 Results = Mapping[str, Result]
@@ -99,6 +101,72 @@ def learning_rates(results: Results) -> pd.DataFrame:
     ]
     columns = ["architecture", "learning_rate", "status", "validation_accuracy", "chosen"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def replay(runs: Mapping[str, Iterable[Mapping[str, Any]]]) -> pd.DataFrame:
+    """``status`` and ``validation_accuracy`` of one recipe by ``learning_rate`` and ``seed``."""
+    columns = ["architecture", "learning_rate", "seed", "status", "validation_accuracy"]
+    return pd.DataFrame(
+        [{"architecture": name} | dict(run) for name in runs for run in runs[name]], columns=columns
+    )
+
+
+def differences(compared: Mapping[str, StudyComparison], studies: Studies) -> pd.DataFrame:
+    """Each ``kind`` (baseline, control) of comparison: ``points`` in percent, its interval ``low`` to ``high``.
+
+    Only what has been compared, in the order of each study.
+    """
+    rows = [
+        {
+            "study": studies[key].title,
+            "kind": kind,
+            "of": one.of,
+            "against": one.against,
+            "points": one.points,
+            "low": None if one.interval is None else one.interval[0],
+            "high": None if one.interval is None else one.interval[1],
+            "told_apart": one.told_apart,
+        }
+        for key, study in compared.items()
+        for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
+        for one in group
+        if one.points is not None
+    ]
+    columns = ["study", "kind", "of", "against", "points", "low", "high", "told_apart"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def class_changes(compared: Mapping[str, StudyComparison], studies: Studies) -> pd.DataFrame:
+    """Each member's difference to the baseline in ``points`` by ``class``, means over seeds."""
+    rows = [
+        {"study": studies[key].title, "architecture": one.of, "class": label, "points": points}
+        for key, study in compared.items()
+        for one in study.against_baseline
+        for label, points in one.classes.items()
+    ]
+    return pd.DataFrame(rows, columns=["study", "architecture", "class", "points"])
+
+
+def calibration(results: Results, labels: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """``reliability`` of every architecture, its seeds pooled; intervals without predictions are left out."""
+    parts = [reliability(logits, labels).assign(architecture=name) for name, logits in logits_of(results).items()]
+    whole = pd.concat(parts) if parts else pd.DataFrame(columns=["architecture", "center", "count"])
+    columns = ["architecture", *(column for column in whole if column != "architecture")]
+    return whole.loc[whole["count"] > 0, columns]
+
+
+def calibration_errors(results: Results, labels: npt.NDArray[np.int64]) -> dict[str, float]:
+    """The expected calibration error of every architecture, its seeds pooled, 0-1."""
+    return {name: expected_calibration_error(logits, labels) for name, logits in logits_of(results).items()}
+
+
+def logits_of(results: Results) -> dict[str, list[Logits]]:
+    """Those of the runs of each architecture that trained."""
+    return {
+        name: [logits for logits in result.test_logits if logits is not None]
+        for name, result in results.items()
+        if result.status == "trained"
+    }
 
 
 def confusion(results: Results, labels: npt.NDArray[np.int64], classes: Iterable[str]) -> pd.DataFrame:
