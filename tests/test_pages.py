@@ -183,8 +183,13 @@ def test_dvc_s_page_draws_every_chart_in_the_networks_colours_and_tells_revision
     drawn = set(re.findall(r'network: ([^;"]*)[;"][^>]* (?:fill|stroke)="([^"]*)"', seen.html))
     assert drawn == {(name, colours[architecture]) for architecture, name in members}
     revisions = [{"workspace", "main"}, {"workspace"}][command == "show"]
-    points = re.findall(r'seconds of training: [^>]*rev: (\w+)"[^>]*"point"[^>]* d="(.*?)"', seen.html)
-    lines = re.findall(r'epoch: [^>]*rev: (\w+)"[^>]*"line mark"[^>]*stroke-dasharray="(.*?)"', seen.html)
-    for marks in (points, lines):
-        assert {revision for revision, _ in marks} == revisions
-        assert len(set(marks)) == len({look for _, look in marks}) == len(revisions)
+    for chart, kind, look in (
+        ("seconds of training: [^>]*seed: ", "point", " d"),
+        (r"epoch: \d+; validation accuracy: ", "line mark", "stroke-dasharray"),
+        (r"epoch: \d+; gradient norm: ", "line mark", "stroke-dasharray"),
+        ("layer, [^>]*; gradient norm: ", "line mark", "stroke-dasharray"),
+        ("learning rate: ", "line mark", "stroke-dasharray"),
+    ):
+        marks = re.findall(f'{chart}[^>]*rev(?:ision)?: (\\w+)"[^>]*"{kind}"[^>]*{look}="(.*?)"', seen.html)
+        assert {revision for revision, _ in marks} == revisions, chart
+        assert len(set(marks)) == len({look for _, look in marks}) == len(revisions), chart
