@@ -15,6 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from cnn_study import charts
+from cnn_study.palette import colour_of
 from cnn_study.report import Figure, Page, render_html
 from cnn_study.schema import read_yaml
 from tests.conftest import REPOSITORY, Project
@@ -23,6 +24,8 @@ from tests.test_charts import CHARTS, SHOWN, curves
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome here")
 
+PARAMS = read_yaml(REPOSITORY / "params.yaml")
+ARCHITECTURES = list(PARAMS["architectures"])
 BROWSER = [
     "--headless",
     "--no-sandbox",  # for root; the pages are our own
@@ -151,18 +154,22 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     plots = [plot for plot in read_yaml(REPOSITORY / "dvc.yaml")["plots"] if isinstance(plot, dict)]
     YAML().dump({"plots": plots}, folder / "dvc.yaml")
     project = Project(folder)
+    for path in folder.glob("plots/*/*.csv"):
+        table = pd.read_csv(path)
+        table.assign(number=table["architecture"].map(ARCHITECTURES.index) + 1).to_csv(path, index=False)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
     (folder / ".gitignore").write_text("/.dvc/tmp\n/.dvc/config.local\n/dvc_plots\n/diff\n")
     project.commit("results")
     path = folder / "plots/timing/cost.csv"
     cost = pd.read_csv(path)
+    cost.loc[cost["architecture"] == "kernel_3x3", "status"] = "collapsed"  # and so in fewer charts
     cost.assign(test_accuracy=cost["test_accuracy"] - 0.01).to_csv(path, index=False)
     project.run(sys.executable, "-m", "scripts.make_plots_page", PYTHONPATH=str(REPOSITORY))
     return project
 
 
 @pytest.mark.parametrize(("command", "folder"), [("show", "dvc_plots"), ("diff main", "diff")])
-def test_dvc_s_page_draws_every_chart_without_network_or_errors(
+def test_dvc_s_page_draws_every_chart_in_the_networks_colours_and_tells_revisions_apart(
     repository: Project, command: str, folder: str, tmp_path: Path
 ) -> None:
     repository.run(sys.executable, "-m", "dvc", "plots", *command.split(), "--out", folder)
@@ -171,3 +178,18 @@ def test_dvc_s_page_draws_every_chart_without_network_or_errors(
     assert len(seen.marks) == len(read_yaml(repository.folder / "dvc.yaml")["plots"])
     # Fewer would be an empty or a broken chart: each shows a dozen networks, some of them twice.
     assert min(seen.marks) >= 12
+    colours = colour_of(ARCHITECTURES)
+    members = [item for study in PARAMS["studies"].values() for item in study["members"].items()]
+    drawn = set(re.findall(r'network: ([^;"]*)[;"][^>]* (?:fill|stroke)="([^"]*)"', seen.html))
+    assert drawn == {(name, colours[architecture]) for architecture, name in members}
+    revisions = [{"workspace", "main"}, {"workspace"}][command == "show"]
+    for chart, kind, look in (
+        ("seconds of training: [^>]*seed: ", "point", " d"),
+        (r"epoch: \d+; validation accuracy: ", "line mark", "stroke-dasharray"),
+        (r"epoch: \d+; gradient norm: ", "line mark", "stroke-dasharray"),
+        ("layer, [^>]*; gradient norm: ", "line mark", "stroke-dasharray"),
+        ("learning rate: ", "line mark", "stroke-dasharray"),
+    ):
+        marks = re.findall(f'{chart}[^>]*rev(?:ision)?: (\\w+)"[^>]*"{kind}"[^>]*{look}="(.*?)"', seen.html)
+        assert {revision for revision, _ in marks} == revisions, chart
+        assert len(set(marks)) == len({look for _, look in marks}) == len(revisions), chart

@@ -184,7 +184,7 @@ def differences(comparisons: pd.DataFrame, shown: Shown) -> Spec:
     colours = shown.by_name(rows, "color", legend=False)
     tips = [_tip("label", "difference"), *(_tip(key, form="+.2f") for key in ("points", "low", "high"))]
     filled = {"condition": {"test": "datum.told_apart", "value": 1}, "value": 0}
-    axis = {"format": "+~g", "labelExpr": "datum.value ? datum.label : '0'", "grid": True}
+    axis = {"format": "+~g", "labelExpr": "datum.value ? datum.label : '0'", "grid": True, "titleAnchor": "end"}
     x = _quantity("points", title, axis=axis)
     shared = {"y": _down("label", rows), "tooltip": tips}
     whiskers = shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}}
@@ -489,6 +489,7 @@ def receptive_fields_by_layer(fields: pd.DataFrame, shown: Shown) -> Spec:
 def class_changes(changes: pd.DataFrame, shown: Shown) -> Spec:
     """Change of each class's test accuracy against the baseline, in percentage points."""
     rows = shown.rows(changes)
+    rows = rows.assign(rounded=rows["points"].round(1) + 0.0)  # + 0.0: no negative zero
     most = float(rows["points"].abs().max()) if rows["points"].any() else 1.0
     points = {
         "field": "points",
@@ -501,7 +502,9 @@ def class_changes(changes: pd.DataFrame, shown: Shown) -> Spec:
     tips = [_tip("name", "network"), _tip("class"), _tip("points", "percentage points", "+.2f")]
     return _single(
         f"{shown.study}: change of each class's test accuracy, in percentage points",
-        rows[["name", "class", "points"]],
+        rows[["name", "class", "points", "rounded"]],
+        width={"step": 58},  # room for the numbers, on any page
+        autosize="pad",
         height=30 * rows["name"].nunique(),
         encoding={
             "x": {"field": "class", "type": "nominal", "title": None, "sort": None, "axis": {"labelAngle": -45}},
@@ -510,7 +513,7 @@ def class_changes(changes: pd.DataFrame, shown: Shown) -> Spec:
         },
         layer=[
             {"mark": "rect", "encoding": {"color": points}},
-            {"mark": "text", "encoding": {"text": {"field": "points", "format": "+.1f"}, "color": ink}},
+            {"mark": "text", "encoding": {"text": {"field": "rounded", "format": "+.1f"}, "color": ink}},
         ],
     )
 

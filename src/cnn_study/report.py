@@ -128,10 +128,12 @@ def render_markdown(page: Page, charts: Mapping[str, str]) -> str:
 
 def static_svg(spec: Mapping[str, Any]) -> str:
     """The chart as a picture that needs no script, on white."""
-    drawn = dict(spec)
+    # A font of which the place taken by each word is known here, and its likes elsewhere.
+    config = {**spec.get("config", {}), "font": "Liberation Sans, Arial, Helvetica, sans-serif"}
+    drawn = {**spec, "background": "white", "padding": 12, "config": config}
     if drawn.get("width") == "container":
         drawn["width"] = 760
-    svg: str = vl_convert.vegalite_to_svg(drawn | {"background": "white"}, VEGA_LITE)
+    svg: str = vl_convert.vegalite_to_svg(drawn, VEGA_LITE)
     return svg.replace("currentColor", "#222222")
 
 
