@@ -154,9 +154,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     plots = [plot for plot in read_yaml(REPOSITORY / "dvc.yaml")["plots"] if isinstance(plot, dict)]
     YAML().dump({"plots": plots}, folder / "dvc.yaml")
     project = Project(folder)
-    for path in folder.glob("plots/*/*.csv"):
-        table = pd.read_csv(path)
-        table.assign(number=table["architecture"].map(ARCHITECTURES.index) + 1).to_csv(path, index=False)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
     (folder / ".gitignore").write_text("/.dvc/tmp\n/.dvc/config.local\n/dvc_plots\n/diff\n")
     project.commit("results")

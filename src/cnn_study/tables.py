@@ -20,7 +20,8 @@ Studies = Mapping[str, Study]
 def members(results: Results, studies: Studies) -> pd.DataFrame:
     """``study`` (its title), ``architecture``, ``name`` (as shown): a row for each member of each study.
 
-    Architectures that no study names come last, under their own names.
+    ``number``: its place in params.yaml, from 1, which gives it its colour. Architectures that no study names
+    come last, under their own names.
     """
     rows = [
         {"study": study.title, "architecture": architecture, "name": name}
@@ -29,7 +30,15 @@ def members(results: Results, studies: Studies) -> pd.DataFrame:
     ]
     named = {row["architecture"] for row in rows}
     rows += [{"study": "In no study", "architecture": name, "name": name} for name in results if name not in named]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.insert(2, "number", numbers(table["architecture"], results))
+    return table
+
+
+def numbers(architectures: Iterable[str], results: Results) -> list[int]:
+    """The place of each among ``results``, which are in the order of params.yaml."""
+    places = {name: place for place, name in enumerate(results, start=1)}
+    return [places[name] for name in architectures]
 
 
 def curves(results: Results, studies: Studies) -> pd.DataFrame:
@@ -100,7 +109,9 @@ def learning_rates(results: Results) -> pd.DataFrame:
         for trial in result.trials
     ]
     columns = ["architecture", "learning_rate", "status", "validation_accuracy", "chosen"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(1, "number", numbers(table["architecture"], results))
+    return table
 
 
 def replay(runs: Mapping[str, Iterable[Mapping[str, Any]]]) -> pd.DataFrame:
