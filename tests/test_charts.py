@@ -100,6 +100,22 @@ def class_changes() -> pd.DataFrame:
     )
 
 
+def replay() -> pd.DataFrame:
+    """Each network trains with two seeds at one rate, and at the other with one of them."""
+    runs = [(0.001, 0, 0.5), (0.001, 1, 0.6), (0.01, 0, 0.4), (0.01, 1, None)]
+    return pd.DataFrame(
+        {
+            "architecture": name,
+            "learning_rate": rate,
+            "seed": seed,
+            "status": "trained" if accuracy else "diverged",
+            "validation_accuracy": accuracy,
+        }
+        for name in ORDER
+        for rate, seed, accuracy in runs
+    )
+
+
 def confusion() -> pd.DataFrame:
     counts = {("cat", "cat"): 8, ("cat", "dog"): 2, ("dog", "cat"): 1, ("dog", "dog"): 9}
     return pd.DataFrame(
@@ -145,7 +161,6 @@ class Drawn:
 
 def every_chart() -> dict[str, Drawn]:
     """Each chart function's chart, three networks in most of them."""
-    marked = (0.001, "0.001")
     return {
         "validation_curves": Drawn(charts.validation_curves(curves(), SHOWN), 3 + 3 + 9),
         "accuracy_against_time": Drawn(charts.accuracy_against_time(cost(), SHOWN), 1 + 1 + 6 + 3),
@@ -156,7 +171,8 @@ def every_chart() -> dict[str, Drawn]:
         "gradient_to_weight": Drawn(charts.gradient_to_weight(norms(), SHOWN), 6 + 18),
         "gradient_heat_map": Drawn(charts.gradient_heat_map(norms(), SHOWN), 18),
         "first_over_last": Drawn(charts.first_over_last(ratios(), SHOWN), 1 + 3 + 9),
-        "learning_rates": Drawn(charts.learning_rates(rates(), SHOWN, marked), 3 + 6 + 3 + 1 + 1),
+        "learning_rates": Drawn(charts.learning_rates(rates(), SHOWN), 3 + 6 + 3),
+        "replay": Drawn(charts.replay(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
         "confusion": Drawn(charts.confusion(confusion(), SHOWN), 12),
         "calibration": Drawn(charts.calibration(calibration(), SHOWN), 1 + 3 + 6),
         "receptive_fields": Drawn(charts.receptive_fields(fields(), SHOWN), 3 + 6),

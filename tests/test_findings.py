@@ -20,6 +20,7 @@ from cnn_study.findings import (
     of_fields,
     of_gradients,
     of_rates,
+    of_replay,
     of_study,
 )
 from cnn_study.params import Study
@@ -28,6 +29,7 @@ from cnn_study.params import Study
 STUDY = Study.model_validate(
     {
         "title": "Width",
+        "question": "which",
         "baseline": "thin",
         "members": {"thin": "narrow one", "wide": "wide, twice", "odd": "odd one"},
         "controls": [{"of": "wide", "against": "wide_matched", "question": "the width alone"}],
@@ -456,22 +458,37 @@ def test_a_search_in_which_nothing_trained_finds_no_best_rate() -> None:
     assert of_rates(RATES.assign(chosen=False), STUDIES) == []
 
 
-def test_one_rate_for_all_can_choose_another_winner() -> None:
-    rates = rates_of(thin=[0.31, 0.52, 0.47], wide=[0.33, 0.57, 0.1])
-    *_, other = of_rates(rates, STUDIES, reported_rate=0.4)
-    assert other.text == (
-        "At the reported rate 0.4, 1 of 2 networks did not train and the highest validation accuracy is that of "
-        "narrow one (47.0 %); at each network's best rate it is that of “wide, twice” (57.0 %), by one short "
-        "run each."
+def replayed(*runs: tuple[str, float, int, float | None]) -> pd.DataFrame:
+    """Runs of one recipe: network, rate, seed, accuracy; 0.1 is a collapse, None a divergence."""
+    statuses = {0.1: "collapsed", None: "diverged"}
+    columns = ["architecture", "learning_rate", "seed", "validation_accuracy"]
+    table = pd.DataFrame(runs, columns=columns)
+    return table.assign(status=[statuses.get(run[3], "trained") for run in runs])
+
+
+def test_a_replay_tells_rate_by_rate_who_trained_and_in_which_order() -> None:
+    low, high = of_replay(
+        replayed(
+            ("thin", 0.001, 0, 0.5), ("thin", 0.001, 1, 0.6), ("wide", 0.001, 0, 0.7), ("wide", 0.001, 1, 0.7),
+            ("thin", 0.01, 0, 0.4), ("thin", 0.01, 1, 0.3), ("wide", 0.01, 0, 0.1), ("wide", 0.01, 1, None),
+        ),
+        STUDIES,
+        own=0.01,
+    )  # fmt: skip
+    assert low.text == (
+        "With the report's recipe at a rate of 0.001, 0 of 4 runs did not train; "
+        "mean validation accuracies of those that did: “wide, twice” 70.0 % and narrow one 55.0 %."
     )
-    *_, same = of_rates(rates, STUDIES, reported_rate=0.1 + 1e-12)
-    assert "at each network's best rate it is again that of “wide, twice”" in same.text
-    assert [finding.rule for finding in of_rates(rates, STUDIES, 0.01)] == ["rates_agree"]
+    assert high.text == (
+        "With the report's recipe at the report's rate, 0.01, 2 of 4 runs did not train (“wide, twice”: 2); "
+        "mean validation accuracies of those that did: narrow one 35.0 %."
+    )
+    assert high.numbers["failed"] == {"wide": 2}
 
 
-def test_a_rate_with_which_nothing_trains_is_told() -> None:
-    *_, finding = of_rates(rates_of(thin=[0.3, 0.5, 0.1]), STUDIES, reported_rate=0.4)
-    assert finding.text == "At the reported rate 0.4, 1 of 1 network did not train."
+def test_a_replay_in_which_nothing_trains_ranks_nothing() -> None:
+    (finding,) = of_replay(replayed(("thin", 0.01, 0, 0.1)), STUDIES, own=0.01)
+    assert finding.text.endswith("1 of 1 runs did not train (narrow one: 1).")
 
 
 # Calibration.
@@ -499,7 +516,8 @@ def every_finding() -> list[Finding]:
     ]
     found = [f for variant in variants for f in of_study("width", STUDY, variant, SUMMARY | failed, TIMING)]
     norms = pd.concat([gradients_of([0.43, 0.0123]), gradients_of([3.4, 17.0], "wide")])
-    found += of_gradients(norms, STUDIES, SUMMARY) + of_rates(RATES, STUDIES, 0.4)
+    found += of_gradients(norms, STUDIES, SUMMARY) + of_rates(RATES, STUDIES)
+    found += of_replay(replayed(("thin", 0.1, 0, 0.5), ("wide", 0.1, 0, 0.1)), STUDIES, 0.1)
     for effective in (5, 11, None):
         found += of_fields({"odd": {"receptive_field": {"theoretical": 11, "effective": effective}}}, STUDIES)
     return found + of_calibration({"thin": 0.031, "wide": 0.012}, STUDIES)

@@ -134,6 +134,14 @@ def test_the_report_draws_every_chart_without_network_or_errors(tmp_path: Path) 
     assert dict(zip(CHARTS, seen.marks, strict=True)) == {name: chart.marks for name, chart in CHARTS.items()}
 
 
+def test_the_committed_report_draws_every_chart_without_network_or_errors(tmp_path: Path) -> None:
+    page = REPOSITORY / "plots/report.html"
+    seen = look_at(page, tmp_path)
+    assert (seen.errors, seen.asked) == ([], [])
+    assert len(seen.marks) == page.read_text().count('class="chart"')
+    assert min(seen.marks) > 0
+
+
 def test_a_click_on_the_legend_leaves_one_line(tmp_path: Path) -> None:
     figures = (Figure("curves", "", "", spec=CHARTS["validation_curves"].spec),)
     html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)

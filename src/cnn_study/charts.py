@@ -313,10 +313,10 @@ def first_over_last(ratios: pd.DataFrame, shown: Shown) -> Spec:
     )
 
 
-def learning_rates(rates: pd.DataFrame, shown: Shown, marked: tuple[float, str] | None = None) -> Spec:
+def learning_rates(rates: pd.DataFrame, shown: Shown) -> Spec:
     """Validation accuracy by learning rate: large points were chosen, crosses did not train.
 
-    ``marked``: a rate and its label, for a vertical line. A run that diverged has no accuracy and stands at 0.
+    A run that diverged has no accuracy and stands at 0.
     """
     field = "validation_accuracy"
     rows = shown.rows(rates)
@@ -333,11 +333,6 @@ def learning_rates(rates: pd.DataFrame, shown: Shown, marked: tuple[float, str] 
     layers[-1]["encoding"]["size"] = {"condition": {"test": "datum.chosen", "value": 170}, "value": 30}
     crosses = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 90, "strokeWidth": 2}
     layers.append({"data": _data(failed[columns]), "mark": crosses, "encoding": at | {"y": y, "tooltip": tips}})
-    if marked:
-        at = {"x": {"datum": marked[0]}}
-        text = {"type": "text", "align": "left", "dx": 4, "y": 8}
-        layers.append({"data": ONCE, "mark": {"type": "rule", "strokeDash": [4, 3]}, "encoding": at})
-        layers.append({"data": ONCE, "mark": text, "encoding": at | {"text": {"value": marked[1]}}})
     return _single(
         f"{shown.study}: validation accuracy by learning rate, in the short runs of the search",
         drawn[columns],

@@ -73,10 +73,10 @@ def page(measured: Measured) -> Page:
     seeds = len(params.training.seeds)
     titles = " and ".join(study.title.lower() for study in params.studies.values())
     return Page(
-        title=f"{titles} of a small CNN".capitalize(),
+        title=f"{titles[:1].upper()}{titles[1:]} of a small CNN",
         subtitle=(
-            f"{len(params.architectures)} networks on {params.data.dataset}, {seeds} seeds each, "
-            f"{params.training.epochs} epochs, {measured.test_images} test images. "
+            f"{len(params.architectures)} networks on {params.data.dataset}, {counted(seeds, 'seed')} each, "
+            f"{counted(params.training.epochs, 'epoch')}, {measured.test_images} test images. "
             "Every number, figure and sentence comes from one dvc repro."
         ),
         answer=answer(measured),

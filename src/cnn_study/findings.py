@@ -455,11 +455,11 @@ def of_fields(summary: Summary, studies: Studies) -> list[Finding]:
 # Learning rates.
 
 
-def of_rates(learning_rates: pd.DataFrame, studies: Studies, reported_rate: float | None = None) -> list[Finding]:
-    """Where the architectures have their best learning rates, and what one rate for all would do.
+def of_rates(learning_rates: pd.DataFrame, studies: Studies) -> list[Finding]:
+    """Where the architectures have their best learning rates, and whose lies at the edge of the search.
 
     ``learning_rates``: plots/data/learning_rates.csv: ``architecture``, ``learning_rate``, ``status``,
-    ``validation_accuracy``, ``chosen``. ``reported_rate``: one that a report has used for all.
+    ``validation_accuracy``, ``chosen``.
     """
     best = learning_rates[learning_rates["chosen"] & (learning_rates["status"] == "trained")]
     if best.empty:
@@ -468,10 +468,6 @@ def of_rates(learning_rates: pd.DataFrame, studies: Studies, reported_rate: floa
     for architecture, rate in found[0].numbers["rates"].items():
         tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
         found += _at_edge(architecture, rate, sorted(tried.tolist()), studies)
-    if reported_rate is not None:
-        at_one = learning_rates[np.isclose(learning_rates["learning_rate"], reported_rate)]
-        at_one = at_one[at_one["architecture"].isin(best["architecture"])]
-        found += _one_rate(best, at_one, reported_rate, studies) if len(at_one) else []
     return found
 
 
@@ -503,31 +499,6 @@ def _at_edge(architecture: str, rate: float, tried: Sequence[float], studies: St
     )
     numbers = {"of": architecture, "learning_rate": rate, "lowest": tried[0], "highest": tried[-1]}
     return [Finding(text, "learning_rate", "rate_at_edge", numbers | {"tried": len(tried)}, RATES)]
-
-
-def _one_rate(best: pd.DataFrame, at_one: pd.DataFrame, rate: float, studies: Studies) -> list[Finding]:
-    trained = at_one[at_one["status"] == "trained"]
-    numbers: dict[str, Any] = {"rate": rate, "searched": len(at_one), "failed": len(at_one) - len(trained)}
-    failed = f"{numbers['failed']} of {counted(len(at_one), 'network')} did not train"
-    if trained.empty:
-        return [Finding(f"At the reported rate {rate:g}, {failed}.", "learning_rate", "one_rate", numbers, RATES)]
-    numbers |= {"at_that_rate": _highest(trained), "at_best_rates": _highest(best)}
-    parts = {
-        key: f"{shown(numbers[key]['of'], studies)} ({percent(numbers[key]['validation_accuracy'])})"
-        for key in ("at_that_rate", "at_best_rates")
-    }
-    again = "again " if numbers["at_that_rate"]["of"] == numbers["at_best_rates"]["of"] else ""
-    text = (
-        f"At the reported rate {rate:g}, {failed} and the highest validation accuracy is that of "
-        f"{parts['at_that_rate']}; at each network's best rate it is {again}that of {parts['at_best_rates']}, "
-        "by one short run each."
-    )
-    return [Finding(text, "learning_rate", "one_rate", numbers, RATES)]
-
-
-def _highest(rows: pd.DataFrame) -> dict[str, Any]:
-    row = rows.nlargest(1, "validation_accuracy").iloc[0]
-    return {"of": str(row["architecture"]), "validation_accuracy": float(row["validation_accuracy"])}
 
 
 def of_replay(replay: pd.DataFrame, studies: Studies, own: float) -> list[Finding]:

@@ -1,0 +1,58 @@
+"""What is committed under metrics/ and plots/ belongs together."""
+
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+
+from cnn_study.params import validate
+from cnn_study.schema import read_yaml
+from tests.conftest import REPOSITORY
+
+PLOTS = REPOSITORY / "plots"
+
+
+def committed(name: str) -> Any:
+    return json.loads((REPOSITORY / "metrics" / name).read_text())
+
+
+def both(key: str) -> list[Any]:
+    """The findings or claims that rest on no clock, and those that do."""
+    return [*committed("conclusions.json")[key], *committed("timing_conclusions.json")[key]]
+
+
+def words(text: str) -> str:
+    """A page's text without its tags, and without what Markdown escapes."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text.replace("\\", ""))).split())
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.md"])
+def test_the_report_tells_every_finding_and_every_claim(name: str) -> None:
+    page = words((PLOTS / name).read_text())
+    for finding in both("findings"):
+        assert " ".join(finding["text"].split()) in page
+    for claim in both("claims"):
+        assert claim["claim"] in page
+        assert claim["because"] in page
+
+
+def test_every_sentence_has_numbers_and_a_file_that_shows_them() -> None:
+    for told in (*both("findings"), *both("claims")):
+        assert told["numbers"]
+        assert (REPOSITORY / told["data"]).is_file()
+
+
+def test_every_picture_of_the_markdown_report_is_there() -> None:
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]*)\)", (PLOTS / "report.md").read_text())
+    assert len(pictures) > 10
+    assert [name for name in pictures if not (PLOTS / name).is_file()] == []
+
+
+def test_the_results_are_those_of_params_yaml() -> None:
+    params = validate(read_yaml(REPOSITORY / "params.yaml"))
+    summary = committed("summary.json")
+    assert summary["dataset"] == params.data.dataset
+    assert list(summary["architectures"]) == list(params.architectures)
+    assert {tuple(found["seeds"]) for found in summary["architectures"].values()} == {params.training.seeds}
