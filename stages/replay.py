@@ -26,6 +26,7 @@ def main(name: str) -> None:
     replay = parse(Replay, section(params, "replay"), "replay")
     architecture = spec_of(section(params, "architectures", name), "architectures", name)
     recipe = replay.training
+    used = recipe.model_dump(exclude={"seeds", "learning_rate"})  # of a run, beside its own seed and rate
     environment = set_up(recipe.device, recipe.precision, recipe.threads)
     whole = load_split(PREPARED / "train")
     validation = Batches.of(load_split(PREPARED / "validation"), environment.device)
@@ -38,7 +39,7 @@ def main(name: str) -> None:
         for rate in replay.learning_rates:
             checkpoint = Checkpoint(
                 SCRATCH / "checkpoints" / "replay" / name / f"{rate}-{seed}.safetensors",
-                fingerprint(architecture, replay.images, recipe, environment, digests, rate, seed),
+                fingerprint(architecture, replay.images, used, environment, digests, rate, seed),
             )
             progress = Progress(f"replay {name} rate {rate} seed {seed}", recipe.epochs)
             _, run = train(

@@ -134,14 +134,6 @@ def calibration() -> pd.DataFrame:
     )
 
 
-def fields() -> pd.DataFrame:
-    return pd.DataFrame(
-        member | {"kind": kind, "pixels": pixels}
-        for member in members()
-        for kind, pixels in (("theoretical", 10), ("effective", 8))
-    )
-
-
 def fields_by_layer() -> pd.DataFrame:
     return pd.DataFrame(
         {"architecture": name, "layer": layer, "depth": depth, "kind": kind, "pixels": 3 * depth + place}
@@ -175,7 +167,6 @@ def every_chart() -> dict[str, Drawn]:
         "replay": Drawn(charts.replay(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
         "confusion": Drawn(charts.confusion(confusion(), SHOWN), 12),
         "calibration": Drawn(charts.calibration(calibration(), SHOWN), 1 + 3 + 6),
-        "receptive_fields": Drawn(charts.receptive_fields(fields(), SHOWN), 3 + 6),
         "receptive_fields_by_layer": Drawn(charts.receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18),
         "class_changes": Drawn(charts.class_changes(class_changes(), SHOWN), 4 + 4),
     }

@@ -39,7 +39,7 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage: str) -> N
     assert declared == needed
 
 
-@pytest.mark.parametrize("stage", ["tune", "train"])
+@pytest.mark.parametrize("stage", ["tune", "train", "replay"])
 def test_training_and_selection_have_no_path_to_the_test_images(stage: str) -> None:
     reachable = {dep for dep in definition(stage)["deps"] if dep.startswith(("data/", "runs/"))}
     images = {"data/prepared/train", "data/prepared/validation"}
@@ -54,6 +54,13 @@ def test_only_the_analysis_reads_the_test_images() -> None:
 def test_a_search_depends_on_all_of_the_recipe_but_epochs_and_seeds() -> None:
     declared = {key for key in definition("tune")["params"] if key.startswith("training.")}
     assert declared == {f"training.{key}" for key in Training.model_fields} - {"training.epochs", "training.seeds"}
+
+
+def test_a_replay_depends_on_all_of_its_recipe_but_the_rate_that_figures_mark() -> None:
+    declared = {key for key in definition("replay")["params"] if key.startswith("replay.training.")}
+    assert declared == {f"replay.training.{key}" for key in Training.model_fields} - {
+        "replay.training.learning_rate"
+    }
 
 
 @pytest.mark.parametrize("stage", STAGES)

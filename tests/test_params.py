@@ -104,7 +104,7 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"studies.depth.baseline": "depth_5"}, "studies.depth.baseline: found 'depth_5', allowed: one of"),
         (
             {"studies.depth.controls": [{"of": "depth_6", "against": "depth_5", "question": "?"}]},
-            "studies.depth.controls[0].against: found 'depth_5', allowed: an entry of architectures; did you mean",
+            "studies.depth.controls[0].against: found 'depth_5', allowed: one of the study's members",
         ),
         (
             {"studies.depth.controls": [{"of": "depth_6", "against": "depth_6", "question": "?"}]},

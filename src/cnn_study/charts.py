@@ -342,7 +342,7 @@ def learning_rates(rates: pd.DataFrame, shown: Shown) -> Spec:
 
 
 def replay(runs: pd.DataFrame, shown: Shown, marked: float) -> Spec:
-    """Validation accuracy of one recipe by learning rate: lines for means over seeds, a point for each run.
+    """Validation accuracy of one recipe by learning rate: points for runs, lines for means of those that trained.
 
     Crosses are runs that did not train; a run that diverged has no accuracy and stands at 0. ``marked``: the
     recipe's own rate, for a vertical line.
@@ -367,7 +367,7 @@ def replay(runs: pd.DataFrame, shown: Shown, marked: float) -> Spec:
         rows[["name", "learning_rate", "seed", field, "status"]],
         height=320,
         layer=[
-            {"mark": "line", "encoding": line, "params": [PICK]},
+            {"transform": [trained], "mark": "line", "encoding": line, "params": [PICK]},
             {"transform": [trained], "mark": {"type": "point", "filled": True, "size": 60},
              "encoding": at | {"shape": looks["shape"]} | _picked(1, 0)},
             {"transform": [failed], "mark": crosses, "encoding": at | _picked(1, 0)},
@@ -417,7 +417,7 @@ def calibration(bins: pd.DataFrame, shown: Shown) -> Spec:
         _tip("name", "network"),
         _tip("confidence", None, ".1%"),
         _tip("accuracy", None, ".1%"),
-        _tip("count", "images"),
+        _tip("count", "predictions"),
     ]
     at = {"x": _quantity("confidence", "confidence in the prediction", **unit)}
     layers = _lines(shown.by_name(rows, "color", "shape", "strokeDash"), y, tips, at)
@@ -437,29 +437,6 @@ def calibration(bins: pd.DataFrame, shown: Shown) -> Spec:
         rows[["name", "confidence", "accuracy", "count"]],
         height=380,
         layer=[diagonal, *layers],
-    )
-
-
-def receptive_fields(fields: pd.DataFrame, shown: Shown) -> Spec:
-    """The receptive field of each architecture's last feature map, a point for each ``kind`` of it."""
-    rows = shown.rows(fields).dropna(subset="pixels")
-    x = _quantity("pixels", "side in pixels of the image")
-    ends = {"x": x | {"aggregate": "min"}, "x2": {"field": "pixels", "aggregate": "max"}}
-    tips = [_tip("name", "network"), _tip("kind"), _tip("pixels")]
-    points = {"x": x, "tooltip": tips} | _by_kind(rows, "shape", "size")
-    colours = shown.by_name(rows, "color", legend=False)["color"]
-    return _single(
-        f"{shown.study}: receptive field of the last feature map",
-        rows[["name", "kind", "pixels"]],
-        height=30 * rows["name"].nunique(),
-        encoding={"y": _down("name", rows)},
-        layer=[
-            {"mark": {"type": "rule", "opacity": 0.35}, "encoding": ends},
-            {
-                "mark": {"type": "point", "filled": True},
-                "encoding": points | {"color": colours},
-            },
-        ],
     )
 
 

@@ -22,7 +22,8 @@ from cnn_study.findings import (
     counted,
     percent,
     points_within,
-    seconds,
+    seconds_within,
+    shown,
     times,
 )
 from cnn_study.palette import looks_of
@@ -35,6 +36,7 @@ COST = "plots/timing/cost.csv"
 DIFFERENCES = "plots/data/differences.csv"
 CLASSES = "plots/data/class_changes.csv"
 FIELDS = "plots/data/receptive_fields_by_layer.csv"
+BY_LAYER = "plots/data/gradient_norms_by_layer.csv"
 FLOW = "plots/data/gradient_flow.csv"
 CONFUSION = "plots/data/confusion.csv"
 CALIBRATION = "plots/data/calibration.csv"
@@ -47,8 +49,8 @@ class Measured:
     """All that the report tells of.
 
     ``summary`` and ``timing``: the objects of metrics/summary.json and timing.json by architecture. ``tables``:
-    those of plots/data and plots/timing by the name of their file. ``labels``: the classes of the shown images,
-    by index.
+    those of plots/data and plots/timing by the name of their file. ``comparable``: whether all runs had the same
+    environment.
     """
 
     params: Params
@@ -59,6 +61,12 @@ class Measured:
     claims: Sequence[Claim]
     tables: Mapping[str, pd.DataFrame]
     test_images: int
+    comparable: bool
+
+    def name(self, architecture: str) -> str:
+        """As the report shows it, with its status where it has not trained."""
+        status = self.summary[architecture]["status"]
+        return shown(architecture, self.params.studies) + ("" if status == "trained" else f" ({status})")
 
     def about(self, key: str) -> tuple[Sentence, ...]:
         """The sentences about one thing, in their order."""
@@ -69,11 +77,12 @@ def page(measured: Measured) -> Page:
     """The whole report: the answer, a section for each study, then what looks at all networks, then methods."""
     params = measured.params
     looks = looks_of(list(params.architectures))
-    shown = {key: Shown(study.title, study.members, looks) for key, study in params.studies.items()}
+    studies = {key: Shown(study.title, study.members, looks) for key, study in params.studies.items()}
     seeds = len(params.training.seeds)
-    titles = " and ".join(study.title.lower() for study in params.studies.values())
+    first, *others = [study.title for study in params.studies.values()]
+    titles = " and ".join([first, *(title[:1].lower() + title[1:] for title in others)])
     return Page(
-        title=f"{titles[:1].upper()}{titles[1:]} of a small CNN",
+        title=f"{titles} of a small CNN",
         subtitle=(
             f"{len(params.architectures)} networks on {params.data.dataset}, {counted(seeds, 'seed')} each, "
             f"{counted(params.training.epochs, 'epoch')}, {measured.test_images} test images. "
@@ -88,16 +97,16 @@ def page(measured: Measured) -> Page:
                 source(DIFFERENCES),
                 charts.differences(kind(measured, "baseline"), one),
             )
-            for one in list(shown.values())[:2]
+            for one in list(studies.values())[:2]
             if has_rows(kind(measured, "baseline"), one)
         ),
         sections=(
-            *(study_section(key, measured, one) for key, one in shown.items()),
-            fields_section(measured, shown),
-            gradients_section(measured, shown),
-            inside_section(measured, shown),
-            classes_section(measured, shown),
-            rates_section(measured, shown),
+            *(study_section(key, measured, one) for key, one in studies.items()),
+            fields_section(measured, studies),
+            gradients_section(measured, studies),
+            inside_section(measured, studies),
+            classes_section(measured, studies),
+            rates_section(measured, studies),
             claims_section(measured),
         ),
         methods=methods(measured),
@@ -113,7 +122,11 @@ def answer(measured: Measured) -> tuple[Sentence, ...]:
     def weight(finding: Finding) -> tuple[bool, float]:
         return not finding.numbers.get("told_apart"), -abs(finding.numbers.get("points") or 0.0)
 
-    return tuple(told(finding) for finding in [*winners, *sorted(controls, key=weight)][:ANSWERS])
+    said = tuple(told(finding) for finding in [*winners, *sorted(controls, key=weight)][:ANSWERS])
+    if measured.comparable:
+        return said
+    warning = "The runs had different environments, so that times and small differences are not to be compared."
+    return (Sentence(warning, source("metrics/environment.json")), *said)
 
 
 def told(finding: Finding) -> Sentence:
@@ -121,9 +134,9 @@ def told(finding: Finding) -> Sentence:
     return Sentence(finding.text, source(finding.data))
 
 
-def source(data: str, stage: str = "analyze") -> str:
-    """Which stage made something, and the file in which its numbers stand."""
-    return f"{stage}, {data}"
+def source(data: str, measured_in: str = "analyze") -> str:
+    """The stage that has measured something, and the file in which analyze has put it."""
+    return f"{measured_in}: {data}"
 
 
 def kind(measured: Measured, which: str) -> pd.DataFrame:
@@ -156,7 +169,7 @@ def study_section(key: str, measured: Measured, shown: Shown) -> Section:
             Figure(
                 f"{shown.study}: test accuracy against training time",
                 "Small points are runs, large ones means; the line is the Pareto front of the means.",
-                source(COST),
+                source(COST, "train and analyze"),
                 charts.accuracy_against_time(cost, shown),
             ),
             Figure(
@@ -187,7 +200,7 @@ def study_section(key: str, measured: Measured, shown: Shown) -> Section:
         )
     tables = [members_table(study, compared, measured)]
     if study.controls:
-        tables.append(controls_table(study, compared, measured))
+        tables.append(controls_table(study, compared))
     return Section(key, study.title, study.question, measured.about(key), tuple(tables), tuple(figures))
 
 
@@ -198,13 +211,13 @@ def members_table(study: Study, compared: StudyComparison, measured: Measured) -
     for name, label in study.members.items():
         summary, timing = measured.summary[name], measured.timing[name]
         trained = name in compared.ranking
-        time = timing["train_seconds"]["mean"]
+        time = timing["train_seconds"]
         rows.append(
             (
                 label,
                 accuracy_within(summary["test_accuracy"]) if trained else summary["status"],
                 "baseline" if name == study.baseline else difference(by_name.get(name)),
-                "–" if time is None else seconds(time),
+                "–" if time["mean"] is None else seconds_within(time),
                 f"{summary['parameters']:,}",
                 f"{summary['conv_parameters']:,}",
                 f"{summary['forward_flops'] / 1e6:.1f}",
@@ -224,12 +237,13 @@ def members_table(study: Study, compared: StudyComparison, measured: Measured) -
     )  # fmt: skip
 
 
-def controls_table(study: Study, compared: StudyComparison, measured: Measured) -> Table:
+def controls_table(study: Study, compared: StudyComparison) -> Table:
     """Every control: what it asks, the pair, the difference."""
     rows = []
     for control, one in zip(study.controls, compared.controls, strict=True):
         names = [study.members.get(name, name) for name in (control.of, control.against)]
-        rows.append((control.question, " − ".join(names), difference(one), ratio_of(one, measured)))
+        ratio = one.ratios["train_seconds"]
+        rows.append((control.question, " − ".join(names), difference(one), "–" if ratio is None else times(ratio)))
     return Table(
         f"{study.title}: controls",
         ("what differs", "pair", "test accuracy", "training time"),
@@ -246,13 +260,7 @@ def difference(one: Comparison | None) -> str:
     return points_within(one.points, one.interval) + verdict
 
 
-def ratio_of(one: Comparison, measured: Measured) -> str:
-    """How much longer a pair's first network trains."""
-    of, against = (measured.timing[name]["train_seconds"]["mean"] for name in (one.of, one.against))
-    return "–" if of is None or against is None else times(of / against)
-
-
-def fields_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
+def fields_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
     """Receptive fields, theoretical and effective."""
     wide = measured.tables["receptive_fields_by_layer"]
     kinds = {
@@ -263,7 +271,7 @@ def fields_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
     long = wide.melt(["architecture", "layer", "depth"], list(kinds), "kind", "pixels")
     long = long.assign(kind=long["kind"].map(kinds), pixels=long["pixels"].astype(float))
     figures = []
-    for key, one in shown.items():
+    for key, one in studies.items():
         figures += [
             Figure(
                 f"{one.study}: receptive field by layer",
@@ -278,19 +286,21 @@ def fields_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
         ]  # fmt: skip
     rows = tuple(
         (
-            name,
-            str(row["layer"]),
-            str(row["theoretical"]),
-            percent(row["theoretical_share"]),
-            *("–" if pd.isna(row[k]) else str(row[k]) for k in ("effective_untrained", "effective_trained")),
+            measured.name(str(name)),
+            str(last["layer"]),
+            str(last["theoretical"]),
+            percent(last["theoretical_share"]),
+            *(
+                "–" if pd.isna(last[key]) else str(last[key])
+                for key in ("effective_untrained", "effective_trained")
+            ),
         )
-        for name, rows in wide.groupby("architecture", sort=False)
-        for row in [rows.iloc[-1]]
+        for name, last in ((name, layers.iloc[-1]) for name, layers in wide.groupby("architecture", sort=False))
     )
     table = Table(
         "Receptive field of the last feature map, in pixels",
         ("network", "layer", "theoretical", "share of the image", "effective before training", "after"),
-        tuple(tuple(map(str, row)) for row in rows),
+        rows,
         source(FIELDS),
     )
     question = "How much of the image can a unit see, and how much of that does it heed?"
@@ -298,17 +308,17 @@ def fields_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
     return Section("receptive_fields", "Receptive fields", question, sentences, (table,), tuple(figures))
 
 
-def gradients_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
+def gradients_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
     """Gradients through the layers and through training, which are two different figures."""
     tables = measured.tables
     norms, flow, by_layer = tables["gradient_norms"], tables["gradient_flow"], tables["gradient_norms_by_layer"]
     figures = []
-    for one in shown.values():
+    for one in studies.values():
         if not has_rows(norms, one):
             continue
         figures += [
             Figure(f"{one.study}: gradient norm against layer", "In the first, the middle and the last epoch.",
-                   source(GRADIENTS, "train"), charts.gradient_by_layer(by_layer, one)),
+                   source(BY_LAYER, "train"), charts.gradient_by_layer(by_layer, one)),
             Figure(f"{one.study}: gradient norm against epoch", "A line for each layer; means over seeds.",
                    source(GRADIENTS, "train"), charts.gradient_by_epoch(norms, one)),
             Figure(f"{one.study}: gradient norm over weight norm, against epoch",
@@ -330,16 +340,16 @@ def gradients_section(measured: Measured, shown: Mapping[str, Shown]) -> Section
     return Section("gradients", "Gradients", question, measured.about("gradients"), (), tuple(figures))
 
 
-def inside_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
+def inside_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
     """Filters, activations and feature maps, of all networks for the same images."""
     figures = []
-    for key, one in shown.items():
+    for key, one in studies.items():
         figures.append(
             picture(
                 f"{one.study}: filters and activations of the first layer",
                 f"first_layers/{key}.png",
-                "One trained network of each architecture; crossed out are dead channels, which none of the "
-                "test images looked at makes positive.",
+                "The first run of each architecture that trained; crossed out are dead channels, which none of "
+                "the test images looked at makes positive.",
             )
         )
         figures += [
@@ -357,7 +367,7 @@ def inside_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
         ("network", "dead", "of channels", "in layers"),
         tuple(
             (
-                str(name),
+                measured.name(str(name)),
                 str(row["dead"]),
                 str(row["channels"]),
                 ", ".join(dead[(dead["architecture"] == name) & (dead["dead"] > 0)]["layer"]) or "–",
@@ -371,10 +381,10 @@ def inside_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
     return Section("inside", "Inside the networks", question, (), (table,), tuple(figures))
 
 
-def classes_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
+def classes_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
     """Which classes are confused, and whether networks know when they are wrong."""
     figures = []
-    for one in shown.values():
+    for one in studies.values():
         if has_rows(measured.tables["calibration"], one):
             figures.append(
                 Figure(f"{one.study}: reliability", "On the diagonal a network is right as often as it is sure.",
@@ -389,32 +399,37 @@ def classes_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
     return Section("classes", "Classes and calibration", question, sentences, (), tuple(figures))
 
 
-def rates_section(measured: Measured, shown: Mapping[str, Shown]) -> Section:
+def rates_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
     """The search for learning rates, and what one rate for all did to the report's ranking."""
     figures = [
         Figure(
             f"{one.study}: validation accuracy by learning rate",
-            "One short run for each rate; the large point is the rate that the network was trained with.",
+            "One short run for each rate; the large point is the rate that the network was trained with, crosses "
+            "are runs that stayed at chance, or diverged and have no accuracy.",
             source(RATES, "tune"),
             charts.learning_rates(measured.tables["learning_rates"], one),
         )
-        for one in shown.values()
+        for one in studies.values()
         if has_rows(measured.tables["learning_rates"], one)
     ]
     replay = measured.params.replay
-    own = replay.training.learning_rate
-    for one in shown.values():
-        if set(replay.architectures) <= set(one.names) and isinstance(own, float):
-            figures.append(
-                Figure(
-                    f"{one.study}: the report's recipe at several learning rates",
-                    f"{replay.training.optimizer}, batches of {replay.training.batch_size}, "
-                    f"{counted(replay.training.epochs, 'epoch')} of {replay.images} images; crosses are runs that "
-                    "stayed at chance or diverged, the dashed line is the report's own rate.",
-                    source(REPLAY, "replay"),
-                    charts.replay(measured.tables["replay"], one, own),
-                )
-            )
+    recipe = replay.training
+    names = {name: shown(name, measured.params.studies) for name in replay.architectures}
+    figures.append(
+        Figure(
+            "The report's recipe at several learning rates",
+            f"{recipe.optimizer}, batches of {recipe.batch_size}, {counted(recipe.epochs, 'epoch')} of at most "
+            f"{replay.images} images: a point for each run, lines for the means of those that trained. Crosses "
+            "are runs that stayed at chance, or diverged and have no accuracy. The dashed line is the rate that the "
+            "report used.",
+            source(REPLAY, "replay"),
+            charts.replay(
+                measured.tables["replay"],
+                Shown("The report's recipe", names, looks_of(list(measured.params.architectures))),
+                replay.own_rate,
+            ),
+        )
+    )
     question = "How much does a ranking owe to the learning rate that all networks were given?"
     sentences = measured.about("learning_rate")
     return Section("learning_rate", "Learning rate", question, sentences, (), tuple(figures))
@@ -445,6 +460,7 @@ def methods(measured: Measured) -> tuple[tuple[str, str], ...]:
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
     ]
+    own = [measured.name(name) for name, recipe_of_it in params.recipes.items() if recipe_of_it != recipe]
     return (
         (
             "Data",
@@ -463,7 +479,8 @@ def methods(measured: Measured) -> tuple[tuple[str, str], ...]:
         (
             "Learning rates",
             f"{search.count} rates from {search.lowest:g} to {search.highest:g}, {search.epochs} epochs of "
-            f"{search.images} images each; the highest validation accuracy decides.",
+            f"at most {search.images} images each; the highest validation accuracy decides. A rate that "
+            "params.yaml gives is taken as it is.",
         ),
         (
             "Comparisons",
@@ -474,19 +491,22 @@ def methods(measured: Measured) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Receptive fields",
-            "Theoretical: by the closed form over kernels and strides. Effective: the gradient of a layer's "
+            "Theoretical: by the closed form over kernels and strides; the stage profile has confirmed it by the "
+            "extent of the gradient. Effective: the gradient of a layer's "
             f"central unit, its mean size over {params.analysis.images} test images (Luo et al., 2016, arXiv "
             "1701.04128).",
         ),
         (
             "Gradients",
-            "Euclidean norm of each layer's weight gradient, the mean over 20 steps of an epoch and over seeds.",
+            "Euclidean norm of each layer's weight gradient: the mean over evenly spaced steps of each epoch, and "
+            "over seeds.",
         ),
         (
             "Clocks",
             "Training time is that of the training steps alone, on the machine and in the environment that "
             "metrics/environment.json names; other work on the machine adds to it.",
         ),
+        *((("Recipes of their own", ", ".join(own)),) if own else ()),
         *((("In no study", ", ".join(unnamed)),) if unnamed else ()),
     )
 

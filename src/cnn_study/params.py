@@ -8,13 +8,18 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from cnn_study.datasets import SIZES, Data
 from cnn_study.recipe import Search, Training, check_override, recipe_of
-from cnn_study.replay import Replay
-from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, mistake, nearest, parse
+from cnn_study.replay import Replay, each_once
+from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, nearest, parse
 from cnn_study.spec import CLASSES, Architecture, spec_of
 
 Name = Annotated[str, Field(pattern=NAME)]
 Entries = Annotated[dict[Name, Any], Field(min_length=1)]
 T = TypeVar("T")
+# What the report calls its other parts.
+RESERVED = (
+    "answer", "calibration", "claims", "classes", "gradients", "in_no_study", "inside", "learning_rate", "methods",
+    "receptive_fields",
+)  # fmt: skip
 SECTIONS = ("data", "training", "tune", "replay", "analysis", "studies", "architectures")
 
 
@@ -39,21 +44,15 @@ class Study(Model):
 Studies = Annotated[dict[Name, Study], Field(min_length=1)]
 
 
-def _each_once(indices: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(indices)) < len(indices):
-        raise mistake(f"{found(list(indices))}, allowed: each image once")
-    return indices
-
-
 class Analysis(Model):
     """What the analysis shows and how it is computed."""
 
     images: Annotated[int, Field(ge=1, le=10_000)]  # for effective receptive fields and dead channels
-    # Their indices in the test split; the first is in every picture.
+    # Their indices in the test split; the first is the one in pictures of a single image.
     shown_images: Annotated[
         tuple[Annotated[int, Field(ge=0)], ...],
         Field(strict=False, min_length=1, max_length=8),
-        AfterValidator(_each_once),
+        AfterValidator(each_once),
     ]
     channels: Annotated[int, Field(ge=1, le=64)]  # in the pictures of feature maps
 
@@ -114,6 +113,11 @@ def validate(content: Mapping[str, Any]) -> Params:
     for name, study in sound.items():
         mistakes += _unknown_names(name, study, entries)
         mistakes += _repeated(dotted(["studies", name, "members"]), list(study.get("members", {}).values()))
+    mistakes += [
+        f"{PARAMS}: {dotted(['studies', name])}: the report has this name, allowed: none of {', '.join(RESERVED)}"
+        for name in sound
+        if name in RESERVED
+    ]
     mistakes += _repeated("studies", [study["title"] for study in sound.values() if "title" in study])
     seed = _sound(Search, content.get("tune")).get("seed")
     if seed is not None and seed in _sound(Training, content.get("training")).get("seeds", ()):
@@ -200,10 +204,10 @@ def _unknown_names(name: str, study: Mapping[str, Any], entries: Mapping[Any, An
         )
     for index, control in enumerate(study.get("controls", ())):
         for role in ("of", "against"):
-            if control[role] not in entries:
+            if members and control[role] not in members:
                 mistakes.append(
                     f"{where}.controls[{index}].{role}: {found(control[role])}, "
-                    f"allowed: an entry of architectures{nearest(control[role], entries)}"
+                    f"allowed: one of the study's members, {', '.join(members)}{nearest(control[role], members)}"
                 )
         if control["of"] == control["against"]:
             mistakes.append(

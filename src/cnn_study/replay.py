@@ -11,22 +11,23 @@ from cnn_study.spec import CLASSES
 T = TypeVar("T")
 
 
-def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+def each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    """For a list in which nothing may stand twice."""
     if len(set(values)) < len(values):
         raise mistake(f"{found(list(values))}, allowed: each once")
     return values
 
 
 class Replay(Model):
-    """The section ``replay``. ``training.learning_rate`` is the recipe's own, which figures mark."""
+    """The section ``replay``. ``training.learning_rate``: see ``own_rate``; nothing is trained with it."""
 
     architectures: Annotated[
         tuple[Annotated[str, Field(pattern=NAME)], ...],
         Field(strict=False, min_length=1),
-        AfterValidator(_each_once),
+        AfterValidator(each_once),
     ]
     learning_rates: Annotated[
-        tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), AfterValidator(_each_once)
+        tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), AfterValidator(each_once)
     ]
     images: Annotated[int, Field(ge=CLASSES)]  # all, if there are fewer
     training: Training
@@ -37,3 +38,8 @@ class Replay(Model):
         if training.learning_rate == "tuned":
             raise mistake("learning_rate: found 'tuned', allowed here: the number that the recipe had")
         return training
+
+    @property
+    def own_rate(self) -> float:
+        """The rate that the recipe gave to all networks, which figures mark."""
+        return float(self.training.learning_rate)

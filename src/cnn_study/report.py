@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cnn_study.charts import VEGA_LITE
 
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
-NUMBER = re.compile(r"[+−-]?\d")
+NUMBER = re.compile(r"[+−-]?[\d.,]+ ?(%|s|×|points|px)?( \[[^]]*\])?( points)?(, [a-z ]+)?")
 # What Markdown takes for its own; a _ inside a word is none.
 MARKED = re.compile(r"[\\`*<>\[\]|]|(?<!\w)_|_(?!\w)")
 
@@ -166,4 +166,4 @@ def _data_uri(path: Path) -> str:
 
 def _all_numbers(cells: tuple[str, ...]) -> bool:
     told = [cell for cell in cells if cell not in ("", "–", "—")]
-    return bool(told) and all(NUMBER.match(cell) for cell in told)
+    return bool(told) and all(NUMBER.fullmatch(cell) for cell in told)

@@ -100,13 +100,14 @@ def environments(
 ) -> dict[str, Any]:
     """Which stages ran in which environment: more than one, and the numbers are not to be compared."""
     ran = [(f"{stage}@{r.name}", where) for r in results for stage, where in r.environments.items()]
-    ran += [(f"replay@{name}", where) for name, where in replays.items()]
+    compared = [*ran, ("analyze", analysis)]
     groups: list[dict[str, Any]] = []
-    for stage, environment in [*ran, ("analyze", analysis)]:
+    for stage, environment in [*compared, *((f"replay@{name}", where) for name, where in replays.items())]:
         for group in groups:
             if {key: value for key, value in group.items() if key != "stages"} == environment:
                 group["stages"].append(stage)
                 break
         else:
             groups.append(environment | {"stages": [stage]})
-    return {"comparable": len(groups) == 1, "environments": groups}
+    # Replays are compared with nothing but replays.
+    return {"comparable": all(where == analysis for _, where in compared), "environments": groups}
