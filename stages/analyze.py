@@ -14,15 +14,16 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from cnn_study import figures, findings, tables
+from cnn_study import figures, observations, tables
 from cnn_study.activations import Activations, dead_table, look_into
 from cnn_study.claims import Claim, check_claims
 from cnn_study.comparisons import StudyComparison, compare_all
 from cnn_study.contents import Measured, charts_of, page
+from cnn_study.datasets import SIZES
 from cnn_study.effective_field import Field, field_table, fields_of
 from cnn_study.environment import Environment, set_up
 from cnn_study.files import SCRATCH, read_json, whole_folder, write_json, write_whole
-from cnn_study.findings import TIMING, Finding, first_over_last
+from cnn_study.findings import TIMING, Finding, of_study
 from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
 from cnn_study.report import Page, render_html, render_markdown, static_svg
@@ -64,7 +65,7 @@ def main() -> None:
         "dead_channels": dead_table({n: seen[0].dead for n, seen in activations.items() if has_run(fields[n])}),
         "gradient_norms": norms,
         "gradient_norms_by_layer": tables.first_middle_last(norms),
-        "gradient_flow": first_over_last(norms),
+        "gradient_flow": tables.first_over_last(norms),
         "learning_rates": tables.learning_rates(results),
         "replay": tables.replay({name: replay["runs"] for name, replay in replays.items()}),
         "confusion": tables.confusion(results, labels, test.classes),
@@ -115,17 +116,26 @@ def find(
     found = [
         finding
         for key, study in params.studies.items()
-        for finding in findings.of_study(key, study, compared[key], summaries, timings)
+        for finding in of_study(key, study, compared[key], summaries, timings)
     ]
-    own = params.replay.training.learning_rate
     return [
         *found,
-        *findings.of_fields(summaries, params.studies),
-        *findings.of_gradients(data["gradient_norms"], params.studies, summaries),
-        *findings.of_rates(data["learning_rates"], params.studies),
-        *(findings.of_replay(data["replay"], params.studies, own) if isinstance(own, float) else ()),
-        *findings.of_calibration(errors, params.studies),
+        *observations.of_fields(data["receptive_fields_by_layer"], summaries, params.studies),
+        *observations.of_gradients(data["gradient_norms"], params.studies, summaries),
+        *observations.of_rates(data["learning_rates"], summaries, params.studies),
+        *find_in_replay(params, data["replay"]),
+        *observations.of_calibration(errors, params.studies),
     ]
+
+
+def find_in_replay(params: Params, replay: pd.DataFrame) -> list[Finding]:
+    """What the report's recipe did, on as many images as it asks for, or all if there are fewer."""
+    recipe, data = params.replay.training, params.data
+    if recipe.learning_rate == "tuned":  # which params.yaml cannot say
+        return []
+    most = SIZES[data.dataset][0] if data.train_images == "all" else data.train_images
+    images = min(params.replay.images, most - round(most * data.validation_fraction))
+    return observations.of_replay(replay, params.studies, recipe.learning_rate, recipe.epochs, images)
 
 
 def split_by_clock(

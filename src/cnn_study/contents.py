@@ -10,31 +10,17 @@ from cnn_study import charts
 from cnn_study.charts import Shown
 from cnn_study.claims import Claim
 from cnn_study.comparisons import Comparison, StudyComparison
-from cnn_study.findings import (
-    CONCLUSIONS,
-    GRADIENTS,
-    RATES,
-    REPLAY,
-    SUMMARY,
-    TIMING,
-    Finding,
-    accuracy_within,
-    counted,
-    percent,
-    points_within,
-    seconds,
-    times,
-)
+from cnn_study.findings import CONCLUSIONS, FIELDS, GRADIENTS, RATES, REPLAY, SUMMARY, TIMING, Finding
 from cnn_study.palette import looks_of
 from cnn_study.params import Params, Study
 from cnn_study.report import Figure, Page, Section, Sentence, Table
+from cnn_study.wording import accuracy_within, counted, percent, points_within, seconds, times
 
 ANSWERS = 5
 CURVES = "plots/data/curves.csv"
 COST = "plots/timing/cost.csv"
 DIFFERENCES = "plots/data/differences.csv"
 CLASSES = "plots/data/class_changes.csv"
-FIELDS = "plots/data/receptive_fields_by_layer.csv"
 FLOW = "plots/data/gradient_flow.csv"
 CONFUSION = "plots/data/confusion.csv"
 CALIBRATION = "plots/data/calibration.csv"
