@@ -126,7 +126,9 @@ def test_times_are_told_apart_where_their_intervals_part_whichever_is_slower(
     timing = {faster: {"train_seconds": around(10.0, 2.0)}, slower: {"train_seconds": around(16.0 + gap, 4.0)}}
     found = study_findings(timing=timing, pareto=[faster, slower])
     assert found["winner_cost"].numbers["told_apart_in_time"] == apart
-    assert ("not told apart in time, since the intervals of" in found["winner_cost"].text) == (not apart)
+    assert ("the two are not told apart in time, since the intervals of" in found["winner_cost"].text) == (
+        not apart
+    )
     assert found["pareto"].numbers["not_told_in_time"] == ([] if apart else [faster, slower])
 
 
@@ -134,7 +136,7 @@ def test_one_run_each_tells_no_times_apart() -> None:
     timing = {"thin": {"train_seconds": around(41.0, None)}, "wide": {"train_seconds": around(8.36, None)}}
     found = study_findings(timing=timing)
     assert found["winner_cost"].text.endswith(
-        "; not told apart in time, since 8.4 s and 41 s are of one run each."
+        "; the two are not told apart in time, since 8.4 s and 41 s are of one run each."
     )
     assert "not told apart in time from a neighbour on it: “wide, twice” and narrow one" in found["pareto"].text
 

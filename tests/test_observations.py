@@ -374,6 +374,15 @@ def test_an_order_that_the_rates_leave_as_it_is_is_not_laid_to_them() -> None:
     assert "The two orders are the same: here the rates alone do not change the order" in orders.text
 
 
+def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_round() -> None:
+    orders = found_in_replay(
+        ("thin", 0.001, 0, 0.5), ("wide", 0.001, 0, 0.9),
+        ("thin", 0.01, 0, 0.7), ("wide", 0.01, 0, 0.6),
+    )[-1]  # fmt: skip
+    assert orders.rule == "replay_orders_differ"
+    assert orders.numbers["best_rates"] == {"wide": 0.001, "thin": 0.01}
+
+
 def test_an_order_goes_by_the_runs_that_trained() -> None:
     orders = found_in_replay(
         ("thin", 0.001, 0, 0.2), ("wide", 0.001, 0, 0.3), ("thin", 0.001, 1, 0.2), ("wide", 0.001, 1, 0.3),

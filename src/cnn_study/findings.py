@@ -227,8 +227,8 @@ def _in_time(of: Mapping[str, Any], against: Mapping[str, Any], apart: bool) -> 
     if apart:
         return f"the intervals of their training times, {pair}, are apart"
     if of["ci95"] and against["ci95"]:
-        return f"not told apart in time, since the intervals of {pair} overlap"
-    return f"not told apart in time, since {pair} are of one run each"
+        return f"the two are not told apart in time, since the intervals of {pair} overlap"
+    return f"the two are not told apart in time, since {pair} are of one run each"
 
 
 def _classes(seen: _Seen) -> list[Finding]:

@@ -320,35 +320,41 @@ def _orders(replay: pd.DataFrame, seen: _Replay) -> list[Finding]:
     """The order at the report's rate beside that with each network at its best rate, by runs that trained."""
     at_own = next((rows for value, rows in seen.by_rate.items() if np.isclose(value, seen.own)), None)
     names = [str(name) for name in replay["architecture"].unique()]
-    if at_own is None or len(seen.by_rate) < 2 or len(names) < 2:
+    rates = _best_rates_of(seen.by_rate)
+    if at_own is None or len(seen.by_rate) < 2 or len(names) < 2 or not rates:
         return []
-    means, best, best_rates = _means_of_trained(at_own), {}, {}
-    for value, rows in seen.by_rate.items():
-        for name, mean in _means_of_trained(rows).items():
-            if mean > best.get(name, -1.0):
-                best[name], best_rates[name] = mean, value
-    if not best:
-        return []
-
-    def told(order: list[str], remarks: Mapping[str, str], failed: list[str]) -> str:
-        parts = listed([f"{shown(name, seen.studies)} {remarks[name]}" for name in order]) or "that of no network"
-        without = listed([shown(name, seen.studies) for name in failed])
-        return parts + (f" (no run of {without} trained)" if failed else "")
-
-    failed_at_own, failed = ([name for name in names if name not in trained] for trained in (means, best))
+    means, best = _means_of_trained(at_own), {name: mean for name, (_, mean) in rates.items()}
     differ = _ordered(means) != _ordered(best)
-    own_order = told(_ordered(means), {name: percent(mean) for name, mean in means.items()}, failed_at_own)
-    remarks = {name: f"{percent(mean)} (at {rate(best_rates[name])})" for name, mean in best.items()}
-    verdict = "The two orders differ" if differ else "The two orders are the same"
+    own_remarks = {name: percent(mean) for name, mean in means.items()}
+    best_remarks = {name: f"{percent(mean)} (at {rate(value)})" for name, (value, mean) in rates.items()}
     text = (
         f"In these short runs, of {seen.length}, the order by mean validation accuracy at the report's rate, "
-        f"{rate(seen.own)}, is {own_order}; with each network at its best of {len(seen.by_rate)} rates it is "
-        f"{told(_ordered(best), remarks, failed)}. {verdict}: here the rates alone "
+        f"{rate(seen.own)}, is {_order(means, own_remarks, names, seen)}; with each network at its best of "
+        f"{len(seen.by_rate)} rates it is {_order(best, best_remarks, names, seen)}. The two orders "
+        f"{'differ' if differ else 'are the same'}: here the rates alone "
         f"{'change' if differ else 'do not change'} the order; differences are not tested."
     )
-    numbers = {"rates": len(seen.by_rate), "means_at_own": means, "failed_at_own": failed_at_own}
-    numbers |= {"best_means": best, "best_rates": best_rates, "failed_at_all": failed}
+    numbers: dict[str, Any] = {"rates": len(seen.by_rate), "means_at_own": means, "best_means": best}
+    numbers["best_rates"] = {name: value for name, (value, _) in rates.items()}
+    numbers["failed_at_own"] = [name for name in names if name not in means]
     return [seen.finding("replay_orders_differ" if differ else "replay_orders_agree", text, numbers)]
+
+
+def _best_rates_of(by_rate: Mapping[float, pd.DataFrame]) -> dict[str, tuple[float, float]]:
+    """By architecture, the rate with the highest mean validation accuracy, and that."""
+    best: dict[str, tuple[float, float]] = {}
+    for value, rows in by_rate.items():
+        for name, mean in _means_of_trained(rows).items():
+            if name not in best or mean > best[name][1]:
+                best[name] = value, mean
+    return best
+
+
+def _order(means: Mapping[str, float], remarks: Mapping[str, str], names: Sequence[str], seen: _Replay) -> str:
+    """The networks from best to worst, each with its remark, then those of ``names`` that have no mean."""
+    parts = listed([f"{shown(name, seen.studies)} {remarks[name]}" for name in _ordered(means)])
+    failed = [shown(name, seen.studies) for name in names if name not in means]
+    return (parts or "that of no network") + (f" (no run of {listed(failed)} trained)" if failed else "")
 
 
 def _ordered(means: Mapping[str, float]) -> list[str]:
