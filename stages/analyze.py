@@ -16,14 +16,13 @@ from matplotlib.figure import Figure
 
 from cnn_study import figures, tables
 from cnn_study.activations import Activations, dead_table, look_into
-from cnn_study.claims import check_claims
-from cnn_study.comparisons import compare_all
+from cnn_study.claims import CLAIMED_PAIRS, check_claims
+from cnn_study.comparisons import compare_all, compare_pairs
 from cnn_study.conclusions import find, split_by_clock
 from cnn_study.contents import Measured, charts_of, page
 from cnn_study.effective_field import Field, field_table, fields_of
 from cnn_study.environment import Environment, set_up
 from cnn_study.files import SCRATCH, read_json, scratch_folder, write_json, write_whole
-from cnn_study.findings import first_over_last
 from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
 from cnn_study.report import Page, render_html, render_markdown, static_svg
@@ -72,8 +71,9 @@ def main() -> None:
         "receptive_fields_by_layer": field_table({name: look.fields for name, look in looks.items()}),
         "dead_channels": dead_table(dead),
         "gradient_norms": norms,
+        "gradient_norms_by_seed": tables.gradient_norms_by_seed(results),
         "gradient_norms_by_layer": tables.first_middle_last(norms),
-        "gradient_flow": first_over_last(norms),
+        "gradient_flow": tables.tables.first_over_last(norms),
         "learning_rates": tables.learning_rates(results),
         "replay": tables.replay({name: replay["runs"] for name, replay in replays.items()}),
         "confusion": tables.confusion(results, test.labels, test.classes),
@@ -85,15 +85,20 @@ def main() -> None:
     summaries = {name: summary(result, test.labels) for name, result in results.items()}
     timings = {name: timing(result) for name, result in results.items()}
     errors = tables.calibration_errors(results, test.labels)
-    found = find(params, data, summaries, timings, compared, errors)
-    claims = check_claims(summaries, timings, compared, norms)
+    replayed = max(replay["images"] for replay in replays.values())
+    found = find(params, data, summaries, timings, compared, errors, replayed)
+    pairs = compare_pairs(results, CLAIMED_PAIRS, test.labels, test.classes)
+    claims = check_claims(
+        params.data.dataset, summaries, timings, pairs,
+        data["gradient_norms_by_seed"], data["replay"], params.replay.own_rate,
+    )  # fmt: skip
     where = environments(
         list(results.values()), environment.as_dict(), {name: one["environment"] for name, one in replays.items()}
     )
     whole = {"dataset": params.data.dataset, "test_images": len(test), "architectures": summaries}
-    conclusions, conclusions_by_clock = split_by_clock(compared, found, claims, errors)
+    conclusions, conclusions_by_clock = split_by_clock(compared, pairs, found, claims, errors)
     measured = Measured(
-        params, summaries, timings, compared, found, claims, data | by_clock, len(test), where["comparable"]
+        params, summaries, timings, compared, found, claims, data | by_clock, len(test), where["comparable"], replayed
     )
 
     # Nothing takes its place before all is there.

@@ -17,18 +17,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from cnn_study.comparisons import StudyComparison
-from cnn_study.findings import (
-    CONCLUSIONS,
-    GRADIENTS,
-    SUMMARY,
-    TIMING,
-    accuracy_within,
-    counted,
-    listed,
-    points_within,
-    seconds_within,
-    times,
-)
+from cnn_study.findings import CONCLUSIONS, GRADIENTS, SUMMARY, TIMING
+from cnn_study.wording import accuracy_within, counted, listed, points_within, seconds_within, times
 
 Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
 

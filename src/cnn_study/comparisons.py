@@ -63,6 +63,7 @@ class Comparison:
     seeds_to_tell: int | None
     ratios: dict[str, float | None]  # of over against: mean train_seconds, forward_flops, parameters
     classes: dict[str, float]  # mean difference for each class that has test images
+    images_forbid: bool = False  # whether no number of seeds would be enough with these test images
 
 
 @dataclass(frozen=True)

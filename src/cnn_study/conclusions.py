@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from cnn_study import findings
+from cnn_study import observations
 from cnn_study.claims import Claim
-from cnn_study.comparisons import StudyComparison
-from cnn_study.findings import TIMING, Finding
+from cnn_study.comparisons import Comparison, StudyComparison
+from cnn_study.findings import TIMING, Finding, of_study
 from cnn_study.params import Params
 
 
@@ -20,38 +20,43 @@ def find(
     timings: Mapping[str, Any],
     compared: Mapping[str, StudyComparison],
     errors: Mapping[str, float],
+    replayed_images: int,
 ) -> list[Finding]:
     """All that the rules find, study by study, then what is about all networks."""
     found = [
         finding
         for key, study in params.studies.items()
-        for finding in findings.of_study(key, study, compared[key], summaries, timings)
+        for finding in of_study(key, study, compared[key], summaries, timings)
     ]
     return [
         *found,
-        *findings.of_fields(summaries, params.studies),
-        *findings.of_gradients(data["gradient_norms"], params.studies, summaries),
-        *findings.of_rates(data["learning_rates"], params.studies),
-        *findings.of_replay(data["replay"], params.studies, params.replay.own_rate),
-        *findings.of_calibration(errors, params.studies),
+        *observations.of_fields(data["receptive_fields_by_layer"], summaries, params.studies),
+        *observations.of_gradients(data["gradient_norms"], params.studies, summaries),
+        *observations.of_rates(data["learning_rates"], summaries, params.studies),
+        *observations.of_replay(
+            data["replay"], params.studies, params.replay.own_rate, params.replay.training.epochs, replayed_images
+        ),
+        *observations.of_calibration(errors, params.studies),
     ]
 
 
 def split_by_clock(
     compared: Mapping[str, StudyComparison],
+    claimed: Sequence[Comparison],
     found: Sequence[Finding],
     claims: Sequence[Claim],
     errors: Mapping[str, float],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The contents of metrics/conclusions.json, and of timing_conclusions.json: whatever a clock measured."""
     studies = {key: asdict(study) for key, study in compared.items()}
+    pairs = [asdict(one) for one in claimed]
     pareto = {key: study.pop("pareto") for key, study in studies.items()}
     seconds = {
-        key: {
-            f"{one['of']} over {one['against']}": one["ratios"].pop("train_seconds")
-            for one in (*study["against_baseline"], *study["controls"])
-        }
-        for key, study in studies.items()
+        f"{one['of']} over {one['against']}": one["ratios"].pop("train_seconds")
+        for one in (
+            *pairs,
+            *(one for study in studies.values() for one in (*study["against_baseline"], *study["controls"])),
+        )
     }
 
     def part(by_clock: bool) -> dict[str, Any]:
@@ -60,5 +65,5 @@ def split_by_clock(
             "claims": [asdict(claim) for claim in claims if (claim.data == TIMING) == by_clock],
         }
 
-    clockless = {"studies": studies, "calibration_errors": dict(errors)} | part(by_clock=False)
+    clockless = {"studies": studies, "claimed_pairs": pairs, "calibration_errors": dict(errors)} | part(by_clock=False)
     return clockless, {"pareto": pareto, "train_seconds_ratios": seconds} | part(by_clock=True)

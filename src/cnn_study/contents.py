@@ -10,32 +10,17 @@ from cnn_study import charts
 from cnn_study.charts import Shown
 from cnn_study.claims import Claim
 from cnn_study.comparisons import Comparison, StudyComparison
-from cnn_study.findings import (
-    CONCLUSIONS,
-    GRADIENTS,
-    RATES,
-    REPLAY,
-    SUMMARY,
-    TIMING,
-    Finding,
-    accuracy_within,
-    counted,
-    percent,
-    points_within,
-    seconds_within,
-    shown,
-    times,
-)
+from cnn_study.findings import CONCLUSIONS, FIELDS, GRADIENTS, RATES, REPLAY, SUMMARY, TIMING, Finding
 from cnn_study.palette import looks_of
 from cnn_study.params import Params, Study
 from cnn_study.report import Figure, Page, Section, Sentence, Table
+from cnn_study.wording import accuracy_within, counted, percent, points_within, seconds_within, shown, times
 
 ANSWERS = 5
 CURVES = "plots/data/curves.csv"
 COST = "plots/timing/cost.csv"
 DIFFERENCES = "plots/data/differences.csv"
 CLASSES = "plots/data/class_changes.csv"
-FIELDS = "plots/data/receptive_fields_by_layer.csv"
 BY_LAYER = "plots/data/gradient_norms_by_layer.csv"
 FLOW = "plots/data/gradient_flow.csv"
 CONFUSION = "plots/data/confusion.csv"
@@ -50,7 +35,7 @@ class Measured:
 
     ``summary`` and ``timing``: the objects of metrics/summary.json and timing.json by architecture. ``tables``:
     those of plots/data and plots/timing by the name of their file. ``comparable``: whether all runs had the same
-    environment.
+    environment. ``replayed_images``: the training images of a replayed run.
     """
 
     params: Params
@@ -62,6 +47,7 @@ class Measured:
     tables: Mapping[str, pd.DataFrame]
     test_images: int
     comparable: bool
+    replayed_images: int
 
     def name(self, architecture: str) -> str:
         """As the report shows it, with its status where it has not trained."""
@@ -418,8 +404,8 @@ def rates_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
     figures.append(
         Figure(
             "The report's recipe at several learning rates",
-            f"{recipe.optimizer}, batches of {recipe.batch_size}, {counted(recipe.epochs, 'epoch')} of at most "
-            f"{replay.images} images: a point for each run, lines for the means of those that trained. Crosses "
+            f"{recipe.optimizer}, batches of {recipe.batch_size}, {counted(recipe.epochs, 'epoch')} of "
+            f"{measured.replayed_images} images: a point for each run, lines for the means of those that trained. Crosses "
             "are runs that stayed at chance, or diverged and have no accuracy. The dashed line is the report's "
             "own rate.",
             source(REPLAY, "replay"),

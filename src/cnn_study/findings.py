@@ -1,26 +1,31 @@
-"""Conclusions by rule: sentences whose conditions are the measured numbers.
+"""Conclusions by rule: sentences whose conditions are the measured numbers. Here, those about a study.
 
 A sentence says that one network is more accurate than another only where a test has told them apart.
 Every number in a sentence stands in its ``numbers``, and changing it changes the sentence.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from cnn_study.comparisons import Comparison, StudyComparison
+from cnn_study.comparisons import POWER, Comparison, StudyComparison
 from cnn_study.params import Control, Study
-from cnn_study.spec import IMAGE_SIZE
-
-# The first convolution's gradient norm over the last one's. A factor of ten either way, since layers of
-# different sizes have norms that differ several-fold with nothing wrong.
-VANISHING = 0.1  # below
-EXPLODING = 10.0  # above
-# The norms come from a sample of an epoch's steps: a ratio that changes by less than this factor stays.
-STEADY = 1.25
+from cnn_study.wording import (
+    FAILURES,
+    accuracy_within,
+    capitalized,
+    counted,
+    listed,
+    named,
+    percent,
+    points,
+    points_within,
+    round_percent,
+    seconds,
+    seconds_within,
+    times,
+)
 
 CONCLUSIONS = "metrics/conclusions.json"
 SUMMARY = "metrics/summary.json"
@@ -28,11 +33,10 @@ TIMING = "metrics/timing.json"
 GRADIENTS = "plots/data/gradient_norms.csv"
 RATES = "plots/data/learning_rates.csv"
 REPLAY = "plots/data/replay.csv"
+FIELDS = "plots/data/receptive_fields_by_layer.csv"
 
-FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
 COSTS = {"train_seconds": "training time", "forward_flops": "FLOPs", "parameters": "parameters"}
 
-Studies = Mapping[str, Study]
 Summary = Mapping[str, Any]
 
 
@@ -52,72 +56,6 @@ class Finding:
     data: str
 
 
-# How numbers and names are written.
-
-
-def points(difference: float) -> str:
-    """A difference in percentage points, signed: +0.3."""
-    return f"{round(difference, 1) + 0.0:+.1f}"  # adding 0.0 makes -0.0 positive
-
-
-def points_within(difference: float, interval: tuple[float, float] | None) -> str:
-    """With its 95 % interval: +0.3 [-0.1, +0.7] points."""
-    within = "" if interval is None else f" [{points(interval[0])}, {points(interval[1])}]"
-    return f"{points(difference)}{within} points"
-
-
-def percent(fraction: float) -> str:
-    """A fraction as 82.1 %."""
-    return f"{100 * fraction:.1f} %"
-
-
-def accuracy_within(accuracy: Mapping[str, Any]) -> str:
-    """A mean with its 95 % interval, ``{"mean", "ci95"}`` as fractions: 82.1 % [81.9, 82.3]."""
-    ci95 = accuracy["ci95"]
-    return percent(accuracy["mean"]) + ("" if ci95 is None else f" [{100 * ci95[0]:.1f}, {100 * ci95[1]:.1f}]")
-
-
-def times(ratio: float) -> str:
-    """A ratio: 12×, 1.6×, 0.62×, 0.031×."""
-    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×" if ratio >= 1 else f"{ratio:#.2g}×"
-
-
-def seconds(duration: float) -> str:
-    """A duration: 52 s, 5.2 s."""
-    return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"
-
-
-def seconds_within(duration: Mapping[str, Any]) -> str:
-    """A mean with its 95 % interval, ``{"mean", "ci95"}`` in seconds: 52 s [46 s, 58 s]."""
-    ci95 = duration["ci95"]
-    return seconds(duration["mean"]) + ("" if ci95 is None else f" [{seconds(ci95[0])}, {seconds(ci95[1])}]")
-
-
-def counted(count: int, noun: str) -> str:
-    """1 seed, 3 seeds."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """A, B and C."""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
-
-
-def quoted(name: str) -> str:
-    """A name; in quotation marks where its comma would tear the sentence apart."""
-    return f"“{name}”" if "," in name else name
-
-
-def shown(architecture: str, studies: Studies) -> str:
-    """The names that the studies show for it: 3×3 (also 2 layers); its own where none names it."""
-    members = [study.members[architecture] for study in studies.values() if architecture in study.members]
-    first, *others = [quoted(name) for name in dict.fromkeys(members)] or [architecture]
-    return f"{first} (also {listed(others)})" if others else first
-
-
-# A study.
-
-
 @dataclass(frozen=True)
 class _Seen:
     """What is known of one study."""
@@ -129,11 +67,13 @@ class _Seen:
     timing: Summary
 
     def name(self, architecture: str) -> str:
-        return quoted(self.study.members.get(architecture, architecture))
+        return named(architecture, self.study)
 
     def accuracy(self, architecture: str) -> dict[str, Any]:
-        found = self.summary[architecture]["test_accuracy"]
-        return {"mean": found["mean"], "ci95": found["ci95"]}
+        return _mean_of(self.summary[architecture]["test_accuracy"])
+
+    def train_seconds(self, architecture: str) -> dict[str, Any]:
+        return _mean_of(self.timing[architecture]["train_seconds"])
 
     def against_baseline(self, architecture: str) -> Comparison | None:
         return next((c for c in self.comparison.against_baseline if c.of == architecture and _measured(c)), None)
@@ -163,6 +103,10 @@ def of_study(
     ]
 
 
+def _mean_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {"mean": found["mean"], "ci95": found["ci95"]}
+
+
 def _measured(comparison: Comparison) -> bool:
     return comparison.points is not None
 
@@ -187,16 +131,24 @@ def _compared(comparison: Comparison, of: str, against: str) -> str:
     if relation == "not_told":
         if comparison.interval and not comparison.interval[0] <= 0 <= comparison.interval[1]:
             text += ": its interval leaves out zero, but not once corrected for the number of comparisons"
-        if comparison.seeds_to_tell is None:
-            text += "; how many seeds would tell a difference of one point is not known"
-        else:
-            text += f"; {counted(comparison.seeds_to_tell, 'seed')} would tell a difference of one point"
+        text += f"; {_seeds_needed(comparison)}"
     return text
 
 
+def _seeds_needed(comparison: Comparison) -> str:
+    tells = "would tell a difference of one point"
+    if comparison.images_forbid:
+        return f"no number of seeds {tells} with these test images"
+    if comparison.seeds_to_tell is None:
+        return f"how many seeds {tells} is not known" + (" with one seed" if comparison.seeds == 1 else "")
+    seeds = counted(comparison.seeds_to_tell, "seed")
+    return f"{seeds} {tells} in {round_percent(POWER)} of studies, before correction"
+
+
 def _numbers(comparison: Comparison) -> dict[str, Any]:
-    keys = ("of", "against", "seeds", "points", "interval", "told_apart", "seeds_to_tell")
-    return {key: getattr(comparison, key) for key in keys}
+    keys = ("of", "against", "seeds", "points", "interval", "told_apart", "seeds_to_tell", "images_forbid")
+    found = asdict(comparison)
+    return {key: found[key] for key in keys} | {"power": POWER}
 
 
 def _winner(seen: _Seen) -> list[Finding]:
@@ -254,9 +206,29 @@ def _cost(seen: _Seen) -> list[Finding]:
     if not ratios:
         return []
     parts = listed([f"{times(ratio)} the {COSTS[key]}" for key, ratio in ratios.items()])
-    text = f"{seen.name(against.of)} takes {parts} of the baseline {seen.name(against.against)}."
-    numbers = {"of": against.of, "against": against.against, "ratios": ratios}
-    return [seen.finding("winner_cost", text, numbers, TIMING)]
+    text = f"{seen.name(against.of)} takes {parts} of the baseline {seen.name(against.against)}"
+    numbers: dict[str, Any] = {"of": against.of, "against": against.against, "ratios": ratios}
+    if "train_seconds" in ratios:
+        of, other = (seen.train_seconds(name) for name in (against.of, against.against))
+        apart = _apart(of, other)
+        numbers |= {"train_seconds": [of, other], "told_apart_in_time": apart}
+        text += f"; {_in_time(of, other, apart)}"
+    return [seen.finding("winner_cost", f"{text}.", numbers, TIMING)]
+
+
+def _apart(of: Mapping[str, Any], against: Mapping[str, Any]) -> bool:
+    """Whether the intervals of two means have nothing in common; one run has none and is told from nothing."""
+    lower, upper = sorted((of, against), key=lambda found: found["mean"])
+    return bool(lower["ci95"] and upper["ci95"] and lower["ci95"][1] < upper["ci95"][0])
+
+
+def _in_time(of: Mapping[str, Any], against: Mapping[str, Any], apart: bool) -> str:
+    pair = f"{seconds_within(of)} and {seconds_within(against)}"
+    if apart:
+        return f"the intervals of their training times, {pair}, are apart"
+    if of["ci95"] and against["ci95"]:
+        return f"the two are not told apart in time, since the intervals of {pair} overlap"
+    return f"the two are not told apart in time, since {pair} are of one run each"
 
 
 def _classes(seen: _Seen) -> list[Finding]:
@@ -294,7 +266,7 @@ def _controls(seen: _Seen) -> list[Finding]:
     measured = {(c.of, c.against): c for c in seen.comparison.controls if _measured(c)}
     found = []
     for control in seen.study.controls:
-        asked = control.question[0].upper() + control.question[1:]
+        asked = capitalized(control.question)
         if (comparison := measured.get((control.of, control.against))) is None:
             found.append(_unanswered(seen, control, asked))
             continue
@@ -326,228 +298,28 @@ def _not_ranked(seen: _Seen) -> list[Finding]:
 
 
 def _pareto(seen: _Seen) -> list[Finding]:
-    if not seen.comparison.pareto:
+    front = seen.comparison.pareto
+    if not front:
         return []
-    numbers = {
-        architecture: {
-            "train_seconds": seen.timing[architecture]["train_seconds"]["mean"],
-            "test_accuracy": seen.accuracy(architecture)["mean"],
-        }
-        for architecture in seen.comparison.pareto
+    means = {
+        name: {"train_seconds": seen.train_seconds(name), "test_accuracy": seen.accuracy(name)} for name in front
     }
     parts = [
-        f"{seen.name(name)} ({seconds(found['train_seconds'])}, {percent(found['test_accuracy'])})"
-        for name, found in numbers.items()
+        f"{seen.name(name)} ({seconds(found['train_seconds']['mean'])}, {percent(found['test_accuracy']['mean'])})"
+        for name, found in means.items()
     ]
     text = (
-        f"By mean training time and mean test accuracy, the Pareto front is {listed(parts)}: "
-        "every other ranked network is matched or beaten in both by one of these."
+        f"The Pareto front of mean training time and mean test accuracy is {listed(parts)}: every other ranked "
+        "network is matched or beaten in both means by one of these"
     )
-    return [seen.finding("pareto", text, numbers, TIMING)]
-
-
-# Gradients.
-
-
-def first_over_last(gradients: pd.DataFrame) -> pd.DataFrame:
-    """``ratio`` of the first convolution's gradient norm to the last one's by ``architecture`` and ``epoch``.
-
-    ``gradients``: ``architecture``, ``epoch``, ``layer``, ``depth``, ``gradient_norm``. Projections are beside
-    the way from last to first and do not count. Architectures with one convolution are left out; the ratio is
-    missing where the last norm is 0.
-    """
-    keys = ["architecture", "epoch"]
-    convolutions = gradients[gradients["layer"].str.contains("conv")].sort_values("depth", kind="stable")
-    first = convolutions.drop_duplicates(keys, keep="first").set_index(keys)
-    last = convolutions.drop_duplicates(keys, keep="last").set_index(keys).loc[first.index]
-    ratio = first["gradient_norm"] / last["gradient_norm"].where(last["gradient_norm"] > 0)
-    return ratio[first["depth"] < last["depth"]].rename("ratio").reset_index()
-
-
-def of_gradients(gradients: pd.DataFrame, studies: Studies, summary: Summary) -> list[Finding]:
-    """Whether the gradient of each trained network vanishes or explodes, and how that changes over epochs.
-
-    ``gradients``: plots/data/gradient_norms.csv, means over seeds, as ``first_over_last`` takes it.
-    """
-    ratios = first_over_last(gradients).dropna()
-    found, ends = [], {}
-    for architecture, rows in ratios.groupby("architecture", sort=False):
-        entry = summary.get(str(architecture), {})
-        if entry.get("status") != "trained":
-            continue
-        rows = rows.sort_values("epoch")
-        finding = _flow(str(architecture), rows, shown(str(architecture), studies), len(entry["seeds"]))
-        ends[str(architecture)] = finding.numbers["ratio"]
-        found.append(finding)
-    return ([_flows(ends, studies)] if ends else []) + found
-
-
-def _kind(ratio: float) -> str:
-    return "vanishing" if ratio < VANISHING else "exploding" if ratio > EXPLODING else "neither"
-
-
-def _flow(architecture: str, rows: pd.DataFrame, name: str, seeds: int) -> Finding:
-    first, last = (float(rows["ratio"].iloc[end]) for end in (0, -1))
-    first_epoch, last_epoch = (int(rows["epoch"].iloc[end]) for end in (0, -1))
-    numbers: dict[str, Any] = {"of": architecture, "seeds": seeds, "epoch": last_epoch, "ratio": last}
-    kind = _kind(last)
-    says = {
-        "vanishing": f"vanishes (below {times(VANISHING)})",
-        "exploding": f"explodes (above {times(EXPLODING)})",
-        "neither": f"neither vanishes (below {times(VANISHING)}) nor explodes (above {times(EXPLODING)})",
-    }
-    text = (
-        f"{name}: in epoch {last_epoch} the first convolution's gradient norm is {times(last)} the last one's "
-        f"(mean over {counted(seeds, 'seed')}), so that the gradient {says[kind]}"
-    )
-    if first_epoch < last_epoch:
-        direction = "rises" if last >= STEADY * first else "falls" if last <= first / STEADY else "stays"
-        numbers |= {"first_epoch": first_epoch, "first_ratio": first, "direction": direction}
-        text += f"; from {times(first)} in epoch {first_epoch} it {direction}"
-    numbers["thresholds"] = [VANISHING, EXPLODING]
-    return Finding(f"{text}.", "gradients", f"gradient_{kind}", numbers, GRADIENTS)
-
-
-def _flows(ends: Mapping[str, float], studies: Studies) -> Finding:
-    low, high = min(ends, key=lambda name: ends[name]), max(ends, key=lambda name: ends[name])
-    counts = {kind: sum(_kind(ratio) == kind for ratio in ends.values()) for kind in ("vanishing", "exploding")}
-    text = (
-        f"In the last epoch the gradient vanishes in {counts['vanishing']} and explodes in {counts['exploding']} "
-        f"of {counted(len(ends), 'network')}: the first convolution's gradient norm over the last one's is "
-        f"least in {shown(low, studies)}, {times(ends[low])}, and greatest in {shown(high, studies)}, "
-        f"{times(ends[high])}."
-    )
-    numbers = counts | {"networks": len(ends), "ratios": dict(ends)}
-    return Finding(text, "gradients", "gradient_range", numbers, GRADIENTS)
-
-
-# Receptive fields.
-
-
-def of_fields(summary: Summary, studies: Studies) -> list[Finding]:
-    """How much of the image a unit of the last feature map can see, and how much of that it uses."""
-    found = []
-    for architecture, entry in summary.items():
-        field = entry["receptive_field"]
-        theoretical, effective = field["theoretical"], field["effective"]
-        share = min(theoretical, IMAGE_SIZE) ** 2 / IMAGE_SIZE**2
-        numbers = {"of": architecture, "image": IMAGE_SIZE, "share": share} | field
-        extent = f"{percent(share)} of the area" if theoretical < IMAGE_SIZE else "no less than that"
-        text = (
-            f"{shown(architecture, studies)}: the theoretical receptive field has a side of {theoretical} pixels, "
-            f"{extent} of the {IMAGE_SIZE}×{IMAGE_SIZE} image"
-        )
-        if effective is None:
-            rule = "field_unused"
-            text += "; there is no effective one, since no pixel moves the unit."
-        elif effective < theoretical:
-            rule = "field_smaller"
-            numbers |= {"smaller_by": theoretical - effective, "ratio": effective / theoretical}
-            smaller = counted(numbers["smaller_by"], "pixel")
-            text += f"; the effective one has {effective}, {smaller} less or {times(numbers['ratio'])} as much."
-        else:
-            rule = "field_whole"
-            text += f"; the effective one is no smaller, {effective} pixels."
-        found.append(Finding(text, "receptive_fields", rule, numbers, SUMMARY))
-    return found
-
-
-# Learning rates.
-
-
-def of_rates(learning_rates: pd.DataFrame, studies: Studies) -> list[Finding]:
-    """Where the architectures have their best learning rates, and whose lies at the edge of the search.
-
-    ``learning_rates``: plots/data/learning_rates.csv: ``architecture``, ``learning_rate``, ``status``,
-    ``validation_accuracy``, ``chosen``.
-    """
-    best = learning_rates[learning_rates["chosen"] & (learning_rates["status"] == "trained")]
-    if best.empty:
-        return []
-    found = [_best_rates(best, studies)]
-    for architecture, rate in found[0].numbers["rates"].items():
-        tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
-        found += _at_edge(architecture, rate, sorted(tried.tolist()), studies)
-    return found
-
-
-def _best_rates(best: pd.DataFrame, studies: Studies) -> Finding:
-    rates = {
-        str(name): float(rate) for name, rate in zip(best["architecture"], best["learning_rate"], strict=True)
-    }
-    low, high = min(rates.values()), max(rates.values())
-    parts = [
-        f"{rate:g} for {listed([shown(name, studies) for name in rates if rates[name] == rate])}"
-        for rate in sorted(set(rates.values()))
-    ]
-    numbers = {"rates": rates, "factor": high / low}
-    runs = "by one short run for each rate"
-    if low == high:
-        text = f"Every network has the same best learning rate {runs}: {parts[0]}."
-        return Finding(text, "learning_rate", "rates_agree", numbers, RATES)
-    text = f"The best learning rates, {runs}, span a factor of {times(high / low)}: {'; '.join(parts)}."
-    return Finding(text, "learning_rate", "rates_differ", numbers, RATES)
-
-
-def _at_edge(architecture: str, rate: float, tried: Sequence[float], studies: Studies) -> list[Finding]:
-    if rate not in (tried[0], tried[-1]):
-        return []
-    where = "highest" if rate == tried[-1] else "lowest"
-    text = (
-        f"{shown(architecture, studies)}: the best learning rate found, {rate:g}, is the {where} of {len(tried)} "
-        "tried, so that a better one may lie beyond."
-    )
-    numbers = {"of": architecture, "learning_rate": rate, "lowest": tried[0], "highest": tried[-1]}
-    return [Finding(text, "learning_rate", "rate_at_edge", numbers | {"tried": len(tried)}, RATES)]
-
-
-def of_replay(replay: pd.DataFrame, studies: Studies, own: float) -> list[Finding]:
-    """What one recipe gives at each of its rates; ``own``: the rate that a report used for all networks.
-
-    ``replay``: plots/data/replay.csv: ``architecture``, ``learning_rate``, ``seed``, ``status``,
-    ``validation_accuracy``.
-    """
-    found = []
-    for rate, rows in replay.groupby("learning_rate"):
-        means = _means_of_trained(rows)
-        failed = rows[rows["status"] != "trained"].groupby("architecture", sort=False).size()
-        numbers: dict[str, Any] = {"rate": float(str(rate)), "own": own, "runs": len(rows)}
-        numbers |= {"failed": {str(name): int(count) for name, count in failed.items()}, "means": means}
-        at = f"the report's rate, {rate:g}" if np.isclose(float(str(rate)), own) else f"a rate of {rate:g}"
-        text = f"With the report's recipe at {at}, {int(failed.sum())} of {len(rows)} runs did not train"
-        if len(failed):
-            parts = [f"{shown(name, studies)}: {count}" for name, count in numbers["failed"].items()]
-            text += f" ({listed(parts)})"
-        if means:
-            ranked = sorted(means, key=lambda name: -means[name])
-            order = listed([f"{shown(name, studies)} {percent(means[name])}" for name in ranked])
-            text += f"; mean validation accuracies of those that did: {order}"
-        found.append(Finding(f"{text}.", "learning_rate", "replay", numbers, REPLAY))
-    return found
-
-
-def _means_of_trained(rows: pd.DataFrame) -> dict[str, float]:
-    trained = rows[rows["status"] == "trained"]
-    means = trained.groupby("architecture", sort=False)["validation_accuracy"].mean()
-    return {str(name): float(mean) for name, mean in means.items()}
-
-
-# Calibration.
-
-
-def of_calibration(calibration: Mapping[str, float], studies: Studies) -> list[Finding]:
-    """Whose confidence is nearest to its accuracy: expected calibration errors, fractions 0-1."""
-    if not calibration:
-        return []
-    errors = sorted(calibration, key=lambda name: calibration[name])
-    numbers = {"errors": dict(calibration), "networks": len(errors)}
-    best, worst = (f"{shown(name, studies)} ({percent(calibration[name])})" for name in (errors[0], errors[-1]))
-    if len(errors) == 1:
-        text, rule = f"The expected calibration error is that of {best}.", "calibration_of_one"
-    else:
-        text = (
-            f"Of {counted(len(errors), 'network')}, {best} has the smallest expected calibration error and "
-            f"{worst} the largest; these differences are not tested."
-        )
-        rule = "calibration"
-    return [Finding(text, "calibration", rule, numbers, CONCLUSIONS)]
+    unclear: set[str] = set()
+    for pair in pairwise(front):
+        if not _apart(*(means[name]["train_seconds"] for name in pair)):
+            unclear.update(pair)
+    numbers = {"front": means, "not_told_in_time": [name for name in front if name in unclear]}
+    if unclear:
+        names = listed([seen.name(name) for name in numbers["not_told_in_time"]])
+        text += f"; not told apart in time from a neighbour on it: {names}"
+    elif len(front) > 1:
+        text += "; the intervals of time of neighbours on it are apart"
+    return [seen.finding("pareto", f"{text}.", numbers, TIMING)]

@@ -101,6 +101,21 @@ def first_middle_last(norms: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts) if parts else norms
 
 
+def first_over_last(gradients: pd.DataFrame) -> pd.DataFrame:
+    """``ratio`` of the first convolution's gradient norm to the last one's by ``architecture`` and ``epoch``.
+
+    ``gradients``: ``architecture``, ``epoch``, ``layer``, ``depth``, ``gradient_norm``. Projections are beside
+    the way from last to first and do not count. Architectures with one convolution are left out; the ratio is
+    missing where the last norm is 0.
+    """
+    keys = ["architecture", "epoch"]
+    convolutions = gradients[gradients["layer"].str.contains("conv")].sort_values("depth", kind="stable")
+    first = convolutions.drop_duplicates(keys, keep="first").set_index(keys)
+    last = convolutions.drop_duplicates(keys, keep="last").set_index(keys).loc[first.index]
+    ratio = first["gradient_norm"] / last["gradient_norm"].where(last["gradient_norm"] > 0)
+    return ratio[first["depth"] < last["depth"]].rename("ratio").reset_index()
+
+
 def learning_rates(results: Results) -> pd.DataFrame:
     """What tune found: ``validation_accuracy`` by ``learning_rate``, and whether that one was ``chosen``."""
     rows = [

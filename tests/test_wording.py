@@ -1,0 +1,52 @@
+"""Numbers are written in one way, with no false digits."""
+
+import pytest
+
+from cnn_study import wording
+from tests.test_findings import STUDIES, STUDY
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.04, "+0.0"), (-0.04, "+0.0"), (-0.06, "-0.1"), (1.26, "+1.3"), (12.0, "+12.0")],
+)
+def test_points_have_one_decimal_and_a_sign(value: float, text: str) -> None:
+    assert wording.points(value) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.0312, "0.031×"), (0.6, "0.60×"), (1.0, "1.0×"), (9.94, "9.9×"), (12.3, "12×")]
+)
+def test_a_ratio_has_two_digits(ratio: float, text: str) -> None:
+    assert wording.times(ratio) == text
+
+
+def test_a_mean_has_its_interval_where_there_is_one() -> None:
+    assert wording.accuracy_within({"mean": 0.8208, "ci95": [0.8186, 0.823]}) == "82.1 % [81.9, 82.3]"
+    assert wording.accuracy_within({"mean": 0.8208, "ci95": None}) == "82.1 %"
+    assert wording.seconds_within({"mean": 52.2, "ci95": [9.44, 58.0]}) == "52 s [9.4 s, 58 s]"
+    assert wording.seconds_within({"mean": 52.2, "ci95": None}) == "52 s"
+    assert wording.points_within(0.34, (-0.04, 0.72)) == "+0.3 [+0.0, +0.7] points"
+    assert wording.points_within(0.34, None) == "+0.3 points"
+
+
+def test_things_are_counted_and_listed_as_in_a_sentence() -> None:
+    assert [wording.counted(count, "seed") for count in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
+    assert [wording.listed(parts) for parts in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == [
+        "", "A", "A and B", "A, B and C",
+    ]  # fmt: skip
+    assert wording.capitalized("the kernel of Adam") == "The kernel of Adam"
+
+
+def test_a_network_with_several_names_is_shown_with_all_of_them() -> None:
+    other = STUDY.model_copy(update={"members": {"thin": "one layer", "odd": "odd one"}})
+    studies = STUDIES | {"depth": other}
+    assert wording.shown("thin", studies) == "narrow one (also one layer)"
+    assert wording.shown("odd", studies) == "odd one"
+    assert wording.shown("wide", STUDIES) == "“wide, twice”"
+    assert wording.shown("wide_matched", studies) == "wide_matched"
+
+
+def test_within_a_study_a_network_has_the_name_of_that_study() -> None:
+    assert wording.named("wide", STUDY) == "“wide, twice”"
+    assert wording.named("wide_matched", STUDY) == "wide_matched"
