@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 from cnn_study import figures, findings, tables
 from cnn_study.activations import Activations, dead_table, look_into
-from cnn_study.claims import Claim, check_claims
-from cnn_study.comparisons import StudyComparison, compare_all
+from cnn_study.claims import CLAIMED_PAIRS, Claim, check_claims
+from cnn_study.comparisons import StudyComparison, compare_all, compare_pairs
 from cnn_study.contents import Measured, charts_of, page
 from cnn_study.effective_field import Field, field_table, fields_of
 from cnn_study.environment import Environment, set_up
@@ -63,6 +63,7 @@ def main() -> None:
         "receptive_fields_by_layer": field_table(fields),
         "dead_channels": dead_table({n: seen[0].dead for n, seen in activations.items() if has_run(fields[n])}),
         "gradient_norms": norms,
+        "gradient_norms_by_seed": tables.gradient_norms_by_seed(results),
         "gradient_norms_by_layer": tables.first_middle_last(norms),
         "gradient_flow": first_over_last(norms),
         "learning_rates": tables.learning_rates(results),
@@ -80,7 +81,15 @@ def main() -> None:
     timings = {result.name: timing(result) for result in every}
     errors = tables.calibration_errors(results, labels)
     found = find(params, data, summaries, timings, compared, errors)
-    claims = check_claims(summaries, timings, compared, norms)
+    claims = check_claims(
+        params.data.dataset,
+        summaries,
+        timings,
+        compare_pairs(results, CLAIMED_PAIRS, labels, test.classes),
+        data["gradient_norms_by_seed"],
+        data["replay"],
+        float(params.replay.training.learning_rate),  # a number: Replay refuses the word
+    )
     write_json(
         METRICS / "summary.json",
         {"dataset": params.data.dataset, "test_images": len(test), "architectures": summaries},
