@@ -365,7 +365,7 @@ def test_runs_that_differ_wildly_need_many_seeds_and_no_more_images() -> None:
     # A standard deviation of 20 points between seeds, an effect of 1/20: (1.96 + 0.84)² · 20² pairs, and about a
     # tenth more for what the images add.
     found = pair(right_ones([5000] * 3, 10_000), right_ones([3000, 5000, 7000], 10_000))
-    seeds = stats.norm.ppf([0.975, 0.8]).sum() ** 2 * 20**2
+    seeds = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) ** 2 * 20**2
     assert found.seeds_to_tell is not None
     assert seeds <= found.seeds_to_tell <= 1.25 * seeds
     assert not found.images_forbid
