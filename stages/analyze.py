@@ -98,7 +98,16 @@ def main() -> None:
     whole = {"dataset": params.data.dataset, "test_images": len(test), "architectures": summaries}
     conclusions, conclusions_by_clock = split_by_clock(compared, pairs, found, claims, errors)
     measured = Measured(
-        params, summaries, timings, compared, found, claims, data | by_clock, len(test), where["comparable"], replayed
+        params,
+        summaries,
+        timings,
+        compared,
+        found,
+        claims,
+        data | by_clock,
+        len(test),
+        where["comparable"],
+        replayed,
     )
 
     # Nothing takes its place before all is there.

@@ -51,7 +51,8 @@ def main(name: str) -> None:
             clock.append(key | {"epochs": run.clock})
     refuse_edited_sources()
     write_json(Path("runs/timing/replay") / f"{name}.json", clock)
-    write_json(Path("runs/replay") / f"{name}.json", {"images": len(training), "runs": runs, "environment": environment.as_dict()})
+    result = {"images": len(training), "runs": runs, "environment": environment.as_dict()}
+    write_json(Path("runs/replay") / f"{name}.json", result)
 
 
 if __name__ == "__main__":

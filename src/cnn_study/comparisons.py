@@ -14,13 +14,14 @@ with those of Satterthwaite (1946) for the sum. Studies of several readers and c
 
 One thing is added. Three runs can happen to differ by the same amount, but ``between`` is at least what a pair's
 own luck with the images makes of it, and that is known well: it is never taken for less. In simulations with 3
-seeds the interval holds the true difference in 93 to 99 % of studies, the less often the more the seeds matter.
+seeds (tests/test_comparisons.py) the interval holds the true difference in 93 to 99 % of studies, the less often
+the more the seeds matter. Where runs differ by little more than chance, it holds it in nearly all.
 """
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,6 @@ from cnn_study.results import Result
 LEVEL = 0.05
 POWER = 0.8
 MARGIN = 0.01  # the difference of accuracy, as a fraction, that ``seeds_to_tell`` is about
-MOST_SEEDS = 1000
 CHUNK = 200  # draws of the images at a time, for memory
 
 Floats = npt.NDArray[np.float64]
@@ -46,10 +46,11 @@ class Comparison:
     Where one of the two has not trained, nothing is compared but FLOPs and parameters. One pair of seeds tells
     nothing of the spread between seeds: there are ``points`` then, but no interval and no p-value.
 
-    ``seeds_to_tell`` is the fewest seeds, 2 to 1000, with which a true difference of 1 point has a p-value below
-    0.05 in 80 % of studies with as many test images. It is as rough as the spread, of few seeds, that it is
-    computed from. None where that is unknown, or where so many seeds are not enough: the part of the variance
-    that comes from the choice of images stays whatever their number.
+    ``seeds_to_tell`` is the fewest seeds, at least 2, with which a true difference of 1 point has a ``p_value``
+    below 0.05, not corrected for any number of comparisons, in 80 % of studies with as many test images. It is as
+    rough as the spread, of few seeds, that it is computed from. There are two reasons for None:
+    ``images_forbid``, where no number of seeds is enough, since the part of the variance that comes from the
+    choice of so few images stays; else the spread is unknown, with fewer than two pairs of seeds.
     """
 
     of: str
@@ -58,12 +59,12 @@ class Comparison:
     points: float | None  # mean difference
     interval: tuple[float, float] | None  # 95 %, of this comparison alone
     p_value: float | None  # of no difference, of this comparison alone
-    p_holm: float | None  # corrected for all the comparisons of the study (Holm, 1979)
+    p_holm: float | None  # corrected for all the comparisons of its family (Holm, 1979): a study, or given pairs
     told_apart: bool  # p_holm < 0.05
     seeds_to_tell: int | None
     ratios: dict[str, float | None]  # of over against: mean train_seconds, forward_flops, parameters
     classes: dict[str, float]  # mean difference for each class that has test images
-    images_forbid: bool = False  # whether no number of seeds would be enough with these test images
+    images_forbid: bool = False  # see seeds_to_tell
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,28 @@ def compare_all(
     The test images are drawn ``draws`` times from ``seed``, once for all comparisons, so that nothing
     depends on the order of ``results`` or ``studies``.
     """
-    trained = {name: result for name, result in results.items() if result.status == "trained"}
-    runs = _runs(trained, labels, draws, seed)
-    return {key: _compare_study(key, study, results, runs, labels, classes) for key, study in studies.items()}
+    seen = _Seen.of(results, labels, classes, draws, seed)
+    return {key: _compare_study(key, study, seen) for key, study in studies.items()}
+
+
+def compare_pairs(
+    results: Mapping[str, Result],
+    pairs: Sequence[tuple[str, str]],
+    labels: Labels,
+    classes: Sequence[str],
+    draws: int = 2000,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Pairs (of, against) in the order given, corrected for their own number and for nothing else.
+
+    Left out are pairs with an architecture that is not in ``results``. The other arguments are those of
+    ``compare_all``; with the same ones a pair differs from a study's in nothing but ``p_holm`` and
+    ``told_apart``.
+    """
+    known = [pair for pair in pairs if all(name in results for name in pair)]
+    named = {name: results[name] for pair in known for name in pair}
+    seen = _Seen.of(named, labels, classes, draws, seed)
+    return _corrected([seen.compare(*pair) for pair in known])
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -155,22 +175,34 @@ def _correct(result: Result, labels: Labels) -> npt.NDArray[np.float32]:
     )
 
 
-def _compare_study(
-    key: str,
-    study: Study,
-    results: Mapping[str, Result],
-    runs: Mapping[str, _Runs],
-    labels: Labels,
-    classes: Sequence[str],
-) -> StudyComparison:
-    def compare(of: str, against: str) -> Comparison:
-        facts = _facts(results[of], results[against])
-        if of not in runs or against not in runs:
-            return facts
-        return _compare(facts, runs[of], runs[against], labels, classes)
+@dataclass(frozen=True)
+class _Seen:
+    """What comparisons are made from; ``runs`` of the architectures that trained."""
 
-    members = [compare(name, study.baseline) for name in study.members if name != study.baseline]
-    controls = [compare(control.of, control.against) for control in study.controls]
+    results: Mapping[str, Result]
+    runs: Mapping[str, _Runs]
+    labels: Labels
+    classes: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, results: Mapping[str, Result], labels: Labels, classes: Sequence[str], draws: int, seed: int
+    ) -> "_Seen":
+        trained = {name: result for name, result in results.items() if result.status == "trained"}
+        return cls(results, _runs(trained, labels, draws, seed), labels, classes)
+
+    def compare(self, of: str, against: str) -> Comparison:
+        """Not corrected."""
+        facts = _facts(self.results[of], self.results[against])
+        if of not in self.runs or against not in self.runs:
+            return facts
+        return _compare(facts, self.runs[of], self.runs[against], self.labels, self.classes)
+
+
+def _compare_study(key: str, study: Study, seen: _Seen) -> StudyComparison:
+    results, runs = seen.results, seen.runs
+    members = [seen.compare(name, study.baseline) for name in study.members if name != study.baseline]
+    controls = [seen.compare(control.of, control.against) for control in study.controls]
     compared = _corrected([*members, *controls])
     accuracy = {name: float(runs[name].correct.mean(dtype=float)) for name in study.members if name in runs}
     points = {name: (_mean_seconds(results[name]), accuracy[name]) for name in accuracy}
@@ -222,6 +254,7 @@ def _compare(facts: Comparison, of: _Runs, against: _Runs, labels: Labels, class
         interval=(100 * (mean - half), 100 * (mean + half)),
         p_value=spread.p_value(mean, len(seeds)),
         seeds_to_tell=spread.seeds_to_tell(),
+        images_forbid=spread.images_forbid(),
     )
 
 
@@ -246,7 +279,7 @@ class _Spread:
         between = float(differences.mean(axis=1).var(ddof=1))
         return cls(max(between, of_one - shared), shared, images)
 
-    def of_mean(self, seeds: int) -> tuple[float, float]:
+    def of_mean(self, seeds: float) -> tuple[float, float]:
         """The variance of the mean over ``seeds`` pairs, and its degrees of freedom (Satterthwaite, 1946)."""
         between = self.between / seeds
         variance = between + self.shared
@@ -266,7 +299,7 @@ class _Spread:
             return float(mean == 0)
         return float(2 * stats.t.sf(abs(mean) / sqrt(variance), freedom))
 
-    def power(self, seeds: int) -> float:
+    def power(self, seeds: float) -> float:
         """How probable a p-value below LEVEL is with ``seeds`` pairs if the difference is MARGIN.
 
         The chance that a variable of the noncentral t distribution, with MARGIN in standard errors for its
@@ -278,14 +311,22 @@ class _Spread:
         return float(stats.nct.sf(stats.t.ppf(1 - LEVEL / 2, freedom), freedom, MARGIN / sqrt(variance)))
 
     def seeds_to_tell(self) -> int | None:
-        """The fewest pairs with a power of POWER; None if MOST_SEEDS do not have it."""
-        candidates = range(2, MOST_SEEDS + 1)
-        index = bisect_left(candidates, POWER, key=self.power)
-        return candidates[index] if index < len(candidates) else None
+        """The fewest pairs with a power of POWER; None if no number has it."""
+        if self.images_forbid():
+            return None
+        enough = 2
+        while self.power(enough) < POWER:
+            enough *= 2
+        candidates = range(2, enough + 1)
+        return candidates[bisect_left(candidates, POWER, key=self.power)]
+
+    def images_forbid(self) -> bool:
+        """Whether even endless pairs, of which only the choice of images is left, lack a power of POWER."""
+        return self.power(inf) < POWER
 
 
 def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """With Holm's correction for the distinct pairs, of which a study may name one twice or both ways."""
+    """With Holm's correction for the distinct pairs, of which a family may name one twice or both ways."""
     family = {frozenset((c.of, c.against)): c.p_value for c in comparisons if c.p_value is not None}
     corrected = dict(zip(family, holm(list(family.values())), strict=True))
     return [

@@ -65,5 +65,7 @@ def split_by_clock(
             "claims": [asdict(claim) for claim in claims if (claim.data == TIMING) == by_clock],
         }
 
-    clockless = {"studies": studies, "claimed_pairs": pairs, "calibration_errors": dict(errors)} | part(by_clock=False)
-    return clockless, {"pareto": pareto, "train_seconds_ratios": seconds} | part(by_clock=True)
+    clockless = {"studies": studies, "claimed_pairs": pairs, "calibration_errors": dict(errors)}
+    return clockless | part(by_clock=False), {"pareto": pareto, "train_seconds_ratios": seconds} | part(
+        by_clock=True
+    )

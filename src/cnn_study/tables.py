@@ -76,16 +76,25 @@ def cost(results: Results, studies: Studies, labels: npt.NDArray[np.int64]) -> p
     return members(results, studies).merge(pd.DataFrame(rows), on="architecture")
 
 
+def gradient_norms_by_seed(results: Results) -> pd.DataFrame:
+    """``gradient_norm`` and ``weight_norm`` by ``architecture``, ``seed``, ``epoch``, ``layer``."""
+    frames = [result.gradients for result in results.values()]
+    # Without the empty ones, of networks that diverged at once, which would spoil the types of the columns.
+    return pd.concat([frame for frame in frames if len(frame)] or frames)
+
+
 def gradient_norms(results: Results) -> pd.DataFrame:
     """Mean over seeds of ``gradient_norm`` and ``weight_norm`` by ``architecture``, ``epoch``, ``layer``.
 
     ``depth`` counts the layers from 1; ``ratio`` is gradient norm over weight norm.
     """
-    frames = [result.gradients for result in results.values()]
-    # Without the empty ones, of networks that diverged at once, which would spoil the types of the columns.
-    norms = pd.concat([frame for frame in frames if len(frame)] or frames)
     keys = ["architecture", "epoch", "layer"]
-    norms = norms.groupby(keys, sort=False)[["gradient_norm", "weight_norm"]].mean().reset_index()
+    norms = (
+        gradient_norms_by_seed(results)
+        .groupby(keys, sort=False)[["gradient_norm", "weight_norm"]]
+        .mean()
+        .reset_index()
+    )
     norms["depth"] = norms.groupby(["architecture", "epoch"]).cumcount() + 1
     norms["ratio"] = norms["gradient_norm"] / norms["weight_norm"]
     return norms
