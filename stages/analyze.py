@@ -73,7 +73,7 @@ def main() -> None:
         "gradient_norms": norms,
         "gradient_norms_by_seed": tables.gradient_norms_by_seed(results),
         "gradient_norms_by_layer": tables.first_middle_last(norms),
-        "gradient_flow": tables.tables.first_over_last(norms),
+        "gradient_flow": tables.first_over_last(norms),
         "learning_rates": tables.learning_rates(results),
         "replay": tables.replay({name: replay["runs"] for name, replay in replays.items()}),
         "confusion": tables.confusion(results, test.labels, test.classes),
@@ -183,9 +183,9 @@ def look_at(name: str, params: Params, test: Split, environment: Environment) ->
         logits.append(outputs.cpu().numpy())
         network.to("cpu")
     order: tuple[Status, ...] = ("trained", "collapsed")
-    status = next((one for one in order if one in networks), "diverged")
-    seed, after = networks.get(status, (run["seeds"][0]["seed"], None))
-    before = untrained(params, name, images, seed)
+    status: Status = next((one for one in order if one in networks), "diverged")
+    first = run["seeds"][0]["seed"] if status == "diverged" else networks[status][0]
+    before, after = untrained(params, name, images, first), networks[status][1] if status in networks else None
     fields = fields_of(architecture, torch.from_numpy(test.images[: params.analysis.images]), before, after)
     profile = read_json(RUNS / "profile" / f"{name}.json")
     clock: list[dict[str, Any]] = read_json(RUNS / "timing" / "train" / f"{name}.json")

@@ -60,10 +60,9 @@ def made_up(name: str, place: int) -> Result:
 
 def diverged(one: Result) -> Result:
     history = one.history[one.history["epoch"] == 1].assign(loss=None, validation_accuracy=None)
-    nothing = [None] * SEEDS
     return replace(
-        one, statuses=["diverged"] * SEEDS, test_logits=nothing, validation_accuracies=nothing, history=history,
-        gradients=one.gradients.head(0), effective_field=None,
+        one, statuses=["diverged"] * SEEDS, test_logits=[None] * SEEDS, validation_accuracies=[None] * SEEDS,
+        history=history, gradients=one.gradients.head(0), effective_field=None,
     )  # fmt: skip
 
 
@@ -130,8 +129,8 @@ def test_the_answer_is_who_wins_and_what_the_controls_say(whole: Page) -> None:
 def test_every_sentence_and_figure_names_its_source(whole: Page) -> None:
     figures = [*whole.answer_figures, *(figure for section in whole.sections for figure in section.figures)]
     sentences = [*whole.answer, *(sentence for section in whole.sections for sentence in section.sentences)]
-    for told in (*figures, *sentences):
-        stages, _, data = told.source.partition(": ")
+    for source in [figure.source for figure in figures] + [sentence.source for sentence in sentences]:
+        stages, _, data = source.partition(": ")
         assert set(stages.split(" and ")) <= {"analyze", "train", "tune", "replay"}
         assert data.startswith(("metrics/", "plots/"))
 
