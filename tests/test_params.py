@@ -74,7 +74,7 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"data.validation_fraction": 0.0001}, "data.validation_fraction: found 0.0001, which makes 5 validation"),
         ({"analysis.shown_images": [0, 10_000]}, "analysis.shown_images[1]: found 10000, allowed: at most 9999"),
         ({"analysis.shown_images": [3, -1]}, "analysis.shown_images[1]: found -1, allowed: at least 0"),
-        ({"analysis.shown_images": [3, 3]}, "analysis.shown_images: found [3, 3], allowed: each image once"),
+        ({"analysis.shown_images": [3, 3]}, "analysis.shown_images: found [3, 3], allowed: each once"),
         ({"analysis.shown_images": []}, "analysis.shown_images: found [], allowed: at least 1 of them"),
         (
             {"analysis.shown_images": list(range(9))},
@@ -293,3 +293,15 @@ def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject)
     except StudyError as error:
         assert str(error)
         assert all(line.startswith("params.yaml: ") for line in str(error).split("\n"))
+
+
+def test_what_the_report_s_recipe_is_replayed_on_has_to_be_there_once_and_its_rate_a_number() -> None:
+    lines = told({"replay.architectures": ["kernel_3x3", "kernel_3x4"], "replay.images": 5})
+    assert keys_of(lines) == {"replay.architectures[1]", "replay.images"}
+    assert keys_of(told({"replay.architectures": ["kernel_3x3"] * 2})) == {"replay.architectures"}
+    assert keys_of(told({"replay.training.learning_rate": "tuned"})) == {"replay.training"}
+
+
+def test_a_study_may_not_be_called_like_another_part_of_the_report() -> None:
+    studies = {("gradients" if name == "depth" else name): study for name, study in VALID["studies"].items()}
+    assert keys_of(told({"studies": studies})) == {"studies.gradients"}
