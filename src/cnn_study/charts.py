@@ -184,7 +184,7 @@ def differences(comparisons: pd.DataFrame, shown: Shown) -> Spec:
     colours = shown.by_name(rows, "color", legend=False)
     tips = [_tip("label", "difference"), *(_tip(key, form="+.2f") for key in ("points", "low", "high"))]
     filled = {"condition": {"test": "datum.told_apart", "value": 1}, "value": 0}
-    axis = {"format": "+~g", "labelExpr": "datum.value ? datum.label : '0'", "grid": True, "titleAnchor": "end"}
+    axis = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'", "grid": True, "titleAnchor": "end"}
     x = _quantity("points", title, axis=axis)
     shared = {"y": _down("label", rows), "tooltip": tips}
     whiskers = shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}}
