@@ -66,6 +66,7 @@ def test_a_removed_architecture_leaves_no_trace(project: Project) -> None:
     def remove(params: Any) -> None:
         del params["architectures"]["other"]
         del params["studies"]["kernel_size"]["members"]["other"]
+        params["studies"]["kernel_size"].pop("controls", None)
         params["studies"]["kernel_size"]["controls"] = []
 
     project.edit_params(remove)
@@ -244,6 +245,7 @@ def test_a_network_that_diverges_or_is_in_no_study_is_reported_and_the_pipeline_
         broken = {"learning_rate": 100.0, "weight_decay": 10.0, "schedule": "constant", "epochs": 5}
         params["architectures"]["small"].update(training=broken)
         del params["studies"]["kernel_size"]["members"]["other"]
+        params["studies"]["kernel_size"].pop("controls", None)
 
     project.edit_params(change)
     project.repro()
