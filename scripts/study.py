@@ -52,7 +52,7 @@ def main(dataset: str) -> int:
         print(note, flush=True)
     code = repro()
     if code == 0:
-        print("Results: metrics/summary.json, metrics/timing.json, and `dvc plots show` for the figures.")
+        print("Results: plots/report.html, and metrics/ and plots/ for what it rests on.")
     if note:
         print(note)
     return code
@@ -82,7 +82,8 @@ def use_embedded_data(reason: str) -> str:
     changes = []
     for (section, key), value in EMBEDDED.items():
         before = content[section][key]
-        new = value if isinstance(value, str) else min(value, before)  # a smaller study stays small
+        # A smaller study stays small; "all" is not one.
+        new = min(value, before) if isinstance(value, int) and isinstance(before, int) else value
         changes.append(f"{section}.{key}: {new} (was {before})")
         content[section][key] = new
     validate(content)  # the rest of the file may ask for more images than the embedded data has

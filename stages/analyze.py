@@ -90,7 +90,7 @@ def main() -> None:
     pairs = compare_pairs(results, CLAIMED_PAIRS, test.labels, test.classes)
     claims = check_claims(
         params.data.dataset, summaries, timings, pairs,
-        data["gradient_norms_by_seed"], data["replay"], params.replay.own_rate,
+        data["gradient_norms_by_seed"], data["replay"], params.replay.training.learning_rate,
     )  # fmt: skip
     where = environments(
         list(results.values()), environment.as_dict(), {name: one["environment"] for name, one in replays.items()}

@@ -13,7 +13,7 @@ import pytest
 
 from cnn_study import charts
 from cnn_study.charts import Shown, Spec
-from cnn_study.palette import COLOURS, colour_of, looks_of
+from cnn_study.palette import COLOURS, looks_of
 from cnn_study.report import static_svg
 from tests.conftest import REPOSITORY
 
@@ -198,7 +198,7 @@ def test_every_chart_function_is_among_those_tested() -> None:
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_network_has_its_colour_and_its_name_in_every_chart(name: str) -> None:
-    expected = {SHOWN.names[key]: colour for key, colour in colour_of(ORDER).items() if key in SHOWN.names}
+    expected = {SHOWN.names[key]: look.colour for key, look in looks_of(ORDER).items() if key in SHOWN.names}
     for part in parts(CHARTS[name].spec):
         scale = part.get("scale", {})
         if part.get("field") == "name" and str(scale.get("range", [""])[0]).startswith("#"):

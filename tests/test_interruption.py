@@ -17,7 +17,7 @@ KILLS = int(os.environ.get("KILLS", "10"))
 
 
 def longer(params: Any) -> None:
-    params["training"].update(epochs=12, seeds=[0, 1])
+    params["training"].update(epochs=30, seeds=[0, 1])
 
 
 def start(project: Project, *command: str) -> "subprocess.Popen[str]":
@@ -32,6 +32,16 @@ def start(project: Project, *command: str) -> "subprocess.Popen[str]":
         text=True,
         start_new_session=True,
     )
+
+
+def until_an_epoch_ends(process: "subprocess.Popen[str]") -> str:
+    """What the process prints up to and with its first line about an epoch, or all of it."""
+    printed = []
+    for line in process.stdout or ():
+        printed.append(line)
+        if " epoch " in line:
+            break
+    return "".join(printed)
 
 
 def results(project: Project) -> dict[str, bytes]:
@@ -56,11 +66,16 @@ def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
             killed, printed_epochs = finished.copy_to(tmp_path / "killed"), []
             killed.edit_params(longer)
         process = start(killed, "dvc", "repro", "train@small")
-        time.sleep(generator.uniform(0.3, 1.0) * duration)
+        # Starting DVC and PyTorch takes most of the time: every other kill waits for training to begin.
+        printed = until_an_epoch_ends(process) if kills % 2 else ""
+        time.sleep(generator.uniform(*((0.0, 0.08) if printed else (0.3, 1.0))) * duration)
         alive = process.poll() is None
         with contextlib.suppress(ProcessLookupError):  # it has ended by itself
             os.killpg(process.pid, signal.SIGKILL)
-        printed, _ = process.communicate()
+        assert process.stdout is not None
+        with process.stdout:
+            printed += process.stdout.read()
+        process.wait()
         now = [line for line in printed.splitlines() if " epoch " in line]
         printed_epochs += now
         # No epoch that was finished is trained again.

@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from cnn_study import charts
-from cnn_study.palette import colour_of
+from cnn_study.palette import looks_of
 from cnn_study.report import Figure, Page, render_html
 from cnn_study.schema import read_yaml
 from tests.conftest import REPOSITORY, Project
@@ -183,7 +183,7 @@ def test_dvc_s_page_draws_every_chart_in_the_networks_colours_and_tells_revision
     assert len(seen.marks) == len(read_yaml(repository.folder / "dvc.yaml")["plots"])
     # Fewer would be an empty or a broken chart: each shows a dozen networks, some of them twice.
     assert min(seen.marks) >= 12
-    colours = colour_of(ARCHITECTURES)
+    colours = {name: look.colour for name, look in looks_of(ARCHITECTURES).items()}
     members = [item for study in PARAMS["studies"].values() for item in study["members"].items()]
     drawn = set(re.findall(r'network: ([^;"]*)[;"][^>]* (?:fill|stroke)="([^"]*)"', seen.html))
     assert drawn == {(name, colours[architecture]) for architecture, name in members}

@@ -299,7 +299,7 @@ def test_what_the_report_s_recipe_is_replayed_on_has_to_be_there_once_and_its_ra
     lines = told({"replay.architectures": ["kernel_3x3", "kernel_3x4"], "replay.images": 5})
     assert keys_of(lines) == {"replay.architectures[1]", "replay.images"}
     assert keys_of(told({"replay.architectures": ["kernel_3x3"] * 2})) == {"replay.architectures"}
-    assert keys_of(told({"replay.training.learning_rate": "tuned"})) == {"replay.training"}
+    assert keys_of(told({"replay.training.learning_rate": "tuned"})) == {"replay.training.learning_rate"}
 
 
 def test_a_study_may_not_be_called_like_another_part_of_the_report() -> None:

@@ -18,6 +18,7 @@ from cnn_study.schema import read_yaml
 from cnn_study.spec import spec_of
 from cnn_study.splits import load_split
 from cnn_study.weights import load_network
+from scripts.study import EMBEDDED, use_embedded_data
 from tests.conftest import NO_NETWORK, REPOSITORY, Project, small_study
 
 
@@ -66,7 +67,6 @@ def test_a_removed_architecture_leaves_no_trace(project: Project) -> None:
     def remove(params: Any) -> None:
         del params["architectures"]["other"]
         del params["studies"]["kernel_size"]["members"]["other"]
-        params["studies"]["kernel_size"].pop("controls", None)
         params["studies"]["kernel_size"]["controls"] = []
 
     project.edit_params(remove)
@@ -213,6 +213,17 @@ def test_no_data_set_to_be_had_is_said_first_and_last_and_the_embedded_one_is_us
     assert "Running stage 'tune@" in printed
 
 
+def test_the_published_study_can_be_made_an_embedded_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy2(REPOSITORY / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    note = use_embedded_data("as asked")
+    params = validate(read_yaml())
+    assert params.data.dataset == "fashion_mnist"
+    for (section, key), value in EMBEDDED.items():
+        assert f"{section}.{key}: {getattr(getattr(params, section), key)} (was " in note
+        assert getattr(getattr(params, section), key) == value
+
+
 @pytest.mark.parametrize(
     ("template", "filled"), [("curves", "y"), ("bars", "x"), ("learning_rates", "y"), ("points", "y")]
 )
@@ -245,7 +256,7 @@ def test_a_network_that_diverges_or_is_in_no_study_is_reported_and_the_pipeline_
         broken = {"learning_rate": 100.0, "weight_decay": 10.0, "schedule": "constant", "epochs": 5}
         params["architectures"]["small"].update(training=broken)
         del params["studies"]["kernel_size"]["members"]["other"]
-        params["studies"]["kernel_size"].pop("controls", None)
+        params["studies"]["kernel_size"]["controls"] = []
 
     project.edit_params(change)
     project.repro()

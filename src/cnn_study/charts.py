@@ -584,18 +584,12 @@ def _by_kind(rows: pd.DataFrame, *channels: str) -> Spec:
     """Encodings of ``kind``, in the order of the rows, whatever kinds there are."""
     ranges: dict[str, list[Any]] = {
         "shape": [FRAME, RING, "diamond", "triangle-up"],
-        "size": [230, 110, 40, 40],  # what agrees stays to be seen, one inside the other
         "strokeDash": [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3]],
     }
     kinds = list(rows["kind"].unique())
-    shared = {"field": "kind", "sort": kinds, "title": None, "legend": {"orient": "top"}}
-    types = {"shape": "nominal", "strokeDash": "nominal"}
+    shared = {"field": "kind", "type": "nominal", "sort": kinds, "title": None, "legend": {"orient": "top"}}
     return {
-        channel: shared
-        | {
-            "type": types.get(channel, "ordinal"),
-            "scale": {"domain": kinds, "range": ranges[channel][: len(kinds)]},
-        }
+        channel: shared | {"scale": {"domain": kinds, "range": ranges[channel][: len(kinds)]}}
         for channel in channels
     }
 

@@ -21,7 +21,7 @@ import pandas as pd
 
 from cnn_study.comparisons import Comparison
 from cnn_study.findings import CONCLUSIONS, REPLAY, SUMMARY, TIMING
-from cnn_study.statistics import over_seeds
+from cnn_study.statistics import mean_of, over_seeds, parted
 from cnn_study.wording import counted, listed, points_within, seconds_within
 
 Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
@@ -180,17 +180,10 @@ def _key(pair: Pair) -> str:
     return " against ".join(pair)
 
 
-def _by_intervals(of: Mapping[str, Any], against: Mapping[str, Any]) -> int:
-    """1 where the whole interval of ``of`` lies above the other's, -1 where it lies below, else 0."""
-    if of["ci95"] is None or against["ci95"] is None:
-        return 0
-    return int(of["ci95"][0] > against["ci95"][1]) - int(of["ci95"][1] < against["ci95"][0])
-
-
 def _how(of: Mapping[str, Any], against: Mapping[str, Any]) -> str:
     if of["ci95"] is None or against["ci95"] is None:
         return "one run each, without intervals"
-    return "intervals apart" if _by_intervals(of, against) else "intervals overlap"
+    return "intervals apart" if parted(of, against) else "intervals overlap"
 
 
 def _more_accurate(measured: _Measured, names: Mapping[str, str], of: str, against: str) -> _Part:
@@ -214,13 +207,9 @@ def _larger(
     """The mean over seeds of the first is larger; ``found`` by architecture, ``key`` says what it is."""
     values = [found[name] for name in pair]
     of, against = (f"{names[name]} {write(value)}" for name, value in zip(pair, values, strict=True))
-    numbers = {name: _mean_of(value) for name, value in zip(pair, values, strict=True)}
+    numbers = {name: mean_of(value) for name, value in zip(pair, values, strict=True)}
     because = f"{of} against {against}, {_how(*values)}"
-    return _Part(_key(pair), _verdict(_by_intervals(*values)), because, {key: numbers})
-
-
-def _mean_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {"mean": found["mean"], "ci95": found["ci95"]}
+    return _Part(_key(pair), _verdict(parted(*values)), because, {key: numbers})
 
 
 def _within(found: Mapping[str, Any]) -> str:
@@ -271,10 +260,10 @@ def _grows(measured: _Measured, names: Mapping[str, str], of: str) -> _Part:
     if (missing := _no_norms(measured, names, (of, of), measured.growth)) is not None:
         return missing
     growth = measured.growth[of]
-    sign = _by_intervals(growth, {"mean": 1, "ci95": [1, 1]})
+    sign = parted(growth, {"mean": 1, "ci95": [1, 1]})
     how = "" if growth["ci95"] else ", one run, without an interval"
     because = f"factor from the first epoch to the last: {names[of]} {_within(growth)}{how}"
-    return _Part(_key((of, "its first epoch")), _verdict(sign), because, {"growth": _mean_of(growth)})
+    return _Part(_key((of, "its first epoch")), _verdict(sign), because, {"growth": mean_of(growth)})
 
 
 def _at_chance(measured: _Measured, names: Mapping[str, str], of: str) -> _Part:

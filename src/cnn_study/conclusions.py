@@ -23,6 +23,7 @@ def find(
     replayed_images: int,
 ) -> list[Finding]:
     """All that the rules find, study by study, then what is about all networks."""
+    own = params.replay.training
     found = [
         finding
         for key, study in params.studies.items()
@@ -33,9 +34,7 @@ def find(
         *observations.of_fields(data["receptive_fields_by_layer"], summaries, params.studies),
         *observations.of_gradients(data["gradient_norms"], params.studies, summaries),
         *observations.of_rates(data["learning_rates"], summaries, params.studies),
-        *observations.of_replay(
-            data["replay"], params.studies, params.replay.own_rate, params.replay.training.epochs, replayed_images
-        ),
+        *observations.of_replay(data["replay"], params.studies, own.learning_rate, own.epochs, replayed_images),
         *observations.of_calibration(errors, params.studies),
     ]
 
@@ -66,6 +65,5 @@ def split_by_clock(
         }
 
     clockless = {"studies": studies, "claimed_pairs": pairs, "calibration_errors": dict(errors)}
-    return clockless | part(by_clock=False), {"pareto": pareto, "train_seconds_ratios": seconds} | part(
-        by_clock=True
-    )
+    clocked = {"pareto": pareto, "train_seconds_ratios": seconds}
+    return clockless | part(by_clock=False), clocked | part(by_clock=True)

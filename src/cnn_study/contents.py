@@ -412,7 +412,7 @@ def rates_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
             charts.replay(
                 measured.tables["replay"],
                 Shown("The report's recipe", names, looks_of(list(measured.params.architectures))),
-                replay.own_rate,
+                replay.training.learning_rate,
             ),
         )
     )
@@ -472,8 +472,10 @@ def methods(measured: Measured) -> tuple[tuple[str, str], ...]:
             "Comparisons",
             "Paired by seed and by test image: a hierarchical bootstrap, whose part for the seeds is computed "
             "and not drawn. The interval is Student's, with Satterthwaite's degrees of freedom for the variance "
-            "between seeds and that of the choice of test images; Holm's correction within a study at 5 %. The "
-            "intervals of single accuracies are Student's over seeds.",
+            "between seeds and that of the choice of test images; Holm's correction at 5 % within a study, and "
+            "within the pairs that the report's claims are about, so that a pair can be told "
+            "apart in one of these and not in the other. The intervals of single accuracies are Student's over "
+            "seeds.",
         ),
         (
             "Receptive fields",

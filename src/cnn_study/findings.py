@@ -11,6 +11,7 @@ from typing import Any
 
 from cnn_study.comparisons import POWER, Comparison, StudyComparison
 from cnn_study.params import Control, Study
+from cnn_study.statistics import mean_of, parted
 from cnn_study.wording import (
     FAILURES,
     accuracy_within,
@@ -70,10 +71,10 @@ class _Seen:
         return named(architecture, self.study)
 
     def accuracy(self, architecture: str) -> dict[str, Any]:
-        return _mean_of(self.summary[architecture]["test_accuracy"])
+        return mean_of(self.summary[architecture]["test_accuracy"])
 
     def train_seconds(self, architecture: str) -> dict[str, Any]:
-        return _mean_of(self.timing[architecture]["train_seconds"])
+        return mean_of(self.timing[architecture]["train_seconds"])
 
     def against_baseline(self, architecture: str) -> Comparison | None:
         return next((c for c in self.comparison.against_baseline if c.of == architecture and _measured(c)), None)
@@ -101,10 +102,6 @@ def of_study(
         *_not_ranked(seen),
         *_pareto(seen),
     ]
-
-
-def _mean_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {"mean": found["mean"], "ci95": found["ci95"]}
 
 
 def _measured(comparison: Comparison) -> bool:
@@ -210,16 +207,10 @@ def _cost(seen: _Seen) -> list[Finding]:
     numbers: dict[str, Any] = {"of": against.of, "against": against.against, "ratios": ratios}
     if "train_seconds" in ratios:
         of, other = (seen.train_seconds(name) for name in (against.of, against.against))
-        apart = _apart(of, other)
+        apart = parted(of, other) != 0
         numbers |= {"train_seconds": [of, other], "told_apart_in_time": apart}
         text += f"; {_in_time(of, other, apart)}"
     return [seen.finding("winner_cost", f"{text}.", numbers, TIMING)]
-
-
-def _apart(of: Mapping[str, Any], against: Mapping[str, Any]) -> bool:
-    """Whether the intervals of two means have nothing in common; one run has none and is told from nothing."""
-    lower, upper = sorted((of, against), key=lambda found: found["mean"])
-    return bool(lower["ci95"] and upper["ci95"] and lower["ci95"][1] < upper["ci95"][0])
 
 
 def _in_time(of: Mapping[str, Any], against: Mapping[str, Any], apart: bool) -> str:
@@ -314,7 +305,7 @@ def _pareto(seen: _Seen) -> list[Finding]:
     )
     unclear: set[str] = set()
     for pair in pairwise(front):
-        if not _apart(*(means[name]["train_seconds"] for name in pair)):
+        if not parted(*(means[name]["train_seconds"] for name in pair)):
             unclear.update(pair)
     numbers = {"front": means, "not_told_in_time": [name for name in front if name in unclear]}
     if unclear:

@@ -35,8 +35,3 @@ def looks_of(names: Sequence[str]) -> dict[str, Look]:
         )
         for place, name in enumerate(names)
     }
-
-
-def colour_of(names: Sequence[str]) -> dict[str, str]:
-    """The colour of each architecture, by its place among ``names``: all of params.yaml, in its order."""
-    return {name: look.colour for name, look in looks_of(names).items()}

@@ -2,7 +2,7 @@
 
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 
 from cnn_study.recipe import Rate, Training
 from cnn_study.schema import NAME, Model, found, mistake
@@ -18,8 +18,14 @@ def each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
+class Recipe(Training):
+    """A recipe with one rate for all networks, which figures mark; nothing is trained with it here."""
+
+    learning_rate: Rate
+
+
 class Replay(Model):
-    """The section ``replay``. ``training.learning_rate``: see ``own_rate``; nothing is trained with it."""
+    """The section ``replay``."""
 
     architectures: Annotated[
         tuple[Annotated[str, Field(pattern=NAME)], ...],
@@ -30,16 +36,4 @@ class Replay(Model):
         tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), AfterValidator(each_once)
     ]
     images: Annotated[int, Field(ge=CLASSES)]  # all, if there are fewer
-    training: Training
-
-    @field_validator("training")
-    @classmethod
-    def _has_a_rate(cls, training: Training) -> Training:
-        if training.learning_rate == "tuned":
-            raise mistake("learning_rate: found 'tuned', allowed here: the number that the recipe had")
-        return training
-
-    @property
-    def own_rate(self) -> float:
-        """The rate that the recipe gave to all networks, which figures mark."""
-        return float(self.training.learning_rate)
+    training: Recipe
