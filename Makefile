@@ -16,10 +16,11 @@ study: setup ## run the study: whatever of it is not up to date (DATASET=fashion
 test: setup ## run the tests
 	@python -m pytest
 
-lint: setup ## ruff and mypy
+lint: setup ## ruff, mypy and deptry
 	@ruff check .
 	@ruff format --check .
 	@mypy
+	@deptry .
 
 check: setup ## say all that is wrong with params.yaml
 	@python -m stages.check && echo "params.yaml is valid"
@@ -46,7 +47,7 @@ setup: ## make .venv from requirements.lock, if it is missing or out of date
 
 lock: ## resolve pyproject.toml into requirements.lock
 	@.venv/bin/pip install --quiet uv
-	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 
 clean: ## remove half-done work and caches of tools; results and data stay
 	@rm -rf .work .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots

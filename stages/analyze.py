@@ -26,7 +26,7 @@ from cnn_study.files import SCRATCH, read_json, scratch_folder, write_json, writ
 from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
 from cnn_study.report import Page, render_html, render_markdown, static_svg
-from cnn_study.results import Logits, Result, environments, summary, timing
+from cnn_study.results import Logits, Result, environments, headline, summary, timing
 from cnn_study.schema import read_yaml
 from cnn_study.splits import Split, load_split
 from cnn_study.training import Batches, Status, channel_statistics, predict, set_normalization
@@ -118,6 +118,7 @@ def main() -> None:
         write_report(folder / "plots", page(measured))
         for name, content in {
             "summary": whole,
+            "headline": headline(summaries),
             "timing": {"architectures": timings},
             "environment": where,
             "conclusions": conclusions,

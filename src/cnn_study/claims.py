@@ -22,7 +22,7 @@ import pandas as pd
 from cnn_study.comparisons import Comparison
 from cnn_study.findings import CONCLUSIONS, REPLAY, SUMMARY, TIMING
 from cnn_study.statistics import mean_of, over_seeds, parted
-from cnn_study.wording import counted, listed, points_within, seconds_within
+from cnn_study.wording import DATASETS, counted, listed, points_within, seconds_within
 
 Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
 
@@ -126,7 +126,7 @@ def check_claims(
 
 def _checked(claim: str, check: Check, dataset: str, measured: _Measured) -> Claim:
     if dataset != REPORTS_DATASET and check is not fields_of_kernels:
-        because = f"the data are {dataset}, not the report's"
+        because = f"the data are {DATASETS[dataset]}, not the report's CIFAR-10"
         return _judged(claim, [_Part("data", "not measured", because, {"dataset": dataset})], SUMMARY)
     return _judged(claim, check(measured), _DATA.get(check, CONCLUSIONS))
 

@@ -14,7 +14,17 @@ from cnn_study.findings import CONCLUSIONS, FIELDS, GRADIENTS, RATES, REPLAY, SU
 from cnn_study.palette import looks_of
 from cnn_study.params import Params, Study
 from cnn_study.report import Figure, Page, Section, Sentence, Table
-from cnn_study.wording import accuracy_within, counted, percent, points_within, seconds_within, shown, times
+from cnn_study.wording import (
+    DATASETS,
+    accuracy_within,
+    capitalized,
+    counted,
+    percent,
+    points_within,
+    seconds_within,
+    shown,
+    times,
+)
 
 ANSWERS = 5
 CURVES = "plots/data/curves.csv"
@@ -70,8 +80,8 @@ def page(measured: Measured) -> Page:
     return Page(
         title=f"{titles} of a small CNN",
         subtitle=(
-            f"{len(params.architectures)} networks on {params.data.dataset}, {counted(seeds, 'seed')} each, "
-            f"{counted(params.training.epochs, 'epoch')}, {measured.test_images} test images. "
+            f"{len(params.architectures)} networks on {DATASETS[params.data.dataset]}, {counted(seeds, 'seed')} each, "
+            f"{counted(params.training.epochs, 'epoch')}, {measured.test_images:,} test images. "
             "Every number, figure and sentence comes from one dvc repro."
         ),
         answer=answer(measured),
@@ -450,7 +460,7 @@ def methods(measured: Measured) -> tuple[tuple[str, str], ...]:
     return (
         (
             "Data",
-            f"{params.data.dataset}; {percent(params.data.validation_fraction)} of the training images are held "
+            f"{capitalized(DATASETS[params.data.dataset])}; {percent(params.data.validation_fraction)} of the training images are held "
             "out for validation, the same share of each class. Rates are chosen and training is watched with "
             "them. The test images are read by the stage analyze alone.",
         ),

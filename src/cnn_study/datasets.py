@@ -30,6 +30,9 @@ CIFAR10_MD5 = {  # the values that torchvision.datasets.CIFAR10 checks
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
     "test_batch": "40351d587109b95175f43aff81a1287e",
 }
+CIFAR10_CLASSES = (  # as batches.meta names them
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 CIFAR10_MOST_BYTES = 200 * 2**20
 FASHION_MNIST_FILE = "fashion_mnist.npz"
 FASHION_MNIST_CLASSES = (

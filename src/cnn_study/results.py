@@ -80,6 +80,17 @@ def summary(result: Result, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
     }
 
 
+def headline(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """metrics/headline.json: test accuracies in percent, whose differences are points, and parameters."""
+    means = {name: found["test_accuracy"]["mean"] for name, found in summaries.items()}
+    return {
+        "test_accuracy_percent": {
+            name: None if mean is None else round(100 * mean, 2) for name, mean in means.items()
+        },
+        "parameters": {name: found["parameters"] for name, found in summaries.items()},
+    }
+
+
 def timing(result: Result) -> dict[str, Any]:
     """An architecture's object in metrics/timing.json: whatever a clock measured."""
     speeds = [

@@ -8,6 +8,7 @@ from cnn_study.params import Study
 FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
 
 Studies = Mapping[str, Study]
+DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "a part of Fashion-MNIST"}
 
 
 def points(difference: float) -> str:

@@ -1,0 +1,75 @@
+"""Put the committed results into README.md, between the two marks: a table and a figure for each study.
+
+python -m scripts.readme_results, after a run of the study.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import stages  # noqa: F401  (puts src/ on the path)
+from cnn_study.files import read_json, write_whole
+from cnn_study.params import Params, Study, validate
+from cnn_study.schema import StudyError, read_yaml
+from cnn_study.wording import accuracy_within, points_within, rate
+
+README = Path("README.md")
+BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of results -->"
+COLUMNS = ("network", "test accuracy", "against the baseline", "parameters", "MFLOPs", "receptive field", "learning rate")
+
+
+def main() -> None:
+    before, results, after = split(README.read_text(encoding="utf-8"))
+    results = rendered(validate(read_yaml()))
+    write_whole(README, f"{before}{BEGIN}\n{results}{END}{after}".encode())
+
+
+def split(readme: str) -> tuple[str, str, str]:
+    """What stands before, between and behind the marks. Raises StudyError if they are not there."""
+    before, begin, rest = readme.partition(BEGIN)
+    results, end, after = rest.partition(END)
+    if not (begin and end):
+        raise StudyError(f"{README}: found no {BEGIN} with {END} behind it")
+    return before, results.removeprefix("\n"), after
+
+
+def rendered(params: Params) -> str:
+    """The results as Markdown, from metrics/."""
+    summaries = read_json(Path("metrics/summary.json"))["architectures"]
+    compared = read_json(Path("metrics/conclusions.json"))["studies"]
+    parts = []
+    for number, (key, study) in enumerate(params.studies.items(), start=1):
+        parts.append(
+            f"**{study.title}.** {study.question}\n\n{table(study, summaries, compared[key])}\n"
+            f"![{study.title}: differences to {study.members[study.baseline]}, "
+            f"with 95 % intervals](plots/charts/{number:02}.svg)\n"
+        )
+    return "\n".join(parts)
+
+
+def table(study: Study, summaries: Mapping[str, Any], compared: Mapping[str, Any]) -> str:
+    """A row for each member, in the study's order."""
+    against = {one["of"]: one for one in compared["against_baseline"]}
+    lines = [COLUMNS, ("---", *("---:" for _ in COLUMNS[1:]))]
+    for name, shown in study.members.items():
+        found, difference = summaries[name], "baseline" if name == study.baseline else "not ranked"
+        if name in against and (one := against[name])["points"] is not None:
+            difference = points_within(one["points"], one["interval"])
+            difference += "" if one["told_apart"] else ", not told apart"
+        edge = ", at the edge of the search" if found["learning_rate_at_edge"] else ""
+        lines.append(
+            (
+                shown,
+                accuracy_within(found["test_accuracy"]) if found["status"] == "trained" else found["status"],
+                difference,
+                f"{found['parameters']:,}",
+                f"{found['forward_flops'] / 1e6:.1f}",
+                f"{found['receptive_field']['theoretical']} px",
+                f"{rate(found['learning_rate'])}{edge}",
+            )
+        )
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

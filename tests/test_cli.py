@@ -1,0 +1,159 @@
+"""The command `cnn-study`, run as a user does."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnn_study import cli, onnx_export
+from cnn_study.networks import Network
+from cnn_study.params import validate
+from cnn_study.schema import StudyError, read_yaml
+from cnn_study.trained import load
+from cnn_study.weights import save_network
+from tests.conftest import REPOSITORY
+from tests.test_architectures import BY_HAND
+
+SPECS = validate(read_yaml(REPOSITORY / "params.yaml")).architectures
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs a command in a folder with a network of 3×3 kernels that calls red pictures ships, others frogs."""
+    network = Network(SPECS["kernel_3x3"])
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        for name in ("features.conv1", "features.conv2"):
+            network.get_submodule(name).weight[0, 0, 1, 1] = 1.0  # type: ignore[index,operator]
+        network.get_submodule("head.hidden1").weight[0, :64] = 1.0  # type: ignore[index,operator]
+        network.get_submodule("head.output").weight[8, 0] = 1.0  # type: ignore[index,operator]
+        network.get_submodule("head.output").bias[6] = 5.0  # type: ignore[index,operator]
+    save_network(tmp_path / "runs/train/kernel_3x3/seed-0.safetensors", network)
+    (tmp_path / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["cnn-study", *arguments])
+        cli.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def refused(command: Command, *arguments: str) -> str:
+    """The one line with which a command ends."""
+    with pytest.raises(SystemExit) as ended:
+        command(*arguments)
+    line = str(ended.value)
+    assert line
+    assert "\n" not in line
+    return line
+
+
+def test_the_list_has_what_was_worked_out_for_each_architecture(command: Command) -> None:
+    printed = command("list").splitlines()
+    assert len(printed) == 1 + len(SPECS)
+    rows = {line.split()[0]: line.split()[1:] for line in printed[1:]}
+    for name, (parameters, _, flops, field) in BY_HAND.items():
+        assert rows[name] == [f"{parameters:,}", f"{flops / 1e6:.2f}", str(field), "px"]
+
+
+@pytest.mark.parametrize("name", ["kernel_3x3", "depth_6_norm", "residual"])
+def test_the_layers_that_are_shown_add_up(command: Command, name: str) -> None:
+    *layers, total = command("show", name).splitlines()[1:]
+    numbers = [[float(cell.replace(",", "")) for cell in line.split()[-2:]] for line in (*layers, total)]
+    parameters, flops = BY_HAND[name][0], BY_HAND[name][2]
+    assert numbers[-1] == [parameters, pytest.approx(flops / 1e6, abs=0.005)]
+    assert sum(row[0] for row in numbers[:-1]) == parameters
+    assert sum(row[1] for row in numbers[:-1]) == pytest.approx(flops / 1e6, abs=0.05)
+
+
+def test_a_layer_is_shown_with_shape_and_receptive_field(command: Command) -> None:
+    printed = command("show", "kernel_3x3")
+    assert re.search(r"conv1 +32×32×32 +3 px +896 ", printed)
+    assert re.search(r"pool2 +64×8×8 +10 px +0 +0\.00", printed)
+    assert re.search(r"hidden1 +256 +whole image +1,048,832 ", printed)
+
+
+def test_pictures_of_any_kind_and_size_get_class_probabilities(command: Command, tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), (255, 0, 0)).save("red.png")
+    Image.new("L", (20, 20), 0).save("black.jpg")
+    Image.new("RGBA", (32, 32), (255, 0, 0, 255)).save("alpha.png")
+    first, red, black, alpha = command("predict", "kernel_3x3", "red.png", "black.jpg", "alpha.png").splitlines()
+    assert "runs/train/kernel_3x3/seed-0.safetensors" in first
+    assert re.search(r"^red.png +ship 100.0 % ", red)
+    assert re.search(r"^alpha.png +ship 100.0 % ", alpha)
+    # Nine classes share what e^5 leaves: 9 / (9 + e^5) of it.
+    assert re.search(r"^black.jpg +frog 94.3 % +\w+ 0.6 % +\w+ 0.6 %$", black)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "picture.png: not found"),
+        (b"hello", "picture.png: found no PNG or JPEG image"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(40), "picture.png: found "),
+        (b"GIF89a" + bytes(40), "picture.png: found no PNG or JPEG image"),
+    ],
+)
+def test_what_is_no_picture_is_refused_with_one_line(command: Command, content: bytes | None, says: str) -> None:
+    if content is not None:
+        Path("picture.png").write_bytes(content)
+    assert refused(command, "predict", "kernel_3x3", "picture.png").startswith(says)
+
+
+def test_a_picture_that_breaks_off_is_refused(command: Command) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("whole.png")
+    Path("half.png").write_bytes(Path("whole.png").read_bytes()[:5000])
+    assert "cannot be read" in refused(command, "predict", "kernel_3x3", "half.png")
+
+
+def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:
+    assert "did you mean 'kernel_3x3'?" in refused(command, "show", "kernel_3x4")
+    Image.new("RGB", (8, 8)).save("picture.png")
+    assert "`dvc pull` brings it" in refused(command, "predict", "depth_4", "picture.png")
+    assert "allowed: 0, 1, 2" in refused(command, "export", "kernel_3x3", "--seed", "7")
+    assert refused(command, "report").startswith("plots/report.html: not found")
+    Path("params.yaml").unlink()
+    assert refused(command, "list").startswith("params.yaml: not found")
+
+
+def test_the_readme_s_lines_of_python_load_a_network(command: Command) -> None:
+    network = load("runs/train/kernel_3x3/seed-0.safetensors", "kernel_3x3")
+    logits = network(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+    assert logits.argmax(1).tolist() == [6, 6]
+    with pytest.raises(StudyError, match="weights of another architecture"):
+        load("runs/train/kernel_3x3/seed-0.safetensors", "depth_4")
+
+
+def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: Command, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert "kernel_3x3.onnx" in command("export", "kernel_3x3")
+    torch.manual_seed(0)
+    for name in ("depth_6_norm", "residual"):
+        network = Network(SPECS[name]).eval()
+        onnx_export.export(network, tmp_path / f"{name}.onnx", images=8, tolerance=1e-3)
+        images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+        session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
+        (logits,) = session.run(None, {"images": images.numpy()})
+        with torch.inference_mode():
+            np.testing.assert_allclose(logits, network(images).numpy(), atol=1e-4)
+
+
+def test_an_export_that_computes_something_else_is_not_kept(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    path = tmp_path / "network.onnx"
+    torch.manual_seed(0)
+    with pytest.raises(StudyError, match="onnxruntime's logits differ"):
+        onnx_export.export(Network(SPECS["kernel_3x3"]), path, images=8, tolerance=-1.0)
+    assert not path.exists()

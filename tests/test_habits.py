@@ -1,0 +1,142 @@
+"""What DVC's users do, as the README writes it, on the small study."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnn_study.schema import read_yaml
+from cnn_study.spec import spec_of
+from cnn_study.weights import load_network
+from tests.conftest import REPOSITORY, Project
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+def experiments(project: Project) -> dict[str, Any]:
+    """The rows of ``dvc exp show --only-changed`` below main, by experiment."""
+    rows = project.run("dvc", "exp", "show", "--json", "--force")
+    (main,) = [row for row in json.loads(rows) if row["name"] == "main"]
+    return {one["revs"][0]["name"]: one["revs"][0]["data"] for one in main["experiments"] or ()}
+
+
+def test_repro_of_one_network_runs_what_it_needs_and_nothing_else(project: Project) -> None:
+    project.edit_params(lambda params: params["training"].update(label_smoothing=0.2))
+    assert project.repro("train@small") == {"tune@small", "train@small"}
+
+
+def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Project) -> None:
+    head = project.run("git", "rev-parse", "HEAD")
+    override = "+architectures.small.training.learning_rate=0.03"
+    printed = project.run("dvc", "exp", "run", "--name", "slower", "-S", override)
+    assert set(re.findall(r"Running stage '(\S+)'", printed)) == {"tune@small", "train@small", "analyze"}
+    assert project.run("git", "rev-parse", "HEAD") == head
+    summary = json.loads((project.folder / "metrics/summary.json").read_text())
+    assert summary["architectures"]["small"]["learning_rate"] == 0.03
+    assert list(experiments(project)) == ["slower"]
+    # And back, as the README says.
+    project.run("git", "checkout", ".")
+    project.run("dvc", "checkout")
+    assert "up to date" in project.run("dvc", "status")
+
+
+def test_queued_experiments_run_in_the_background_and_are_shown_in_a_table_that_fits(project: Project) -> None:
+    project.run("dvc", "exp", "run", "--queue", "-S", "training.epochs=2,3")
+    project.run("dvc", "queue", "start")
+    deadline = time.monotonic() + 300
+    while re.search("Running|Queued", project.run("dvc", "queue", "status")) and time.monotonic() < deadline:
+        time.sleep(3)
+    project.run("dvc", "queue", "stop")
+    assert project.run("dvc", "queue", "status").count("Success") == 2
+    found = experiments(project)
+    epochs = {name: row["params"]["params.yaml"]["data"]["training"]["epochs"] for name, row in found.items()}
+    assert sorted(epochs.values()) == [2, 3]
+    # The working tree was not touched.
+    assert read_yaml(project.folder / "params.yaml")["training"]["epochs"] == 1
+    assert project.run("git", "status", "--porcelain") == ""
+
+    (shown,) = re.findall(r"^(dvc exp show .*?) *#", README, re.MULTILINE)
+    table = project.run(*shown.replace("'", "").split(), "--csv", "--force").splitlines()
+    columns = table[0].split(",")
+    assert {"test_accuracy_percent.small", "test_accuracy_percent.other", "training.epochs"} <= set(columns)
+    assert len(columns) <= 12, columns
+
+
+def test_metrics_are_two_columns_for_each_architecture(finished: Project) -> None:
+    (file,) = json.loads(finished.run("dvc", "metrics", "show", "--json"))[""]["data"].items()
+    assert file[0] == "metrics/headline.json"
+    names = {"small", "other"}
+    assert {key: set(columns) for key, columns in file[1]["data"].items()} == {
+        "test_accuracy_percent": names,
+        "parameters": names,
+    }
+    summary = json.loads((finished.folder / "metrics/summary.json").read_text())["architectures"]
+    for name, percent in file[1]["data"]["test_accuracy_percent"].items():
+        assert percent == pytest.approx(100 * summary[name]["test_accuracy"]["mean"])
+
+
+def test_what_was_pushed_is_pulled_by_a_fresh_clone_which_then_runs_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    project.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    project.commit("a remote")
+    project.run("dvc", "push")
+    project.run("git", "clone", "--quiet", str(project.folder), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    assert not (clone.folder / "runs").exists()
+    clone.run("dvc", "pull")
+    assert (clone.folder / "runs/train/small/seed-0.safetensors").is_file()
+    assert clone.repro() == set()
+    assert "up to date" in clone.run("dvc", "status")
+    # One more, without pulling: a network by its name.
+    entry = "  small:\n    path: runs/train/small/seed-0.safetensors\n    type: model\n"
+    graph = (clone.folder / "dvc.yaml").read_text()
+    (clone.folder / "dvc.yaml").write_text(graph.replace("artifacts:\n", f"artifacts:\n{entry}", 1))
+    clone.commit("an artifact")
+    shutil.rmtree(clone.folder / "runs")
+    shutil.rmtree(clone.folder / ".dvc/cache")
+    clone.run("dvc", "artifacts", "get", ".", "small")
+    spec = spec_of(read_yaml(clone.folder / "params.yaml")["architectures"]["small"])
+    assert load_network(clone.folder / "seed-0.safetensors", spec)
+
+
+def test_every_architecture_s_model_is_an_artifact() -> None:
+    graph, params = read_yaml(REPOSITORY / "dvc.yaml"), read_yaml(REPOSITORY / "params.yaml")
+    assert list(graph["artifacts"]) == list(params["architectures"])
+    for name, artifact in graph["artifacts"].items():
+        assert artifact["path"] == f"runs/train/{name}/seed-{params['training']['seeds'][0]}.safetensors"
+        assert artifact["desc"]
+        assert artifact["labels"]
+
+
+def test_the_graph_in_the_readme_is_that_of_dvc(finished: Project) -> None:
+    drawn = finished.run("dvc", "dag", "--md")
+    names = {node: name.partition("@")[0] for node, name in re.findall(r'(node\d+)\["([^"]+)"\]', drawn)}
+    edges = {(names[a], names[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", drawn)}
+    (mermaid,) = re.findall(r"```mermaid\n(.*?)```", README, re.DOTALL)
+    told = set()
+    for line in mermaid.splitlines()[1:]:
+        chain = re.split(r" *--(?: [^>]+ --)?> *", re.sub(r"\[[^\]]*\]", "", line.strip()))
+        told |= set(zip(chain, chain[1:], strict=False))
+    assert told == edges
+
+
+def test_a_second_repro_at_the_same_time_is_told_to_wait(project: Project) -> None:
+    project.edit_params(lambda params: params["training"].update(epochs=2))
+    with subprocess.Popen(
+        ["dvc", "repro"], cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as first:
+        assert first.stdout
+        for line in first.stdout:
+            if "Running stage" in line:
+                break
+        printed = project.run("dvc", "repro", ok=False)
+        rest = first.stdout.read()
+        assert first.wait() == 0, rest
+    assert "Traceback" not in printed
+    assert "lock" in printed.lower() or "busy" in printed.lower()
