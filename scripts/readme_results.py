@@ -15,7 +15,15 @@ from cnn_study.wording import accuracy_within, points_within, rate
 
 README = Path("README.md")
 BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of results -->"
-COLUMNS = ("network", "test accuracy", "against the baseline", "parameters", "MFLOPs", "receptive field", "learning rate")
+COLUMNS = (
+    "network",
+    "test accuracy",
+    "against the baseline",
+    "parameters",
+    "MFLOPs",
+    "receptive field",
+    "learning rate",
+)
 
 
 def main() -> None:

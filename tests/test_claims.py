@@ -108,7 +108,9 @@ def test_on_other_data_only_the_receptive_fields_are_checked(of: Any) -> None:
     )
     assert fields.verdict == "holds"
     assert {claim.verdict for claim in others} == {"not measured"}
-    assert {claim.because for claim in others} == {"the data are a part of Fashion-MNIST, not the report's CIFAR-10"}
+    assert {claim.because for claim in others} == {
+        "the data are a part of Fashion-MNIST, not the report's CIFAR-10"
+    }
     assert {claim.data for claim in others} == {"metrics/summary.json"}
 
 

@@ -24,19 +24,17 @@ Command = Callable[..., str]
 
 
 @pytest.fixture
-def command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command in a folder with a network of 3×3 kernels that calls red pictures ships, others frogs."""
     network = Network(SPECS["kernel_3x3"])
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
         for name in ("features.conv1", "features.conv2"):
-            network.get_submodule(name).weight[0, 0, 1, 1] = 1.0  # type: ignore[index,operator]
-        network.get_submodule("head.hidden1").weight[0, :64] = 1.0  # type: ignore[index,operator]
-        network.get_submodule("head.output").weight[8, 0] = 1.0  # type: ignore[index,operator]
-        network.get_submodule("head.output").bias[6] = 5.0  # type: ignore[index,operator]
+            network.get_submodule(name).weight[0, 0, 1, 1] = 1.0  # type: ignore[operator]
+        network.get_submodule("head.hidden1").weight[0, :64] = 1.0  # type: ignore[operator]
+        network.get_submodule("head.output").weight[8, 0] = 1.0  # type: ignore[operator]
+        network.get_submodule("head.output").bias[6] = 5.0  # type: ignore[operator]
     save_network(tmp_path / "runs/train/kernel_3x3/seed-0.safetensors", network)
     (tmp_path / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_the_graph_in_the_readme_is_that_of_dvc(finished: Project) -> None:
     told = set()
     for line in mermaid.splitlines()[1:]:
         chain = re.split(r" *--(?: [^>]+ --)?> *", re.sub(r"\[[^\]]*\]", "", line.strip()))
-        told |= set(zip(chain, chain[1:], strict=False))
+        told |= set(pairwise(chain))
     assert told == edges
 
 

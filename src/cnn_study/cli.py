@@ -30,7 +30,7 @@ TOLERANCE = 1e-3  # of a logit, between the two
 
 def main() -> None:
     """Run the command that ``sys.argv`` names; what the user can mend ends it with one line."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     try:
         print(arguments.run(arguments))
     except StudyError as error:
@@ -39,13 +39,14 @@ def main() -> None:
         sys.exit("interrupted")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command line can hold."""
+    top = argparse.ArgumentParser(
         prog="cnn-study",
         description="Look at the study's architectures before they are trained, and use them after.",
         epilog="To be run in the project's folder. `cnn-study COMMAND --help` says more of each.",
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -63,9 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     for one in (predict, export):
         one.add_argument("--seed", type=int, help="which of its training runs; the first if not given")
     predict.add_argument("images", nargs="+", type=Path, help="files of any size; the middle square is used")
-    predict.add_argument("--top", type=int, default=3, choices=range(1, 11), metavar="1-10", help="classes to name")
+    predict.add_argument(
+        "--top", type=int, default=3, choices=range(1, 11), metavar="1-10", help="classes to name"
+    )
     export.add_argument("--output", type=Path, help="the file to write; ARCHITECTURE.onnx if not given")
-    return parser
+    return top
 
 
 def _list(_: argparse.Namespace) -> str:
@@ -99,9 +102,7 @@ def _show(arguments: argparse.Namespace) -> str:
         step = steps.get(name)
         shape = (step.channels, step.size, step.size) if step else shapes[name]
         field = f"{step.receptive_field} px" if step else "whole image"
-        rows.append(
-            (name, "×".join(map(str, shape)), field, f"{parameters[name]:,}", mega(flops.get(name, 0)))
-        )
+        rows.append((name, "×".join(map(str, shape)), field, f"{parameters[name]:,}", mega(flops.get(name, 0))))
     rows.append(("all", "", "", f"{count_parameters(network):,}", mega(forward_flops(network))))
     return aligned(("layer", "output", "receptive field", "parameters", "MFLOPs"), rows)
 
@@ -180,6 +181,8 @@ def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], align_right: boo
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     side = ">" if align_right else "<"
     return "\n".join(
-        "  ".join(f"{cell:{'<' if place == 0 else side}{widths[place]}}" for place, cell in enumerate(line)).rstrip()
+        "  ".join(
+            f"{cell:{'<' if place == 0 else side}{widths[place]}}" for place, cell in enumerate(line)
+        ).rstrip()
         for line in lines
     )

@@ -29,5 +29,7 @@ def export(network: Network, path: Path, images: int, tolerance: float) -> float
         difference = float((network(shown) - torch.from_numpy(theirs)).abs().max())
     if not difference <= tolerance:
         path.unlink()
-        raise StudyError(f"{path}: onnxruntime's logits differ by {difference:.1e}, allowed: {tolerance:.0e}; not kept")
+        raise StudyError(
+            f"{path}: onnxruntime's logits differ by {difference:.1e}, allowed: {tolerance:.0e}; not kept"
+        )
     return difference
