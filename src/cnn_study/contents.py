@@ -80,7 +80,8 @@ def page(measured: Measured) -> Page:
     return Page(
         title=f"{titles} of a small CNN",
         subtitle=(
-            f"{len(params.architectures)} networks on {DATASETS[params.data.dataset]}, {counted(seeds, 'seed')} each, "
+            f"{len(params.architectures)} networks on {DATASETS[params.data.dataset]}, "
+            f"{counted(seeds, 'seed')} each, "
             f"{counted(params.training.epochs, 'epoch')}, {measured.test_images:,} test images. "
             "Every number, figure and sentence comes from one dvc repro."
         ),
@@ -460,9 +461,9 @@ def methods(measured: Measured) -> tuple[tuple[str, str], ...]:
     return (
         (
             "Data",
-            f"{capitalized(DATASETS[params.data.dataset])}; {percent(params.data.validation_fraction)} of the training images are held "
-            "out for validation, the same share of each class. Rates are chosen and training is watched with "
-            "them. The test images are read by the stage analyze alone.",
+            f"{capitalized(DATASETS[params.data.dataset])}; {percent(params.data.validation_fraction)} of the "
+            "training images are held out for validation, the same share of each class. Rates are chosen and "
+            "training is watched with them. The test images are read by the stage analyze alone.",
         ),
         (
             "Training",
