@@ -1,9 +1,10 @@
 """What DVC's users do, as the README writes it, on the small study."""
 
 import json
+import os
 import re
 import shutil
-import subprocess
+import signal
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from cnn_study.schema import read_yaml
 from cnn_study.spec import spec_of
 from cnn_study.weights import load_network
 from tests.conftest import REPOSITORY, Project
+from tests.test_interruption import start, until_an_epoch_ends
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -39,6 +41,8 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
     assert project.run("git", "rev-parse", "HEAD") == head
     summary = json.loads((project.folder / "metrics/summary.json").read_text())
     assert summary["architectures"]["small"]["learning_rate"] == 0.03
+    tuned = json.loads((project.folder / "runs/tune/small.json").read_text())
+    assert (tuned["learning_rate"], tuned["trials"]) == (0.03, [])  # a fixed rate is not searched for
     assert list(experiments(project)) == ["slower"]
     # And back, as the README says.
     project.run("git", "checkout", ".")
@@ -99,6 +103,8 @@ def test_what_was_pushed_is_pulled_by_a_fresh_clone_which_then_runs_nothing(
     graph = (clone.folder / "dvc.yaml").read_text()
     (clone.folder / "dvc.yaml").write_text(graph.replace("artifacts:\n", f"artifacts:\n{entry}", 1))
     clone.commit("an artifact")
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    clone.run("git", *identity, "tag", "--annotate", "small@v0.1.0", "--message", "a release")
     shutil.rmtree(clone.folder / "runs")
     shutil.rmtree(clone.folder / ".dvc/cache")
     clone.run("dvc", "artifacts", "get", ".", "small")
@@ -128,16 +134,13 @@ def test_the_graph_in_the_readme_is_that_of_dvc(finished: Project) -> None:
 
 
 def test_a_second_repro_at_the_same_time_is_told_to_wait(project: Project) -> None:
-    project.edit_params(lambda params: params["training"].update(epochs=2))
-    with subprocess.Popen(
-        ["dvc", "repro"], cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as first:
-        assert first.stdout
-        for line in first.stdout:
-            if "Running stage" in line:
-                break
+    project.edit_params(lambda params: params["training"].update(epochs=50))
+    first = start(project, "dvc", "repro", "train@small")
+    try:
+        until_an_epoch_ends(first)
         printed = project.run("dvc", "repro", ok=False)
-        rest = first.stdout.read()
-        assert first.wait() == 0, rest
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate()
     assert "Traceback" not in printed
     assert "lock" in printed.lower() or "busy" in printed.lower()
