@@ -27,7 +27,7 @@ COLUMNS = (
 
 
 def main() -> None:
-    before, results, after = split(README.read_text(encoding="utf-8"))
+    before, _, after = split(README.read_text(encoding="utf-8"))
     results = rendered(validate(read_yaml()))
     write_whole(README, f"{before}{BEGIN}\n{results}{END}{after}".encode())
 
@@ -43,7 +43,10 @@ def split(readme: str) -> tuple[str, str, str]:
 
 def rendered(params: Params) -> str:
     """The results as Markdown, from metrics/."""
-    summaries = read_json(Path("metrics/summary.json"))["architectures"]
+    summary = read_json(Path("metrics/summary.json"))
+    if summary["dataset"] != "cifar10":
+        raise StudyError(f"metrics/summary.json: found results of {summary['dataset']}, allowed: cifar10")
+    summaries = summary["architectures"]
     compared = read_json(Path("metrics/conclusions.json"))["studies"]
     parts = []
     for number, (key, study) in enumerate(params.studies.items(), start=1):

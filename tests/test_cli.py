@@ -1,16 +1,19 @@
 """The command `cnn-study`, run as a user does."""
 
+import importlib.util
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from cnn_study import cli, onnx_export
+from cnn_study import cli
 from cnn_study.networks import Network
 from cnn_study.params import validate
 from cnn_study.schema import StudyError, read_yaml
@@ -97,7 +100,7 @@ def test_pictures_of_any_kind_and_size_get_class_probabilities(command: Command,
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "picture.png: not found"),
+        (None, "picture.png: No such file"),
         (b"hello", "picture.png: found no PNG or JPEG image"),
         (b"\x89PNG\r\n\x1a\n" + bytes(40), "picture.png: found "),
         (b"GIF89a" + bytes(40), "picture.png: found no PNG or JPEG image"),
@@ -107,6 +110,14 @@ def test_what_is_no_picture_is_refused_with_one_line(command: Command, content: 
     if content is not None:
         Path("picture.png").write_bytes(content)
     assert refused(command, "predict", "kernel_3x3", "picture.png").startswith(says)
+
+
+def test_grey_of_16_bits_keeps_its_shades_and_what_is_transparent_is_white(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 32).astype(np.uint16)
+    Image.fromarray(np.tile(ramp, (32, 1))).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(cli.read_image(tmp_path / "grey.png")[0, 5], ramp >> 8)
+    Image.new("RGBA", (32, 32), (255, 0, 0, 0)).save(tmp_path / "nothing.png")
+    assert (cli.read_image(tmp_path / "nothing.png") == 255).all()
 
 
 def test_a_picture_that_breaks_off_is_refused(command: Command) -> None:
@@ -127,15 +138,19 @@ def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:
 
 
 def test_the_readme_s_lines_of_python_load_a_network(command: Command) -> None:
-    network = load("runs/train/kernel_3x3/seed-0.safetensors", "kernel_3x3")
-    logits = network(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
-    assert logits.argmax(1).tolist() == [6, 6]
+    (lines,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
+    names: dict[str, Any] = {"images": torch.zeros(2, 3, 32, 32, dtype=torch.uint8)}
+    shutil.copy2("runs/train/kernel_3x3/seed-0.safetensors", ".")
+    exec(lines, names)
+    assert names["logits"].argmax(1).tolist() == [6, 6]
     with pytest.raises(StudyError, match="weights of another architecture"):
         load("runs/train/kernel_3x3/seed-0.safetensors", "depth_4")
 
 
 def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: Command, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
+    from cnn_study import onnx_export
+
     assert "kernel_3x3.onnx" in command("export", "kernel_3x3")
     torch.manual_seed(0)
     for name in ("depth_6_norm", "residual"):
@@ -150,8 +165,22 @@ def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: C
 
 def test_an_export_that_computes_something_else_is_not_kept(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
+    from cnn_study import onnx_export
+
     path = tmp_path / "network.onnx"
+    path.write_bytes(b"an older one")
     torch.manual_seed(0)
     with pytest.raises(StudyError, match="onnxruntime's logits differ"):
         onnx_export.export(Network(SPECS["kernel_3x3"]), path, images=8, tolerance=-1.0)
-    assert not path.exists()
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"an older one"]
+
+
+def test_an_export_to_where_nothing_can_be_written_is_one_line(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    for place in ("missing/network.onnx", str(tmp_path)):
+        assert "Traceback" not in refused(command, "export", "kernel_3x3", "--output", place)
+
+
+def test_a_missing_extra_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "`pip install -e '.[onnx]'`" in refused(command, "export", "kernel_3x3")

@@ -1,10 +1,9 @@
 """What DVC's users do, as the README writes it, on the small study."""
 
 import json
-import os
 import re
+import shlex
 import shutil
-import signal
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -18,11 +17,13 @@ from cnn_study.weights import load_network
 from tests.conftest import REPOSITORY, Project
 from tests.test_interruption import start, until_an_epoch_ends
 
-README = (REPOSITORY / "README.md").read_text()
+README, CONTRIBUTING = (
+    (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
+)
 
 
 def experiments(project: Project) -> dict[str, Any]:
-    """The rows of ``dvc exp show --only-changed`` below main, by experiment."""
+    """What ``dvc exp show`` knows of the experiments on main, by name."""
     rows = project.run("dvc", "exp", "show", "--json", "--force")
     (main,) = [row for row in json.loads(rows) if row["name"] == "main"]
     return {one["revs"][0]["name"]: one["revs"][0]["data"] for one in main["experiments"] or ()}
@@ -66,22 +67,22 @@ def test_queued_experiments_run_in_the_background_and_are_shown_in_a_table_that_
     assert project.run("git", "status", "--porcelain") == ""
 
     (shown,) = re.findall(r"^(dvc exp show .*?) *#", README, re.MULTILINE)
-    table = project.run(*shown.replace("'", "").split(), "--csv", "--force").splitlines()
+    table = project.run(*shlex.split(shown), "--csv", "--force").splitlines()
     columns = table[0].split(",")
     assert {"test_accuracy_percent.small", "test_accuracy_percent.other", "training.epochs"} <= set(columns)
     assert len(columns) <= 12, columns
 
 
 def test_metrics_are_two_columns_for_each_architecture(finished: Project) -> None:
-    (file,) = json.loads(finished.run("dvc", "metrics", "show", "--json"))[""]["data"].items()
-    assert file[0] == "metrics/headline.json"
+    ((path, content),) = json.loads(finished.run("dvc", "metrics", "show", "--json"))[""]["data"].items()
+    assert path == "metrics/headline.json"
     names = {"small", "other"}
-    assert {key: set(columns) for key, columns in file[1]["data"].items()} == {
+    assert {key: set(columns) for key, columns in content["data"].items()} == {
         "test_accuracy_percent": names,
         "parameters": names,
     }
     summary = json.loads((finished.folder / "metrics/summary.json").read_text())["architectures"]
-    for name, percent in file[1]["data"]["test_accuracy_percent"].items():
+    for name, percent in content["data"]["test_accuracy_percent"].items():
         assert percent == pytest.approx(100 * summary[name]["test_accuracy"]["mean"])
 
 
@@ -103,8 +104,10 @@ def test_what_was_pushed_is_pulled_by_a_fresh_clone_which_then_runs_nothing(
     graph = (clone.folder / "dvc.yaml").read_text()
     (clone.folder / "dvc.yaml").write_text(graph.replace("artifacts:\n", f"artifacts:\n{entry}", 1))
     clone.commit("an artifact")
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-    clone.run("git", *identity, "tag", "--annotate", "small@v0.1.0", "--message", "a release")
+    clone.run("git", "config", "user.name", "test")
+    clone.run("git", "config", "user.email", "test@example.com")
+    (register,) = re.findall(r"`gto register kernel_3x3 ([^`]+)`", CONTRIBUTING)
+    clone.run("gto", "register", "small", *register.split())
     shutil.rmtree(clone.folder / "runs")
     shutil.rmtree(clone.folder / ".dvc/cache")
     clone.run("dvc", "artifacts", "get", ".", "small")
@@ -112,9 +115,10 @@ def test_what_was_pushed_is_pulled_by_a_fresh_clone_which_then_runs_nothing(
     assert load_network(clone.folder / "seed-0.safetensors", spec)
 
 
-def test_every_architecture_s_model_is_an_artifact() -> None:
+def test_an_artifact_is_the_model_of_an_architecture_s_first_seed() -> None:
     graph, params = read_yaml(REPOSITORY / "dvc.yaml"), read_yaml(REPOSITORY / "params.yaml")
-    assert list(graph["artifacts"]) == list(params["architectures"])
+    assert set(graph["artifacts"]) <= set(params["architectures"])
+    assert len(graph["artifacts"]) > 10
     for name, artifact in graph["artifacts"].items():
         assert artifact["path"] == f"runs/train/{name}/seed-{params['training']['seeds'][0]}.safetensors"
         assert artifact["desc"]
@@ -134,13 +138,13 @@ def test_the_graph_in_the_readme_is_that_of_dvc(finished: Project) -> None:
 
 
 def test_a_second_repro_at_the_same_time_is_told_to_wait(project: Project) -> None:
-    project.edit_params(lambda params: params["training"].update(epochs=50))
+    project.edit_params(lambda params: params["training"].update(epochs=100))
     first = start(project, "dvc", "repro", "train@small")
-    try:
-        until_an_epoch_ends(first)
-        printed = project.run("dvc", "repro", ok=False)
-    finally:
-        os.killpg(first.pid, signal.SIGKILL)
-        first.communicate()
+    until_an_epoch_ends(first)
+    printed = project.run("dvc", "repro", ok=False)
+    assert "is busy, it is being blocked by" in printed
+    assert "is busy, it is being blocked by" in README
     assert "Traceback" not in printed
-    assert "lock" in printed.lower() or "busy" in printed.lower()
+    rest, _ = first.communicate()
+    assert first.returncode == 0, rest
+    assert "up to date" in project.run("dvc", "status", "train@small")

@@ -72,7 +72,13 @@ def test_editing_the_analysis_runs_only_the_analysis(project: Project, edited: s
 def test_a_change_of_the_split_reruns_all_that_sees_images(project: Project) -> None:
     project.edit_params(lambda params: params["data"].update(split_seed=1))
     seeing = ("train@small", "train@other", "replay@small")
-    assert project.repro(*seeing) == {"prepare", "tune@small", "tune@other", *seeing}
+    assert project.repro(*seeing, "profile@small", "profile@other") == {
+        "prepare",
+        "tune@small",
+        "tune@other",
+        *seeing,
+    }
+    assert "analyze" in project.repro("--dry")
 
 
 def with_clock(path: Path) -> bool:
@@ -104,6 +110,9 @@ def test_changing_one_spec_retrains_only_that_network_and_diffs_show_exactly_tha
     params = json.loads(project.run("dvc", "params", "diff", "main", "--json"))
     assert list(params["params.yaml"]) == ["architectures.small.layers"]
     metrics = json.loads(project.run("dvc", "metrics", "diff", "main", "--json"))
+    targets = ("--targets", "metrics/summary.json")
+    everything = json.loads(project.run("dvc", "metrics", "diff", "main", "--json", *targets))
+    assert {key.split(".")[1] for key in everything["metrics/summary.json"]} == {"small"}
     changed = metrics["metrics/headline.json"]
     assert {key.split(".")[1] for key in changed} == {"small"}
     assert changed["parameters.small"]["diff"] == 4 * 3 * (5 * 5 - 3 * 3)
@@ -157,6 +166,10 @@ def test_more_epochs_retrain_all_and_prepare_nothing_and_plots_draw_both_branche
     (plot,) = plots["validation_accuracy"]
     revisions = {point["rev"] for point in plot["content"]["data"]["values"]}
     assert revisions == {"main", "workspace"}
+
+
+def test_runs_in_one_environment_are_comparable(finished: Project) -> None:
+    assert json.loads((finished.folder / "metrics/environment.json").read_text())["comparable"] is True
 
 
 def test_tables_hold_what_the_stages_recorded(finished: Project) -> None:
@@ -227,7 +240,7 @@ def test_a_chart_leaves_out_what_has_no_value(template: str, filled: str) -> Non
     assert "broken" not in drawn
 
 
-def test_a_network_that_diverges_in_no_study_or_elsewhere_is_reported_and_the_pipeline_goes_on(
+def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_reported(
     project: Project,
 ) -> None:
     def change(params: Any) -> None:
@@ -247,6 +260,9 @@ def test_a_network_that_diverges_in_no_study_or_elsewhere_is_reported_and_the_pi
     assert found["status"] == "diverged"
     assert found["test_accuracy"] == {"mean": None, "ci95": None, "per_seed": [None]}
     assert found["receptive_field"]["effective"] is None
+    headline = json.loads((project.folder / "metrics/headline.json").read_text())
+    assert headline["test_accuracy_percent"]["small"] is None
+    assert headline["parameters"]["small"] > 0
     timing = json.loads((project.folder / "metrics/timing.json").read_text())["architectures"]["small"]
     assert timing["train_seconds"]["mean"] is None
     cost = pd.read_csv(project.folder / "plots/timing/cost.csv")

@@ -3,10 +3,10 @@
 import argparse
 import importlib.util
 import sys
+import warnings
 import webbrowser
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,27 +14,30 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnn_study.complexity import count_parameters, forward_flops, layer_costs
-from cnn_study.datasets import CIFAR10_CLASSES, FASHION_MNIST_CLASSES
+from cnn_study.datasets import CLASSES_OF
 from cnn_study.networks import Network
 from cnn_study.params import Params, validate
 from cnn_study.schema import StudyError, read_yaml
-from cnn_study.spec import CHANNELS, IMAGE_SIZE, geometry
+from cnn_study.spec import CHANNELS, CLASSES, IMAGE_SIZE, geometry
 from cnn_study.trained import known
 from cnn_study.weights import load_network
 
 REPORT = Path("plots/report.html")
-CLASSES_OF = {"cifar10": CIFAR10_CLASSES, "fashion_mnist": FASHION_MNIST_CLASSES}
 CHECKED_IMAGES = 64  # shown to an exported network and to its original
 TOLERANCE = 1e-3  # of a logit, between the two
 
 
 def main() -> None:
     """Run the command that ``sys.argv`` names; what the user can mend ends it with one line."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no × shows a ?
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     arguments = parser().parse_args()
     try:
         print(arguments.run(arguments))
     except StudyError as error:
         sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename2 or error.filename or 'writing'}: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit("interrupted")
 
@@ -48,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[[argparse.Namespace], str], text: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         one.set_defaults(run=run)
         return one
@@ -65,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--seed", type=int, help="which of its training runs; the first if not given")
     predict.add_argument("images", nargs="+", type=Path, help="files of any size; the middle square is used")
     predict.add_argument(
-        "--top", type=int, default=3, choices=range(1, 11), metavar="1-10", help="classes to name"
+        "--top", type=int, default=3, choices=range(1, CLASSES + 1), metavar=f"1-{CLASSES}", help="classes to name"
     )
     export.add_argument("--output", type=Path, help="the file to write; ARCHITECTURE.onnx if not given")
     return top
@@ -124,7 +127,7 @@ def _predict(arguments: argparse.Namespace) -> str:
 def _export(arguments: argparse.Namespace) -> str:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
-        raise StudyError(f"{', '.join(missing)}: not installed; `pip install '.[onnx]'` brings all of them")
+        raise StudyError(f"{', '.join(missing)}: not installed; `pip install -e '.[onnx]'` brings all of them")
     network, path = _trained(arguments, validate(read_yaml()))
     output = arguments.output or Path(f"{arguments.architecture}.onnx")
     from cnn_study.onnx_export import export
@@ -154,15 +157,22 @@ def _trained(arguments: argparse.Namespace, params: Params) -> tuple[Network, Pa
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """The middle square of a PNG or JPEG file, scaled: (3, 32, 32). Raises StudyError if it is none."""
+    """The middle square of a PNG or JPEG file, scaled, on white where it is transparent: (3, 32, 32).
+
+    Raises StudyError if it is none.
+    """
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except FileNotFoundError:
-        raise StudyError(f"{path}: not found") from None
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("PNG", "JPEG")) as file:
+            image: Image.Image = file
+            if file.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+                image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
+            picture = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     except UnidentifiedImageError:
         raise StudyError(f"{path}: found no PNG or JPEG image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise StudyError(f"{path}: {error.strerror}") from None
         raise StudyError(f"{path}: found a PNG or JPEG image that cannot be read: {error}") from None
     square = ImageOps.fit(upright, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS)
     pixels: npt.NDArray[np.uint8] = np.asarray(square, dtype=np.uint8).transpose(2, 0, 1)

@@ -39,6 +39,7 @@ FASHION_MNIST_CLASSES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
     "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
+CLASSES_OF = {"cifar10": CIFAR10_CLASSES, "fashion_mnist": FASHION_MNIST_CLASSES}
 FASHION_MNIST_SHA256 = "efefbe05b9d7eaf04f28ae39025070e3f555b25bf705ff9319bf8a7a4784fc6b"
 SIZES = {"cifar10": (50_000, 10_000), "fashion_mnist": (10_000, 2_000)}  # train, test
 NETWORK_SECONDS = 8.0
