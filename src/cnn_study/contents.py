@@ -278,7 +278,7 @@ def fields_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
                 charts.receptive_fields_by_layer(long, one),
             ),
             picture(f"{one.study}: what the central units see", f"receptive_fields/{key}.png",
-                    "Brighter pixels have more influence; squares are the theoretical (solid) and the effective "
+                    "Darker pixels have more influence; squares are the theoretical (solid) and the effective "
                     "(dashed) field."),
         ]  # fmt: skip
     rows = tuple(
@@ -416,7 +416,7 @@ def rates_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
         Figure(
             "The report's recipe at several learning rates",
             f"{recipe.optimizer}, batches of {recipe.batch_size}, {counted(recipe.epochs, 'epoch')} of "
-            f"{measured.replayed_images} images: a point for each run, lines for the means of those that trained. "
+            f"{measured.replayed_images:,} images: a point for each run, lines for the means of those that trained. "
             "Crosses are runs that stayed at chance, or diverged and have no accuracy. The dashed line is the "
             "report's own rate.",
             source(REPLAY, "replay"),
@@ -476,7 +476,7 @@ def methods(measured: Measured) -> tuple[tuple[str, str], ...]:
         (
             "Learning rates",
             f"{search.count} rates from {search.lowest:g} to {search.highest:g}, {search.epochs} epochs of "
-            f"at most {search.images} images each; the highest validation accuracy decides. A rate that "
+            f"at most {search.images:,} images each; the highest validation accuracy decides. A rate that "
             "params.yaml gives is taken as it is.",
         ),
         (
