@@ -417,8 +417,8 @@ def rates_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
             "The report's recipe at several learning rates",
             f"{recipe.optimizer}, batches of {recipe.batch_size}, {counted(recipe.epochs, 'epoch')} of "
             f"{measured.replayed_images:,} images: a point for each run, lines for the means of those that "
-            "trained. Crosses are runs that stayed at chance, or diverged and have no accuracy. The dashed line is the "
-            "report's own rate.",
+            "trained. Crosses are runs that stayed at chance, or diverged and have no accuracy. The dashed line "
+            "is the report's own rate.",
             source(REPLAY, "replay"),
             charts.replay(
                 measured.tables["replay"],
