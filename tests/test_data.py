@@ -289,6 +289,7 @@ def test_the_real_archive_passes_its_checks_and_holds_the_known_images(tmp_path:
     assert np.bincount(raw.train_labels).tolist() == [5000] * 10
     assert np.bincount(raw.test_labels).tolist() == [1000] * 10
     assert raw.classes[:3] == ("airplane", "automobile", "bird")
+    assert raw.classes == datasets.CIFAR10_CLASSES
     # The channel means that everyone's normalisation of CIFAR-10 has.
     means = raw.train_images.mean(axis=(0, 2, 3)) / 255
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)

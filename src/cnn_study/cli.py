@@ -16,11 +16,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cnn_study.complexity import count_parameters, forward_flops, layer_costs
 from cnn_study.datasets import CLASSES_OF
 from cnn_study.networks import Network
-from cnn_study.params import Params, validate
+from cnn_study.params import validate
 from cnn_study.schema import StudyError, read_yaml
 from cnn_study.spec import CHANNELS, CLASSES, IMAGE_SIZE, geometry
-from cnn_study.trained import known
-from cnn_study.weights import load_network
+from cnn_study.trained import architecture_named, load
 
 REPORT = Path("plots/report.html")
 CHECKED_IMAGES = 64  # shown to an exported network and to its original
@@ -84,8 +83,7 @@ def _list(_: argparse.Namespace) -> str:
 
 
 def _show(arguments: argparse.Namespace) -> str:
-    params = validate(read_yaml())
-    architecture = params.architectures[known(arguments.architecture, params)]
+    architecture = architecture_named(arguments.architecture)
     network = Network(architecture)
     flops: dict[str, int] = {}
     shapes = {}
@@ -111,12 +109,11 @@ def _show(arguments: argparse.Namespace) -> str:
 
 
 def _predict(arguments: argparse.Namespace) -> str:
-    params = validate(read_yaml())
-    network, path = _trained(arguments, params)
+    network, path = _trained(arguments)
     images = np.stack([read_image(file) for file in arguments.images])
     with torch.inference_mode():
         probabilities = network(torch.from_numpy(images)).softmax(1)
-    classes = CLASSES_OF[params.data.dataset]
+    classes = CLASSES_OF[validate(read_yaml()).data.dataset]
     rows = [
         (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(arguments.top).indices))
         for file, row in zip(arguments.images, probabilities, strict=True)
@@ -128,7 +125,7 @@ def _export(arguments: argparse.Namespace) -> str:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
         raise StudyError(f"{', '.join(missing)}: not installed; `pip install -e '.[onnx]'` brings all of them")
-    network, path = _trained(arguments, validate(read_yaml()))
+    network, path = _trained(arguments)
     output = arguments.output or Path(f"{arguments.architecture}.onnx")
     from cnn_study.onnx_export import export
 
@@ -146,14 +143,13 @@ def _report(_: argparse.Namespace) -> str:
     return f"{REPORT}: {'opened' if opened else 'no browser found here; open it in one'}"
 
 
-def _trained(arguments: argparse.Namespace, params: Params) -> tuple[Network, Path]:
-    name = known(arguments.architecture, params)
-    seeds = params.recipes[name].seeds
+def _trained(arguments: argparse.Namespace) -> tuple[Network, Path]:
+    seeds = validate(read_yaml()).training.seeds
     seed = seeds[0] if arguments.seed is None else arguments.seed
     if seed not in seeds:
         raise StudyError(f"--seed: found {seed}, allowed: {', '.join(map(str, seeds))}, as in training.seeds")
-    path = Path("runs/train") / name / f"seed-{seed}.safetensors"
-    return load_network(path, params.architectures[name]), path
+    path = Path("runs/train") / arguments.architecture / f"seed-{seed}.safetensors"
+    return load(path, arguments.architecture), path
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from cnn_study.networks import Network
-from cnn_study.params import Params, validate
-from cnn_study.schema import PARAMS, StudyError, nearest, read_yaml
+from cnn_study.schema import read_yaml, section
+from cnn_study.spec import Architecture, spec_of
 from cnn_study.weights import load_network
 
 
@@ -14,15 +14,9 @@ def load(path: str | Path, architecture: str) -> Network:
     ``architecture``: its name in the params.yaml of the current folder. Raises StudyError if there is no such
     name or the weights are not its.
     """
-    params = validate(read_yaml())
-    return load_network(Path(path), params.architectures[known(architecture, params)])
+    return load_network(Path(path), architecture_named(architecture))
 
 
-def known(name: str, params: Params) -> str:
-    """``name``. Raises StudyError if no architecture has it."""
-    names = params.architectures
-    if name not in names:
-        raise StudyError(
-            f"{PARAMS}: architectures: found no {name!r}, there are: {', '.join(names)}{nearest(name, names)}"
-        )
-    return name
+def architecture_named(name: str) -> Architecture:
+    """That of the params.yaml of the current folder. Raises StudyError if it has none of this name."""
+    return spec_of(section(read_yaml(), "architectures", name), "architectures", name)
