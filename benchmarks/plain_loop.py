@@ -54,11 +54,11 @@ class ForFloats(nn.Module):
 
 def images_per_second(architecture: Architecture, pictures: Pictures, batch_size: int, workers: int) -> float:
     """The speed of training ``architecture`` in this loop, with torch as it is by default: not deterministic."""
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
     try:
         return _images_per_second(architecture, pictures, batch_size, workers)
     finally:
-        torch.use_deterministic_algorithms(True)
+        torch.set_deterministic_debug_mode("error")
 
 
 def _images_per_second(architecture: Architecture, pictures: Pictures, batch_size: int, workers: int) -> float:

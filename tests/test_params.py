@@ -61,7 +61,7 @@ def keys_of(lines: list[str]) -> set[str]:
             "training.optimizer: found 'rmsprop', allowed: 'sgd', 'adam', 'adamw' or 'muon'",
         ),
         ({"training.seeds": []}, "training.seeds: found [], allowed: at least 1 of them"),
-        ({"training.seeds": [1, 1]}, "training.seeds: found [1, 1], allowed: each seed once"),
+        ({"training.seeds": [1, 1]}, "training.seeds: found [1, 1], allowed: each once"),
         ({"training.augmentation.flip": "yes"}, "training.augmentation.flip: found 'yes', allowed: true or false"),
         ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
         ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, or all"),

@@ -44,7 +44,8 @@ def set_up(device: str = "auto", precision: str = "auto", threads: int | str = "
         raise StudyError("params.yaml: training.device: found 'cuda', allowed here: cpu or auto (no GPU found)")
     # cuBLAS reads this when it starts; without it, it may choose another algorithm from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # What use_deterministic_algorithms(True) does, without its import of torch's compiler: 2 s a stage.
+    torch.set_deterministic_debug_mode("error")
     # Filling new tensors guards against reading them unwritten, at a quarter of a small network's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from cnn_study.datasets import SIZES, Data
 from cnn_study.recipe import Search, Training, check_override, recipe_of
-from cnn_study.replay import Replay, each_once
-from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, found, nearest, parse
+from cnn_study.replay import Replay
+from cnn_study.schema import NAME, PARAMS, Model, StudyError, dotted, each_once, found, nearest, parse
 from cnn_study.spec import CLASSES, Architecture, spec_of
 
 Name = Annotated[str, Field(pattern=NAME)]

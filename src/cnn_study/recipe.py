@@ -5,18 +5,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from cnn_study.schema import PARAMS, Model, StudyError, check_part, dotted, found, mistake, or_word, parse
+from cnn_study.schema import (
+    PARAMS,
+    Model,
+    StudyError,
+    check_part,
+    dotted,
+    each_once,
+    found,
+    mistake,
+    or_word,
+    parse,
+)
 from cnn_study.spec import CLASSES
 
 Rate = Annotated[float, Field(gt=0, le=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) < len(seeds):
-        raise mistake(f"{found(list(seeds))}, allowed: each seed once")
-    return seeds
 
 
 class Augmentation(Model):
@@ -31,7 +36,7 @@ class Training(Model):
 
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     seeds: Annotated[
-        tuple[Seed, ...], Field(strict=False, min_length=1, max_length=1000), AfterValidator(_each_once)
+        tuple[Seed, ...], Field(strict=False, min_length=1, max_length=1000), AfterValidator(each_once)
     ]
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     optimizer: Literal["sgd", "adam", "adamw", "muon"]

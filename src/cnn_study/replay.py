@@ -1,21 +1,12 @@
 """One recipe for all, run again in short at several learning rates: what its rate alone does to a ranking."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from cnn_study.recipe import Rate, Training
-from cnn_study.schema import NAME, Model, found, mistake
+from cnn_study.schema import NAME, Model, each_once
 from cnn_study.spec import CLASSES
-
-T = TypeVar("T")
-
-
-def each_once(values: tuple[T, ...]) -> tuple[T, ...]:
-    """For a list in which nothing may stand twice."""
-    if len(set(values)) < len(values):
-        raise mistake(f"{found(list(values))}, allowed: each once")
-    return values
 
 
 class Recipe(Training):

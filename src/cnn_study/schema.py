@@ -84,6 +84,13 @@ def mistake(text: str) -> PydanticCustomError:
     return PydanticCustomError("mistake", "{text}", {"text": text})
 
 
+def each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    """For a list in which nothing may stand twice."""
+    if len(set(values)) < len(values):
+        raise mistake(f"{found(list(values))}, allowed: each once")
+    return values
+
+
 def or_word(word: str, kind: Any) -> WrapValidator:
     """Allows ``word`` beside what ``kind`` allows, with one message for both."""
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
@@ -152,11 +159,7 @@ def parse(kind: type[T], value: Any, *keys: str | int) -> T:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        raise StudyError(
-            "\n".join(
-                f"{PARAMS}: {dotted((*keys, *detail['loc']))}: {_explained(detail, [])}" for detail in _own(error)
-            )
-        ) from None
+        raise _told(_own(error), keys) from None
 
 
 def check_part(kind: type[Any], value: Any, part: Any, *keys: str | int) -> None:
@@ -166,9 +169,13 @@ def check_part(kind: type[Any], value: Any, part: Any, *keys: str | int) -> None
     except ValidationError as error:
         mistakes = [detail for detail in _own(error) if _lies_in(detail["loc"], part)]
         if mistakes:
-            raise StudyError(
-                "\n".join(f"{PARAMS}: {dotted((*keys, *one['loc']))}: {_explained(one, [])}" for one in mistakes)
-            ) from None
+            raise _told(mistakes, keys) from None
+
+
+def _told(mistakes: Iterable[ErrorDetails], keys: Sequence[str | int]) -> StudyError:
+    return StudyError(
+        "\n".join(f"{PARAMS}: {dotted((*keys, *one['loc']))}: {_explained(one, [])}" for one in mistakes)
+    )
 
 
 def _lies_in(keys: Sequence[str | int], part: Any) -> bool:
