@@ -20,7 +20,7 @@ from cnn_study.claims import CLAIMED_PAIRS, check_claims
 from cnn_study.comparisons import compare_all, compare_pairs
 from cnn_study.conclusions import find, split_by_clock
 from cnn_study.contents import Measured, charts_of, page
-from cnn_study.effective_field import Field, field_table, fields_of
+from cnn_study.effective_field import Field, field_table, fields_of, side
 from cnn_study.environment import Environment, set_up
 from cnn_study.files import SCRATCH, read_json, scratch_folder, write_json, write_whole
 from cnn_study.networks import Network, initialize, place
@@ -204,7 +204,7 @@ def look_at(name: str, params: Params, test: Split, environment: Environment) ->
         history=pd.read_csv(folder / "history.csv"),
         gradients=pd.read_csv(folder / "gradients.csv"),
         profile=profile,
-        effective_field=fields[-1].effective_trained,
+        effective_field=side(fields[-1].effective_trained),
         trials=tuned["trials"],
         rate_at_edge=tuned["at_edge"],
         clock=[run["epochs"] for run in clock],

@@ -12,7 +12,7 @@ from cnn_study.activations import feature_maps
 from cnn_study.complexity import count_conv_parameters, count_parameters, forward_flops, layer_costs
 from cnn_study.networks import Network, features, initialize
 from cnn_study.params import validate
-from cnn_study.receptive_field import center_of_last, confirmed_by_gradient, effective_side, influence_of_pixels
+from cnn_study.receptive_field import center_of_last, confirmed_by_gradient, effective_rows, influence_of_pixels
 from cnn_study.schema import StudyError, read_yaml
 from cnn_study.spec import Architecture, geometry, named_layers, spec_of
 from tests.conftest import REPOSITORY
@@ -167,9 +167,11 @@ def test_the_effective_field_is_the_smallest_square_with_the_share() -> None:
     influence = np.zeros((32, 32))
     influence[16, 16] = 0.9
     influence[16, 20] = 0.1
-    assert effective_side(influence, center=16, share=0.9) == 1
-    assert effective_side(influence, center=16, share=0.95) == 9
-    assert effective_side(np.zeros((32, 32)), center=16) is None
+    assert effective_rows(influence, center=16, share=0.9) == (16, 16)
+    assert effective_rows(influence, center=16, share=0.95) == (12, 20)
+    assert effective_rows(influence, center=19.5, share=0.9) == (16, 23)
+    assert effective_rows(influence, center=26.5, share=0.9) == (16, 31)  # and beyond the image
+    assert effective_rows(np.zeros((32, 32)), center=16) is None
 
 
 @pytest.mark.parametrize("name", ["kernel_3x3", "kernel_7x7", "residual"])

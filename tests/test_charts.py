@@ -162,7 +162,7 @@ def every_chart() -> dict[str, Drawn]:
         "gradient_by_epoch": Drawn(charts.gradient_by_epoch(norms(), SHOWN), 6 + 18),
         "gradient_to_weight": Drawn(charts.gradient_to_weight(norms(), SHOWN), 6 + 18),
         "gradient_heat_map": Drawn(charts.gradient_heat_map(norms(), SHOWN), 18),
-        "first_over_last": Drawn(charts.first_over_last(ratios(), SHOWN), 1 + 3 + 9),
+        "first_over_last": Drawn(charts.first_over_last(ratios(), SHOWN, 0.1, 10.0), 1 + 4 + 3 + 9),
         "learning_rates": Drawn(charts.learning_rates(rates(), SHOWN), 3 + 6 + 3),
         "replay": Drawn(charts.replay(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
         "confusion": Drawn(charts.confusion(confusion(), SHOWN), 12),

@@ -135,7 +135,8 @@ def test_each_pair_of_a_claim_about_accuracy_can_sink_it(claim: str, of: str, ag
     ):
         found = checked(claim, with_pair(comparison(of, against, points, told)))
         assert found.verdict == verdict
-        assert verdict == "holds" or f"{points:+.1f} [{points - 1.3:+.1f}, {points + 1.3:+.1f}]" in found.because
+        written = f"{points:+.1f} [{points - 1.3:+.1f}, {points + 1.3:+.1f}]".replace("-", "−")
+        assert verdict == "holds" or written in found.because
 
 
 def test_accuracies_decide_nothing_that_the_test_has_not_told() -> None:

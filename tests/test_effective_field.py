@@ -157,9 +157,9 @@ def test_influence_is_found_where_it_was_planted() -> None:
     assert conv.untrained is not None
     assert conv.untrained[16, 16] == pytest.approx(0.9)
     assert conv.untrained[16, 18] == pytest.approx(0.1)
-    assert (conv.effective_untrained, conv.effective_trained) == (5, 1)
+    assert (conv.effective_untrained, conv.effective_trained) == ((14, 18), (16, 16))
     # The pool sees two units side by side: one pixel more.
-    assert (pool.effective_untrained, pool.effective_trained) == (6, 2)
+    assert (pool.effective_untrained, pool.effective_trained) == ((14, 19), (16, 17))
 
 
 def test_a_layer_behind_a_dead_one_has_no_effective_field() -> None:

@@ -10,7 +10,7 @@ import pytest
 from cnn_study import wording
 from cnn_study.comparisons import Comparison, StudyComparison
 from cnn_study.findings import Finding, of_study
-from cnn_study.params import Study
+from cnn_study.params import Control, Study
 
 # No architecture of the project: whatever a user calls his own gets sentences as well.
 STUDY = Study.model_validate(
@@ -92,7 +92,7 @@ def numbers_without_source(text: str, numbers: Mapping[str, Any], names: tuple[s
     """The numbers in a text, names apart, that are no way of writing one of ``numbers``."""
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(name, "")
-    written = set(re.findall(r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?", text))
+    written = set(re.findall(r"[−+-]?\d+(?:\.\d+)?(?:e[-+]\d+)?", text))
     ways: set[str] = set()
     for number in numbers_in(numbers):
         forms = [way(number) for way in WAYS]
@@ -153,7 +153,7 @@ def test_a_winner_that_the_test_does_not_tell_from_the_baseline_is_only_the_high
     assert "winner" not in found
     text = found["winner_not_told"].text
     assert "highest mean test accuracy" in text
-    assert "it cannot be told from the baseline narrow one (+2.2 [-0.6, +5.0] points, 3 seeds)" in text
+    assert "it cannot be told from the baseline narrow one (+2.2 [−0.6, +5.0] points, 3 seeds)" in text
     assert "17 seeds would tell a difference of one point in 80 % of studies, before correction" in text
     assert "more accurate" not in text
 
@@ -226,7 +226,7 @@ def test_a_member_is_better_or_worse_only_where_the_test_told_it_apart(points: f
 def test_a_planted_tie_says_how_many_seeds_would_tell() -> None:
     tie = compared("odd", "thin", -0.04, told=False)
     assert study_findings(against_baseline=[tie])["baseline_not_told"].text == (
-        "odd one cannot be told from the baseline narrow one (+0.0 [-1.4, +1.4] points, 3 seeds); "
+        "odd one cannot be told from the baseline narrow one (+0.0 [−1.4, +1.4] points, 3 seeds); "
         "17 seeds would tell a difference of one point in 80 % of studies, before correction."
     )
 
@@ -259,11 +259,22 @@ def test_with_one_seed_there_is_no_interval_and_nothing_is_told() -> None:
     one = compared("wide", "thin", 2.2, told=False, seeds=1, interval=None, seeds_to_tell=None)
     summary = SUMMARY | {"wide": entry(0.7233, "trained", half=None)}
     found = study_findings(summary=summary, against_baseline=[one])
-    assert found["baseline_not_told"].text == (
-        "“wide, twice” cannot be told from the baseline narrow one (+2.2 points, 1 seed); "
-        "how many seeds would tell a difference of one point is not known with one seed."
+    assert found["winner_not_told"].text == (
+        "“wide, twice” has the highest mean test accuracy of 3 ranked networks, 72.3 %; it cannot be told from "
+        "the baseline narrow one (+2.2 points, 1 seed); how many seeds would tell a difference of one point is "
+        "not known with one seed."
     )
-    assert "of 3 ranked networks, 72.3 %; it cannot be told" in found["winner_not_told"].text
+
+
+def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_well() -> None:
+    winner, other = compared("wide", "thin", 2.2, told=True), compared("odd", "thin", -1.3, told=True)
+    study = STUDY.model_copy(
+        update={"controls": (Control(of="odd", against="thin", question="the oddness alone"),)}
+    )
+    comparison = replace(COMPARISON, against_baseline=[winner, other], controls=[other])
+    rules = [finding.rule for finding in of_study("width", study, comparison, SUMMARY, TIMING)]
+    assert rules.count("winner") == rules.count("control_worse") == 1
+    assert not [rule for rule in rules if rule.startswith("baseline_")]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +287,8 @@ def test_with_one_seed_there_is_no_interval_and_nothing_is_told() -> None:
 )
 def test_a_control_answers_its_question(points: float, told: bool, rule: str, words: str) -> None:
     found = study_findings(controls=[compared("wide", "wide_matched", points, told)])
-    assert found[rule].text.startswith(f"The width alone: “wide, twice” {words} wide_matched ({points:+.1f} [")
+    written = f"{points:+.1f} [".replace("-", "−")
+    assert found[rule].text.startswith(f"The width alone: “wide, twice” {words} wide_matched ({written}")
     assert found[rule].about == "width"
 
 
@@ -304,7 +316,7 @@ def test_a_control_whose_network_failed_or_is_missing_is_not_measured() -> None:
         (
             {"cat": 0.0, "dog": -0.2, "ship": -3.0},
             "classes_lose",
-            "gains on no class; it loses most on ship (-3.0",
+            "gains on no class; it loses most on ship (−3.0",
         ),
     ],
 )

@@ -90,7 +90,7 @@ def in_order(text: str, *words: str) -> bool:
 
 
 def test_the_page_begins_with_the_answer_and_each_section_goes_from_question_to_conclusions(plots: Path) -> None:
-    text = Words(render_html(PAGE, plots)).text
+    text = Words(render_html(PAGE, plots)).text.replace("\N{NO-BREAK SPACE}", " ")
     order = [
         "A study",
         "Answer 0",
@@ -166,7 +166,7 @@ def test_no_script_inside_the_bundle_ends_the_element_that_holds_it(monkeypatch:
 def test_numbers_stand_to_the_right_and_words_to_the_left(plots: Path) -> None:
     assert TABLE.numeric == [False, True, False]
     html = render_html(PAGE, plots)
-    assert '<td class="number">82.1 %</td>' in html
+    assert '<td class="number">82.1\N{NO-BREAK SPACE}%</td>' in html
     assert "<td>trained</td>" in html
     assert "| --- | ---: | --- |" in render_markdown(PAGE, PICTURES)
 

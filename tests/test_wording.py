@@ -8,7 +8,7 @@ from tests.test_findings import STUDIES, STUDY
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.04, "+0.0"), (-0.04, "+0.0"), (-0.06, "-0.1"), (1.26, "+1.3"), (12.0, "+12.0")],
+    [(0.04, "+0.0"), (-0.04, "+0.0"), (-0.06, "−0.1"), (1.26, "+1.3"), (12.0, "+12.0")],
 )
 def test_points_have_one_decimal_and_a_sign(value: float, text: str) -> None:
     assert wording.points(value) == text

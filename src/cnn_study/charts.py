@@ -43,10 +43,12 @@ CONFIG: Spec = {
 # A click on the legend shows one line alone, with shift several; a double click shows all again.
 PICK: Spec = {"name": "picked", "select": {"type": "point", "fields": ["name"]}, "bind": "legend"}
 BELOW: Spec = {"orient": "bottom", "columns": {"expr": "width < 480 ? 2 : 4"}}
-SEQUENCE: Spec = {"scheme": {"name": "viridis", "extent": [0.2, 0.85]}}  # the ends vanish on dark and on white
-FIRST_MIDDLE_LAST = ("#3B528B", "#21918C", "#5EC962")
+SEQUENCE: Spec = {"scheme": {"name": "viridis", "extent": [0.33, 0.78]}}  # the ends vanish on dark and on white
+FIRST_MIDDLE_LAST = ("#6A75C4", "#21918C", "#5EC962")
 LOG: Spec = {"type": "log", "nice": False, "padding": 12}
 LOG_AXIS: Spec = {"format": "~g", "tickCount": 4}
+MOST_TICKS = 12  # that fit side by side
+FEWEST_PREDICTIONS = 30  # an accuracy of fewer is noise
 ONCE: Spec = {"values": [{}]}  # one row, for what is drawn once
 # Symbols that stay hollow in a legend: an outline, and the hole in it drawn the other way round.
 FRAME = "M-1,-1L1,-1L1,1L-1,1Z M-.75,-.75L-.75,.75L.75,.75L.75,-.75Z"
@@ -297,19 +299,30 @@ def gradient_heat_map(norms: pd.DataFrame, shown: Shown) -> Spec:
     )
 
 
-def first_over_last(ratios: pd.DataFrame, shown: Shown) -> Spec:
-    """The first convolution's gradient norm over the last one's, by epoch; 1 where gradients keep their size."""
+def first_over_last(ratios: pd.DataFrame, shown: Shown, vanishing: float, exploding: float) -> Spec:
+    """The first convolution's gradient norm over the last one's, by epoch; 1 where gradients keep their size.
+
+    Below ``vanishing`` the gradient is said to vanish, above ``exploding`` to explode.
+    """
     rows = _positive(shown.rows(ratios), "ratio")
     looks = shown.by_name(rows, "color", "shape", "strokeDash")
     title = "first convolution's gradient norm ÷ last one's"
     y = _quantity("ratio", title, scale=LOG, axis=LOG_AXIS)
     tips = [_tip("name", "network"), _tip("epoch"), _tip("ratio", "first ÷ last", ".3g")]
     even = {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 1}}}
+    bounds: list[Spec] = []
+    for bound, label, dy in ((vanishing, "vanishing below", 8), (exploding, "exploding above", -6)):
+        there: Spec = {"y": {"datum": bound}}
+        bounds.append(
+            {"data": ONCE, "mark": {"type": "rule", "strokeDash": [4, 3], "opacity": 0.6}, "encoding": there}
+        )
+        text = {"type": "text", "align": "right", "dx": -4, "dy": dy, "text": label}
+        bounds.append({"data": ONCE, "mark": text, "encoding": there | {"x": {"value": "width"}}})
     return _single(
         f"{shown.study}: {title}, by epoch",
         rows[["name", "epoch", "ratio"]],
         height=320,
-        layer=[even, *_lines(looks, y, tips, {"x": _epochs()})],
+        layer=[even, *bounds, *_lines(looks, y, tips, {"x": _epochs()})],
     )
 
 
@@ -323,7 +336,7 @@ def learning_rates(rates: pd.DataFrame, shown: Shown) -> Spec:
     looks = shown.by_name(rows, "color", "shape", "strokeDash")
     failed = rows[rows["status"] != "trained"].fillna({field: 0.0})
     drawn = rows[rows["status"] == "trained"]
-    x = _quantity("learning_rate", "learning rate", scale=LOG, axis=LOG_AXIS)
+    x = _rates(rows)
     y = _quantity(field, "validation accuracy", scale={"zero": False}, axis={"format": "%"})
     tips = [_tip("name", "network"), _tip("learning_rate", "rate", ".3g"), _tip(field, "accuracy", ".2%")]
     tips += [_tip("status"), _tip("chosen")]
@@ -350,7 +363,7 @@ def replay(runs: pd.DataFrame, shown: Shown, marked: float) -> Spec:
     field = "validation_accuracy"
     rows = shown.rows(runs).fillna({field: 0.0})
     looks = shown.by_name(rows, "color", "shape", "strokeDash")
-    x = _quantity("learning_rate", "learning rate", scale=LOG, axis=LOG_AXIS)
+    x = _rates(rows)
     y = _quantity(field, "validation accuracy", axis={"format": "%"})
     tips = [_tip("name", "network"), _tip("learning_rate", "rate", ".3g"), _tip("seed")]
     tips += [_tip(field, "accuracy", ".2%"), _tip("status")]
@@ -409,8 +422,11 @@ def confusion(counts: pd.DataFrame, shown: Shown) -> Spec:
 
 
 def calibration(bins: pd.DataFrame, shown: Shown) -> Spec:
-    """Reliability: accuracy against confidence, larger points for more images; on the diagonal both agree."""
-    rows = shown.rows(bins).dropna(subset=["confidence", "accuracy"])
+    """Reliability: accuracy against confidence, larger points for more images; on the diagonal both agree.
+
+    Intervals of fewer than 30 predictions are left out.
+    """
+    rows = shown.rows(bins[bins["count"] >= FEWEST_PREDICTIONS])
     unit = {"scale": {"domain": [0, 1]}, "axis": {"format": "%"}}
     y = _quantity("accuracy", "accuracy on the test images", **unit)
     tips = [
@@ -521,7 +537,8 @@ def _panels(title: str, rows: pd.DataFrame, unit: Spec, independent: Iterable[st
         "facet": facet,
         "columns": 3,
         "spec": {"height": 170} | unit,
-        "resolve": {"scale": dict.fromkeys(independent, "independent")},
+        # An axis below each panel: those of a last row that is not full would hang in the air.
+        "resolve": {"scale": dict.fromkeys(independent, "independent"), "axis": {"x": "independent"}},
     }
 
 
@@ -544,6 +561,12 @@ def _plain(value: Any) -> Any:
 
 def _quantity(field: str, title: str, **rest: Any) -> Spec:
     return {"field": field, "type": "quantitative", "title": title} | rest
+
+
+def _rates(rows: pd.DataFrame) -> Spec:
+    tried = sorted(rows["learning_rate"].unique().tolist())
+    axis = LOG_AXIS | ({"values": tried} if len(tried) <= MOST_TICKS else {})
+    return _quantity("learning_rate", "learning rate", scale=LOG, axis=axis)
 
 
 def _epochs() -> Spec:

@@ -11,6 +11,7 @@ from cnn_study.charts import Shown
 from cnn_study.claims import Claim
 from cnn_study.comparisons import Comparison, StudyComparison
 from cnn_study.findings import CONCLUSIONS, FIELDS, GRADIENTS, RATES, REPLAY, SUMMARY, TIMING, Finding
+from cnn_study.observations import EXPLODING, VANISHING
 from cnn_study.palette import looks_of
 from cnn_study.params import Params, Study
 from cnn_study.report import Figure, Page, Section, Sentence, Table
@@ -155,10 +156,10 @@ def study_section(key: str, measured: Measured, shown: Shown) -> Section:
     figures = [
         Figure(
             f"{shown.study}: validation accuracy by epoch",
-            "Lines are means over seeds, bands reach from the lowest to the highest. A click on a name "
-            "shows it alone.",
+            "Lines are means over seeds, bands reach from the lowest to the highest.",
             source(CURVES, "train"),
             charts.validation_curves(measured.tables["curves"], shown),
+            hint="A click on a name shows it alone, a double click all again.",
         )
     ]
     if trained:
@@ -218,7 +219,7 @@ def members_table(study: Study, compared: StudyComparison, measured: Measured) -
                 f"{summary['parameters']:,}",
                 f"{summary['conv_parameters']:,}",
                 f"{summary['forward_flops'] / 1e6:.1f}",
-                f"{summary['learning_rate']:g}",
+                f"{summary['learning_rate']:g}" + (", at the edge" if summary["learning_rate_at_edge"] else ""),
             )
         )
     return Table(
@@ -230,7 +231,8 @@ def members_table(study: Study, compared: StudyComparison, measured: Measured) -
         tuple(rows),
         source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
         "Means over seeds with 95 % intervals; FLOPs of one forward pass of one image, multiply and add counted "
-        "as two. An interval is of one comparison alone; “told apart” accounts for all comparisons of the study.",
+        "as two. An interval is of one comparison alone; “told apart” accounts for all comparisons of the study. "
+        "A rate at the edge of the search may have a better one beyond.",
     )  # fmt: skip
 
 
@@ -273,7 +275,7 @@ def fields_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
             Figure(
                 f"{one.study}: receptive field by layer",
                 "Side in pixels of what the central unit of each layer sees; effective: of the smallest "
-                "centred square with 95 % of the gradient's mean size.",
+                "square around it with 95 % of the gradient's mean size, counted inside the image.",
                 source(FIELDS),
                 charts.receptive_fields_by_layer(long, one),
             ),
@@ -299,6 +301,7 @@ def fields_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
         ("network", "layer", "theoretical", "share of the image", "effective before training", "after"),
         rows,
         source(FIELDS),
+        "A theoretical field may reach beyond the image; share and effective fields count what lies in it.",
     )
     question = "How much of the image can a unit see, and how much of that does it heed?"
     sentences = measured.about("receptive_fields")
@@ -328,9 +331,10 @@ def gradients_section(measured: Measured, studies: Mapping[str, Shown]) -> Secti
             figures.append(
                 Figure(
                     f"{one.study}: does the gradient vanish or explode?",
-                    "The first convolution's gradient norm over the last one's, by epoch.",
+                    "The first convolution's gradient norm over the last one's, by epoch; dashed, the bounds of "
+                    "the sentences below.",
                     source(FLOW),
-                    charts.first_over_last(flow, one),
+                    charts.first_over_last(flow, one, VANISHING, EXPLODING),
                 )
             )
     question = "Do gradients vanish or explode on their way to the first layer, and what keeps them?"
@@ -384,9 +388,14 @@ def classes_section(measured: Measured, studies: Mapping[str, Shown]) -> Section
     for one in studies.values():
         if has_rows(measured.tables["calibration"], one):
             figures.append(
-                Figure(f"{one.study}: reliability", "On the diagonal a network is right as often as it is sure.",
-                       source(CALIBRATION), charts.calibration(measured.tables["calibration"], one))
-            )  # fmt: skip
+                Figure(
+                    f"{one.study}: reliability",
+                    "On the diagonal a network is right as often as it is sure. Larger points stand for more "
+                    f"predictions; intervals with fewer than {charts.FEWEST_PREDICTIONS} are not shown.",
+                    source(CALIBRATION),
+                    charts.calibration(measured.tables["calibration"], one),
+                )
+            )
         figures.append(
             Figure(f"{one.study}: confusion of classes", "Test images, all seeds of a network together.",
                    source(CONFUSION), charts.confusion(measured.tables["confusion"], one))

@@ -11,7 +11,7 @@ import pandas as pd
 from torch import Tensor
 
 from cnn_study.networks import Network, features
-from cnn_study.receptive_field import Floats, center_of_last, effective_side, influence_of_pixels
+from cnn_study.receptive_field import Floats, center_of_last, effective_rows, influence_of_pixels
 from cnn_study.spec import IMAGE_SIZE, Architecture, Conv, Pool, Residual, geometry
 
 
@@ -39,17 +39,17 @@ class Field:
         return ((last - first + 1) / IMAGE_SIZE) ** 2
 
     @property
-    def effective_untrained(self) -> int | None:
-        """Side in pixels of the smallest square around ``center`` with 95 % of the influence before training.
+    def effective_untrained(self) -> tuple[int, int] | None:
+        """The smallest square around ``center`` with 95 % of the influence before training.
 
-        It may exceed the image's, since a unit next to the image's middle is not in it.
+        The first and the last row, or column, of the image that it holds.
         """
-        return None if self.untrained is None else effective_side(self.untrained, self.center)
+        return None if self.untrained is None else effective_rows(self.untrained, self.center)
 
     @property
-    def effective_trained(self) -> int | None:
+    def effective_trained(self) -> tuple[int, int] | None:
         """The same after training."""
-        return None if self.trained is None else effective_side(self.trained, self.center)
+        return None if self.trained is None else effective_rows(self.trained, self.center)
 
 
 def fields_of(
@@ -91,11 +91,17 @@ def visible_to_last(architecture: Architecture) -> tuple[int, int]:
     return first, last
 
 
+def side(rows: tuple[int, int] | None) -> int | None:
+    """How many rows there are from the first to the last."""
+    return None if rows is None else rows[1] - rows[0] + 1
+
+
 def field_table(fields: Mapping[str, Sequence[Field]]) -> pd.DataFrame:
     """A row for each ``architecture`` and ``layer``; ``depth`` counts the layers from 1.
 
-    ``theoretical``, ``effective_untrained`` and ``effective_trained`` are sides in pixels, the latter two
-    empty where there is no network or no influence; ``theoretical_share`` is 0 to 1.
+    ``theoretical``, ``effective_untrained`` and ``effective_trained`` are sides in pixels; the latter two are
+    of what lies in the image, and empty where there is no network or no influence. ``theoretical_share`` is
+    0 to 1.
     """
     rows = [
         {
@@ -104,8 +110,8 @@ def field_table(fields: Mapping[str, Sequence[Field]]) -> pd.DataFrame:
             "depth": depth,
             "theoretical": field.theoretical,
             "theoretical_share": field.theoretical_share,
-            "effective_untrained": field.effective_untrained,
-            "effective_trained": field.effective_trained,
+            "effective_untrained": side(field.effective_untrained),
+            "effective_trained": side(field.effective_trained),
         }
         for name, layers in fields.items()
         for depth, field in enumerate(layers, start=1)

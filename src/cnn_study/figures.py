@@ -21,7 +21,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from cnn_study.activations import Activations, Flags, Maps
-from cnn_study.effective_field import Field
+from cnn_study.effective_field import Field, side
 from cnn_study.receptive_field import Floats
 
 Pixels = npt.NDArray[np.uint8]
@@ -130,7 +130,7 @@ def receptive_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[
                 (untrained, theoretical, field.untrained, field.effective_untrained),
                 (trained, "", field.trained, field.effective_trained),
             ):
-                words += "no network" if influence is None else f"effective {effective or 'none'}"
+                words += "no network" if influence is None else f"effective {side(effective) or 'none'}"
                 _text(figure, left, top + offset - 0.02, words, SMALL)
                 _show_field(_axes(figure, left, top + offset, cell, cell), image, field, influence, effective)
         top += height
@@ -239,21 +239,23 @@ def _cross_out(axis: Axes, dead: Flags, columns: int, size: int) -> None:
     axis.add_collection(LineCollection(lines, colors="white", linewidths=1, path_effects=[stroke]))
 
 
-def _show_field(axis: Axes, image: Pixels, field: Field, influence: Floats | None, effective: int | None) -> None:
+def _show_field(
+    axis: Axes, image: Pixels, field: Field, influence: Floats | None, effective: tuple[int, int] | None
+) -> None:
     axis.set_axis_off()
     light = 0.6 + 0.4 * image.mean(0)[..., None] / 255
     strength = np.zeros(image.shape[1:]) if influence is None else influence / max(influence.max(), 1e-12)
     axis.imshow(light * INFLUENCE(np.sqrt(strength))[..., :3])
     if influence is not None:
-        _square(axis, field.center, field.theoretical, image.shape[1], THEORETICAL, "-")
+        _square(axis, field.visible, image.shape[1], THEORETICAL, "-")
     if effective is not None:
-        _square(axis, field.center, effective, image.shape[1], EFFECTIVE, "--")
+        _square(axis, effective, image.shape[1], EFFECTIVE, "--")
 
 
-def _square(axis: Axes, center: float, side: int, size: int, colour: str, style: str) -> None:
-    # Kept just inside the image, so that a field wider than the image still shows as a frame.
-    low = max(center - side / 2, -0.2)
-    high = min(center + side / 2, size - 0.8)
+def _square(axis: Axes, rows: tuple[int, int], size: int, colour: str, style: str) -> None:
+    # Kept just inside the image, so that a field as wide as the image still shows as a frame.
+    low = max(rows[0] - 0.5, -0.2)
+    high = min(rows[1] + 0.5, size - 0.8)
     axis.add_patch(Rectangle((low, low), high - low, high - low, fill=False, ec=colour, ls=style, lw=1.3))
 
 

@@ -245,8 +245,13 @@ def _classes(seen: _Seen) -> list[Finding]:
 
 
 def _against_baseline(seen: _Seen) -> list[Finding]:
+    """But for the winner and for what a control asks, of which there are sentences already."""
+    told = {(control.of, control.against) for control in seen.study.controls}
+    told |= {(name, seen.study.baseline) for name in seen.comparison.ranking[:1]}
     found = []
     for comparison in filter(_measured, seen.comparison.against_baseline):
+        if (comparison.of, comparison.against) in told:
+            continue
         name = f"the baseline {seen.name(comparison.against)}"
         text = f"{_compared(comparison, seen.name(comparison.of), name)}."
         found.append(seen.finding(f"baseline_{_relation(comparison)}", text, _numbers(comparison)))

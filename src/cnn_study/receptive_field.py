@@ -79,10 +79,11 @@ def influence_of_pixels(network: Network, images: Tensor) -> Floats:
     return influence / influence.sum() if influence.sum() > 0 else influence
 
 
-def effective_side(influence: Floats, center: float, share: float = 0.95) -> int | None:
-    """The side in pixels of the square around ``center`` that holds ``share`` of ``influence`` (32, 32).
+def effective_rows(influence: Floats, center: float, share: float = 0.95) -> tuple[int, int] | None:
+    """The first and last row of the smallest square around ``center`` with ``share`` of ``influence`` (32, 32).
 
-    None if there is no influence at all.
+    Of what lies in the image: the square may reach beyond it. Its columns are the same. None if there is no
+    influence at all.
     """
     if influence.sum() == 0:
         return None
@@ -90,7 +91,8 @@ def effective_side(influence: Floats, center: float, share: float = 0.95) -> int
     reach = np.maximum(offsets[:, None], offsets[None, :])
     for distance in np.unique(reach):
         if influence[reach <= distance].sum() >= share * influence.sum() * (1 - 1e-12):
-            return round(2 * float(distance) + 1)
+            rows = np.flatnonzero(offsets <= distance)
+            return int(rows[0]), int(rows[-1])
     raise AssertionError("the whole image holds less than all of the influence")
 
 

@@ -19,6 +19,7 @@ from cnn_study.charts import VEGA_LITE
 
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 NUMBER = re.compile(r"[+−-]?[\d.,]+ ?(%|s|×|points|px)?( \[[^]]*\])?( points)?(, [a-z ]+)?")
+UNIT = re.compile(r"(?<=\d) (?=(%|s|px|points?)(?!\w))")  # the space between a number and its unit
 # What Markdown takes for its own; a _ inside a word is none.
 MARKED = re.compile(r"[\\`*<>\[\]|]|(?<!\w)_|_(?!\w)")
 
@@ -27,7 +28,8 @@ MARKED = re.compile(r"[\\`*<>\[\]|]|(?<!\w)_|_(?!\w)")
 class Figure:
     """An interactive chart (``spec``, Vega-Lite) or a picture (``image``, a path from plots/).
 
-    ``source``: the stage and the data that made it. Raises ValueError unless there is exactly one of both.
+    ``source``: the stage and the data that made it; ``hint``: what one can do with a chart that is interactive.
+    Raises ValueError unless there is exactly one of both.
     """
 
     title: str
@@ -35,6 +37,7 @@ class Figure:
     source: str
     spec: Mapping[str, Any] | None = None
     image: str | None = None
+    hint: str = ""
 
     def __post_init__(self) -> None:
         if (self.spec is None) == (self.image is None):
@@ -101,6 +104,7 @@ def render_html(page: Page, plots: Path) -> str:
     """
     environment = _environment(autoescape=True)
     environment.filters["picture"] = lambda image: _data_uri(plots / image)
+    environment.filters["bound"] = lambda text: UNIT.sub("\N{NO-BREAK SPACE}", text)
     environment.filters["untitled"] = _untitled
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "allow_nan": False}
     return environment.get_template("report.html.j2").render(page=page, bundle=_bundle())

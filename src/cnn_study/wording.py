@@ -12,12 +12,12 @@ DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "a part of Fashion-MNIST"}
 
 
 def points(difference: float) -> str:
-    """A difference in percentage points, signed: +0.3."""
-    return f"{round(difference, 1) + 0.0:+.1f}"  # adding 0.0 makes -0.0 positive
+    """A difference in percentage points, signed: +0.3, −0.3."""
+    return f"{round(difference, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0.0 makes -0.0 positive
 
 
 def points_within(difference: float, interval: tuple[float, float] | None) -> str:
-    """With its 95 % interval: +0.3 [-0.1, +0.7] points."""
+    """With its 95 % interval: +0.3 [−0.1, +0.7] points."""
     within = "" if interval is None else f" [{points(interval[0])}, {points(interval[1])}]"
     return f"{points(difference)}{within} points"
 
