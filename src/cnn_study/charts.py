@@ -55,6 +55,7 @@ FRAME = "M-1,-1L1,-1L1,1L-1,1Z M-.75,-.75L-.75,.75L.75,.75L.75,-.75Z"
 RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1Z M0,-.7A.7,.7,0,1,0,0,.7A.7,.7,0,1,0,0,-.7Z"
 LAYER: Spec = {"field": "layer", "type": "nominal", "sort": {"field": "depth", "op": "min"}}
 LAYER_ACROSS = LAYER | {"axis": {"labelAngle": -60, "title": "layer (image → output)"}}
+CROSS: Spec = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 60, "strokeWidth": 2}
 GRADIENT_NORM = "norm of the weight gradient"
 
 
@@ -344,8 +345,8 @@ def learning_rates(rates: pd.DataFrame, shown: Shown) -> Spec:
     at: Spec = {"x": x, "color": looks["color"]}
     layers = _lines(looks, y, tips, at)
     layers[-1]["encoding"]["size"] = {"condition": {"test": "datum.chosen", "value": 170}, "value": 30}
-    crosses = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 90, "strokeWidth": 2}
-    layers.append({"data": _data(failed[columns]), "mark": crosses, "encoding": at | {"y": y, "tooltip": tips}})
+    cross = at | {"x": x | {"field": "place"}, "y": y, "tooltip": tips}
+    layers.append({"data": _data(_beside(failed)[[*columns, "place"]]), "mark": CROSS, "encoding": cross})
     return _single(
         f"{shown.study}: validation accuracy by learning rate, in the short runs of the search",
         drawn[columns],
@@ -370,20 +371,21 @@ def replay(runs: pd.DataFrame, shown: Shown, marked: float) -> Spec:
     at: Spec = {"x": x, "y": y, "color": looks["color"], "tooltip": tips}
     line = at | {"y": y | {"aggregate": "mean"}, "strokeDash": looks["strokeDash"]} | _picked(0.8, 0)
     del line["tooltip"]
-    trained = {"filter": "datum.status == 'trained'"}
-    failed = {"filter": "datum.status != 'trained'"}
-    crosses = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 90, "strokeWidth": 2}
+    columns = ["name", "learning_rate", "seed", field, "status"]
+    trained = rows[rows["status"] == "trained"]
+    failed = _beside(rows[rows["status"] != "trained"])
+    cross = at | {"x": x | {"field": "place"}} | _picked(1, 0)
     there: Spec = {"x": {"datum": marked}}
     text = {"type": "text", "align": "right", "dx": -4, "y": 8, "text": "the report's"}
     return _single(
         f"{shown.study}: validation accuracy by learning rate, with the report's recipe",
-        rows[["name", "learning_rate", "seed", field, "status"]],
+        trained[columns],
         height=320,
         layer=[
-            {"transform": [trained], "mark": "line", "encoding": line, "params": [PICK]},
-            {"transform": [trained], "mark": {"type": "point", "filled": True, "size": 60},
+            {"mark": "line", "encoding": line, "params": [PICK]},
+            {"mark": {"type": "point", "filled": True, "size": 60},
              "encoding": at | {"shape": looks["shape"]} | _picked(1, 0)},
-            {"transform": [failed], "mark": crosses, "encoding": at | _picked(1, 0)},
+            {"data": _data(failed[[*columns, "place"]]), "mark": CROSS, "encoding": cross},
             {"data": ONCE, "mark": {"type": "rule", "strokeDash": [4, 3]}, "encoding": there},
             {"data": ONCE, "mark": text, "encoding": there},
         ],
@@ -565,8 +567,14 @@ def _quantity(field: str, title: str, **rest: Any) -> Spec:
 
 def _rates(rows: pd.DataFrame) -> Spec:
     tried = sorted(rows["learning_rate"].unique().tolist())
-    axis = LOG_AXIS | ({"values": tried} if len(tried) <= MOST_TICKS else {})
+    axis = LOG_AXIS if len(tried) > MOST_TICKS else {"values": tried, "format": "~g"}
     return _quantity("learning_rate", "learning rate", scale=LOG, axis=axis)
+
+
+def _beside(failed: pd.DataFrame) -> pd.DataFrame:
+    """``place``: the rate, a little lower for each further network that failed at it, so that all are seen."""
+    order = failed.groupby("learning_rate")["name"].transform(lambda names: pd.factorize(names)[0])
+    return failed.assign(place=failed["learning_rate"] * 0.96 ** order.astype(float))
 
 
 def _epochs() -> Spec:

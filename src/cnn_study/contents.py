@@ -411,7 +411,7 @@ def rates_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
         Figure(
             f"{one.study}: validation accuracy by learning rate",
             "One short run for each rate; the large point is the rate that the network was trained with, crosses "
-            "are runs that stayed at chance, or diverged and have no accuracy.",
+            "are runs that stayed at chance, or diverged and have no accuracy; side by side, of one rate.",
             source(RATES, "tune"),
             charts.learning_rates(measured.tables["learning_rates"], one),
         )
@@ -426,8 +426,8 @@ def rates_section(measured: Measured, studies: Mapping[str, Shown]) -> Section:
             "The report's recipe at several learning rates",
             f"{recipe.optimizer}, batches of {recipe.batch_size}, {counted(recipe.epochs, 'epoch')} of "
             f"{measured.replayed_images:,} images: a point for each run, lines for the means of those that "
-            "trained. Crosses are runs that stayed at chance, or diverged and have no accuracy. The dashed line "
-            "is the report's own rate.",
+            "trained. Crosses are runs that stayed at chance, or diverged and have no accuracy; side by side, of "
+            "one rate. The dashed line is the report's own rate.",
             source(REPLAY, "replay"),
             charts.replay(
                 measured.tables["replay"],
