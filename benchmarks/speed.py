@@ -59,11 +59,11 @@ class Goal:
 
 
 GOALS = {
-    "kernel_3x3": Goal(64, 3.5, 0.50, 0.7347, 3),
+    "kernel_3x3": Goal(64, 3.5, 0.50, 0.7347, 4),
     "kernel_5x5": Goal(64, 2.75, 0.75),
     "kernel_7x7": Goal(64, 2.5, 0.90),
-    "depth_4": Goal(128, accuracy=0.7679, epochs=3),
-    "depth_6": Goal(128, accuracy=0.7840, epochs=3),
+    "depth_4": Goal(128, accuracy=0.7679, epochs=4),
+    "depth_6": Goal(128, accuracy=0.7840, epochs=4),
     "residual": Goal(128, 2.5, 0.70, 0.8106, 3),
 }
 
