@@ -6,7 +6,6 @@ nobody waits for would keep its processor from others.
 
 import os
 import runpy
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -15,8 +14,8 @@ from pathlib import Path
 def end_with_the_starter() -> None:
     while os.read(0, 1024):
         pass
-    shutil.rmtree(Path.cwd(), ignore_errors=True)  # the scratch folder, which is nobody's now
-    os._exit(1)
+    # In place of this process, so that nothing writes into the scratch folder while it is removed.
+    os.execlp("rm", "rm", "-rf", Path.cwd())
 
 
 if __name__ == "__main__":

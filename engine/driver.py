@@ -63,14 +63,17 @@ def run(params: Params, resources: Resources) -> None:
     resources.check(params)
     loaded_sources()  # now, before any of them can have been edited
     ledger = Ledger()
-    stages = [f"{stage}@{name}" for name in params.architectures for stage in ("tune", "train")]
+    names = list(params.architectures)
+    stages = [f"{stage}@{name}" for name in names for stage in ("tune", "train")]
     with ledger.claim(stages):
-        searches = [name for name in params.architectures if ledger.begin(f"tune@{name}")]
-        others = [name for name in params.architectures if name not in searches]
-        trainings = [name for name in others if ledger.begin(f"train@{name}")]
-        if searches or trainings:
-            with cluster(), Board() as board:
-                Study(params, resources, ledger, board).run(searches, trainings)
+        if not any(ledger.out_of_date(stage) for stage in stages):
+            return
+        with cluster(), Board() as board:
+            check_nodes(nodes_for(resources))
+            study = Study(params, resources, ledger, board)
+            searches = [name for name in names if ledger.begin(f"tune@{name}")]
+            trainings = [name for name in names if name not in searches and ledger.begin(f"train@{name}")]
+            study.run(searches, trainings)
 
 
 @contextmanager
@@ -132,12 +135,21 @@ def differences(here: dict[str, str], nodes: dict[str, dict[str, str]]) -> list[
     ]
 
 
+def params_of(job: Job, content: dict[str, Any], params: Params, resources: Resources) -> dict[str, Any]:
+    """``content`` with one architecture, one seed and as many threads as the task has CPUs."""
+    entry, training = content["architectures"][job.architecture], content["training"]
+    if job.seed is not None:
+        training = training | {"seeds": [job.seed]}
+    if params.recipes[job.architecture].threads == "auto":
+        entry = entry | {"training": entry.get("training", {}) | {"threads": resources.cpus}}
+    return content | {"training": training, "architectures": {job.architecture: entry}}
+
+
 class Study:
     """One run of the tasks that are out of date."""
 
     def __init__(self, params: Params, resources: Resources, ledger: Ledger, board: Board) -> None:
         self._params, self._resources, self._ledger, self._board = params, resources, ledger, board
-        check_nodes(nodes_for(resources))
         self._content = read_yaml()
         patterns = (path for pattern in (*SOURCES, *IMAGES) for path in sorted(Path().glob(pattern)))
         self._shared = ray.put({path.as_posix(): node.read(path) for path in patterns})
@@ -179,17 +191,9 @@ class Study:
         if job.stage == "train":
             tuned = Path("runs/tune") / f"{job.architecture}.json"
             files[tuned.as_posix()] = node.read(tuned)
-        files[PARAMS.as_posix()] = np.frombuffer(json.dumps(self._params_of(job)).encode(), np.uint8)  # JSON is YAML
+        content = params_of(job, self._content, self._params, self._resources)
+        files[PARAMS.as_posix()] = np.frombuffer(json.dumps(content).encode(), np.uint8)  # JSON is YAML
         return node.Task(job.stage, job.architecture, files, self._resources.gpus)
-
-    def _params_of(self, job: Job) -> dict[str, Any]:
-        """A params.yaml with one architecture, one seed and as many threads as the task has CPUs."""
-        entry, training = self._content["architectures"][job.architecture], self._content["training"]
-        if job.seed is not None:
-            training = training | {"seeds": [job.seed]}
-        if self._params.recipes[job.architecture].threads == "auto":
-            entry = entry | {"training": entry.get("training", {}) | {"threads": self._resources.cpus}}
-        return self._content | {"training": training, "architectures": {job.architecture: entry}}
 
     def _receive(self, stream: Any) -> None:
         job = self._running[stream]

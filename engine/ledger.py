@@ -39,9 +39,14 @@ class Ledger:
         except LockError as error:
             raise StudyError(str(error)) from None
 
+    def out_of_date(self, name: str) -> bool:
+        """Whether ``dvc repro`` would do anything about the stage."""
+        with self._locked():
+            return bool(self._stages[name].changed())
+
     def begin(self, name: str) -> bool:
-        """Whether the stage has to run. If so its outputs are gone, as in ``dvc repro``; if DVC's cache has
-        them, they are back.
+        """Whether the stage has to run. If so, its outputs are gone, as in ``dvc repro``; if it is out of date
+        but DVC's cache has what it would give, they are back.
         """
         stage = self._stages[name]
         with self._locked():

@@ -133,4 +133,4 @@ if __name__ == "__main__":
         given = arguments()
         sys.exit(main(given.dataset, given.engine, Resources.parse(given.cpus, given.gpus, given.memory)))
     except KeyboardInterrupt:
-        sys.exit("interrupted: `make study` goes on from the last whole epoch")
+        sys.exit("interrupted: the same command goes on from the last whole epoch")
