@@ -1,6 +1,7 @@
 """A line for each running task."""
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
@@ -9,7 +10,7 @@ class Board:
     """On a terminal each task has a line that changes; elsewhere its lines are printed one after another."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, tqdm[None]] = {}
+        self._lines: dict[str, tqdm[Any]] = {}
 
     def show(self, task: str, text: str) -> None:
         """``text`` is how far ``task`` is."""

@@ -1,7 +1,7 @@
 """Run a stage, and end with whoever started it: python -m engine.child MODULE [ARGUMENT ...].
 
-The starter holds the other end of standard input. When that closes, the starter is gone, and a training that
-nobody waits for would keep its processor from others.
+The starter holds the other end of standard input. Once that is closed the starter is gone, and a training
+that nobody waits for would keep its processor from others.
 """
 
 import os
@@ -12,9 +12,10 @@ from pathlib import Path
 
 
 def end_with_the_starter() -> None:
+    """Wait for the end of standard input, then leave nothing behind."""
     while os.read(0, 1024):
         pass
-    # In place of this process, so that nothing writes into the scratch folder while it is removed.
+    # In place of this process, so that nothing writes into its scratch folder while that is removed.
     os.execlp("rm", "rm", "-rf", Path.cwd())
 
 

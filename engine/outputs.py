@@ -20,11 +20,11 @@ from engine.node import CHECKPOINTS, Files
 from stages import train
 
 
-def write_search(files: Files) -> None:
-    """The outputs of tune are those of its one task."""
+def write_outputs(files: Files) -> None:
+    """The outputs of a stage that was one task."""
     refuse_edited_sources()
     for path, content in files.items():
-        write_whole(Path(path), memoryview(content))
+        write_whole(Path(path), content.data)
 
 
 def write_training(name: str, architecture: Architecture, outputs: Mapping[int, Files]) -> None:
@@ -48,5 +48,5 @@ def _finished(name: str, architecture: Architecture, seed: int, files: Files, st
     weights = files[f"runs/train/{name}/seed-{seed}.safetensors"]
     logits = np.load(io.BytesIO(files[f"runs/train/{name}/seed-{seed}-validation-logits.npy"].tobytes()))
     with scratch_folder(f"ray/{name}") as folder:
-        write_whole(folder / "weights.safetensors", memoryview(weights))
+        write_whole(folder / "weights.safetensors", weights.data)
         return train.Finished(seed, load_network(folder / "weights.safetensors", architecture), run, logits)

@@ -74,16 +74,23 @@ def repro_on_ray(resources: Resources) -> int:
     resources.check(params)
     if code := repro("prepare"):
         return code
-    driver.run(params, resources)
-    # What is left runs with as many threads as the tasks had: the analysis says what was run with others.
+    try:
+        driver.run(params, resources)
+    except StudyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: the same command goes on from the last whole epoch", file=sys.stderr)
+        return 1
+    # What is left runs with as many threads: the report says which numbers are from other numbers of them.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: resources.cpus])
     return repro()
 
 
-def repro(*stages: str) -> int:
+def repro(*targets: str) -> int:
     """Run ``dvc repro`` and give its exit code. An interrupt reaches DVC as well, which is left to end itself."""
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *stages]) as process:
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *targets]) as process:
         while True:
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()
@@ -133,4 +140,4 @@ if __name__ == "__main__":
         given = arguments()
         sys.exit(main(given.dataset, given.engine, Resources.parse(given.cpus, given.gpus, given.memory)))
     except KeyboardInterrupt:
-        sys.exit("interrupted: the same command goes on from the last whole epoch")
+        sys.exit("interrupted: `make study` goes on from the last whole epoch")

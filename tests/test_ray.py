@@ -3,11 +3,9 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,39 +13,46 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
+
+from dvc.repo import Repo
+from ray.cluster_utils import Cluster
+
 from cnn_study.environment import usable_cores
 from cnn_study.params import validate
 from cnn_study.schema import StudyError, read_yaml
 from engine import node
+from engine.driver import Job, params_of
+from engine.ledger import Ledger
 from engine.resources import Resources
 from tests.conftest import REPOSITORY, LongerRun, Project, longer
 from tests.test_interruption import results, start
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
-CPUS = str(usable_cores())
-STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", CPUS)
-# Makes a node look as if it had another numpy.
-OTHER_NUMPY = "Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n"
+CORES = usable_cores()
+STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", str(CORES))
+SLOWER = """
+import time
+_epoch_ended = Progress.epoch_ended
+Progress.epoch_ended = lambda *arguments: (_epoch_ended(*arguments), time.sleep(0.1))[0]
+"""
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """One node, with room for one task at a time."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    two = Cluster()
+    cluster = Cluster()
     try:
-        two.add_node(num_cpus=usable_cores(), include_dashboard=False)
-        yield two
+        cluster.add_node(num_cpus=CORES, include_dashboard=False)
+        yield cluster
     finally:
-        two.shutdown()
+        cluster.shutdown()
 
 
 def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
-    """What the process prints until each of the texts has been in a line."""
+    """What the process prints until each of the texts has stood in a line."""
     missing, printed = set(texts), []
-    assert process.stdout is not None
-    for line in process.stdout:
+    for line in process.stdout or ():
         printed.append(line.rstrip())
         missing -= {text for text in missing if text in line}
         if not missing:
@@ -55,20 +60,15 @@ def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
     raise AssertionError(f"{missing} not found in:\n" + "\n".join(printed))
 
 
-T0 = [time.monotonic()]
-def lap(what):
-    t = time.monotonic(); print("LAP", what, round(t - T0[0], 1)); T0[0] = t
-
-
 def end(process: "subprocess.Popen[str]", how: signal.Signals) -> list[str]:
-    """End the process group and give what it still prints."""
+    """End the process group; what it has still printed."""
     os.killpg(process.pid, how)
     printed, _ = process.communicate(timeout=30)
     return printed.splitlines()
 
 
-def test_lost_nodes_and_drivers_change_no_bit_and_nothing_is_done_twice(
-    cluster: Any, longer_run: LongerRun, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_done_twice(
+    cluster: Cluster, longer_run: LongerRun, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def change(params: Any) -> None:
         longer(params)
@@ -76,63 +76,221 @@ def test_lost_nodes_and_drivers_change_no_bit_and_nothing_is_done_twice(
         params["architectures"]["other"].update(training=broken)
 
     project.edit_params(change)
-    with (project.folder / "src/cnn_study/progress.py").open("a") as file:  # tune and train are out of date
-        file.write("\nimport time\nProgress.resumed = lambda *_: None\n")
-        file.write("_print = Progress.epoch_ended\n")
-        file.write("Progress.epoch_ended = lambda *row: (_print(*row), time.sleep(0.1))[0]\n")
-    (project.folder / "stages/analyze.py").write_text("print('analyzed')\n")  # another test's business
+    with (project.folder / "src/cnn_study/progress.py").open("a") as file:  # tune, replay and train depend on it
+        file.write(SLOWER)
+    (project.folder / "stages/analyze.py").write_text("")  # the analysis is no matter of the engine's
 
     # Interrupted, on a Ray of its own.
     process = start(project, *STUDY)
     printed = lines_until(process, "tune small rate 0.1 epoch 1/1") + end(process, signal.SIGINT)
-    assert printed[-1] == "interrupted: the same command goes on from the last whole epoch"
+    assert "interrupted: the same command goes on from the last whole epoch" in printed[-2:]
     assert "Traceback" not in "\n".join(printed)
 
-    lap('interrupted')
+    # A node with other versions.
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     (tmp_path / "numpy-0.1.dist-info").mkdir()
-    (tmp_path / "numpy-0.1.dist-info/METADATA").write_text(OTHER_NUMPY)
-    other = cluster.add_node(num_cpus=usable_cores(), env_vars={"PYTHONPATH": str(tmp_path)})
-    refused = project.run(*STUDY, ok=False).splitlines()
-    assert re.fullmatch(rf"node \S+: found numpy 0.1, allowed: {np.__version__}, as here", refused[-1])
-    assert not any(" epoch " in line for line in refused)
-    cluster.remove_node(other)
-    lap('versions')
+    (tmp_path / "numpy-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
+    unlike = cluster.add_node(num_cpus=CORES, env_vars={"PYTHONPATH": str(tmp_path)})
+    refused = project.run(*STUDY, ok=False)
+    assert re.search(rf"^node \S+: found numpy 0.1, allowed: {re.escape(np.__version__)}$", refused, re.MULTILINE)
+    assert " epoch " not in refused
+    cluster.remove_node(unlike)
 
-    # A node is lost in mid-run, and then the driver is killed.
-    second = cluster.add_node(num_cpus=usable_cores())
+    # A node is lost, and then the driver.
+    second = cluster.add_node(num_cpus=CORES)
     process = start(project, *STUDY)
     printed += lines_until(process, "train small seed 0 epoch 2/30", "train small seed 1 epoch 2/30")
-    lap('trains')
-    busy = project.run(*STUDY, ok=False).splitlines()
-    assert "is busy, it is being blocked by" in "\n".join(busy)
-    lap('busy')
+    assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
     cluster.remove_node(second)
-    printed += lines_until(process, "its worker was lost")
+    printed += lines_until(process, "its worker was lost; it goes on elsewhere from the last whole epoch")
     printed += lines_until(process, "train small seed")
     printed += end(process, signal.SIGKILL)
 
-    lap('killed')
     printed += project.run(*STUDY).splitlines()
-    lap('end')
-
     epochs = [line for line in printed if " epoch " in line]
     assert len(epochs) == len(set(epochs))
-    assert sum(line.startswith("train small") for line in epochs) == 2 * 30
-    expected, found = results(longer_run.project), results(project)
-    small = [path for path in expected if path.startswith("small/")]
+    assert len([line for line in epochs if line.startswith("train small ")]) == 2 * 30
+
+    before, found = results(longer_run.project), results(project)
+    small = [path for path in before if path.startswith("small/")]
     assert len(small) == 7
-    assert [path for path in small if found[path] != expected[path]] == []
-    for name in ("small", "other"):
-        tuned = json.loads((project.folder / f"runs/tune/{name}.json").read_text())
-        assert tuned["environment"]["threads"] == int(CPUS)
-    # (The other has its rate in params.yaml.)
-    tuned = "runs/tune/small.json"
-    assert (project.folder / tuned).read_bytes() == (longer_run.project.folder / tuned).read_bytes()
-    assert [seed["status"] for seed in json.loads(found["other/run.json"])["seeds"]] == ["diverged", "diverged"]
+    assert [path for path in small if found[path] != before[path]] == []
+    for path in ("runs/tune/small.json", "runs/replay/small.json"):
+        assert (project.folder / path).read_bytes() == (longer_run.project.folder / path).read_bytes()
+    assert {seed["status"] for seed in json.loads(found["other/run.json"])["seeds"]} == {"diverged"}
     assert "up to date" in project.run("dvc", "status")
-    locks = [read_yaml(one.folder / "dvc.lock")["stages"]["train@small"] for one in (project, longer_run.project)]
-    for lock in locks:
-        del lock["deps"]  # of which one was edited
-        lock["outs"] = [out for out in lock["outs"] if "timing" not in out["path"]]
-    assert locks[0] == locks[1]
+    for stage in ("tune@small", "replay@small", "train@small"):
+        assert noted(project, stage) == noted(longer_run.project, stage)
+    for alone in ("tune", "train"):  # as the stage does by itself
+        project.run(sys.executable, "-m", f"stages.{alone}", "other")
+    assert {path: content for path, content in results(project).items() if path.startswith("other/")} == {
+        path: content for path, content in found.items() if path.startswith("other/")
+    }
+
+
+def noted(project: Project, stage: str) -> Any:
+    """What dvc.lock says of a stage, without what was edited here and what a clock measured."""
+    entry = read_yaml(project.folder / "dvc.lock")["stages"][stage]
+    entry["deps"] = [one for one in entry["deps"] if one["path"] != "src/cnn_study/progress.py"]
+    entry["outs"] = [one for one in entry["outs"] if "timing" not in one["path"]]
+    return entry
+
+
+def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Task]:
+    """A task whose stage is ``code``."""
+    shared = {name: node.read(REPOSITORY / name) for name in ("engine/__init__.py", "engine/child.py")}
+    (tmp_path / "stage.py").write_text(code)
+    files = {"stages/toy.py": node.read(tmp_path / "stage.py")}
+    return shared, node.Task("toy", "small", files, node.describe(), 0)
+
+
+def test_a_failed_task_says_what_its_stage_said(tmp_path: Path) -> None:
+    code = "import sys\nprint('toy small epoch 1/2: fine', flush=True)\nsys.exit('params.yaml: wrong')"
+    sent = list(node.run(*task(code, tmp_path)))
+    assert sent == [node.Line("toy small epoch 1/2: fine"), node.Failed("params.yaml: wrong")]
+
+
+def test_a_task_that_was_killed_says_so(tmp_path: Path) -> None:
+    sent = list(node.run(*task("import os\nos.kill(os.getpid(), 9)", tmp_path)))
+    assert sent == [node.Failed("killed by signal 9; is its memory enough? (MEMORY=...)")]
+
+
+def test_a_task_does_nothing_where_versions_differ(tmp_path: Path) -> None:
+    shared, one = task("raise SystemExit('it ran')", tmp_path)
+    (failed,) = node.run(shared, node.Task("toy", "small", one.files, one.machine | {"scipy": "0.1"}, 0))
+    assert isinstance(failed, node.Failed)
+    assert re.fullmatch(r"node \S+: found scipy [\d.]+, allowed: 0.1", failed.text)
+
+
+def test_a_stage_ends_with_the_worker_that_started_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    shared, one = task("import time\nprint('begun', flush=True)\ntime.sleep(600)", tmp_path)
+    scratch = tmp_path / "scratch"
+    for path, content in (shared | one.files).items():
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+        content.tofile(scratch / path)
+    command = [sys.executable, "-m", "engine.child", "stages.toy"]
+    with subprocess.Popen(command, cwd=scratch, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout.readline() == b"begun\n"
+        child.stdin.close()  # as when the worker is killed
+        child.wait(timeout=20)
+    assert not scratch.exists()
+
+
+def test_a_stage_that_another_command_has_cannot_be_claimed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    other = {"pid": os.getpid(), "cmd": "another command"}
+    lock = {"write": {str(project.folder / "runs/tune/small.json"): other}}
+    (project.folder / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
+    with Repo() as repo, pytest.raises(StudyError, match="is busy, it is being blocked by"):  # noqa: SIM117
+        with Ledger(repo).claim(["tune@small"]):
+            pass
+
+
+def test_a_stage_whose_outputs_are_in_the_cache_need_not_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    tuned = project.folder / "runs/tune/small.json"
+    before, lock = tuned.read_bytes(), (project.folder / "dvc.lock").read_bytes()
+    tuned.unlink()
+    with Repo() as repo:
+        ledger = Ledger(repo)
+        assert ledger.out_of_date("tune@small")
+        assert not ledger.begin("tune@small")
+        assert not ledger.out_of_date("train@small")
+    assert tuned.read_bytes() == before
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+
+
+def test_what_changed_while_a_stage_ran_is_not_recorded(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    lock = (project.folder / "dvc.lock").read_bytes()
+    project.edit_params(lambda params: params["tune"].update(seed=1001))
+    with Repo() as repo:
+        ledger = Ledger(repo)
+        assert ledger.begin("tune@small")
+        project.edit_params(lambda params: params["tune"].update(seed=1002))
+        with pytest.raises(StudyError, match=r"^params\.yaml: changed while tune@small ran"):
+            ledger.record(["tune@small"])
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+
+
+@pytest.mark.parametrize(
+    ("words", "resources"),
+    [
+        (("", "", ""), Resources(1, 0.0, 0)),
+        (("4", "0.25", "2GiB"), Resources(4, 0.25, 2 * 2**30)),
+        (("2", "2", "1.5MiB"), Resources(2, 2.0, 3 * 2**19)),
+        (("1", ".5", "1000"), Resources(1, 0.5, 1000)),
+    ],
+)
+def test_resources_are_read(words: tuple[str, str, str], resources: Resources) -> None:
+    assert Resources.parse(*words) == resources
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("0", "", ""), "CPUS: found '0', allowed: a whole number, at least 1"),
+        (("0.5", "", ""), "CPUS: found '0.5', allowed: a whole number, at least 1"),
+        (("", "1.5", ""), "GPUS: found '1.5', allowed: a whole number, or a part of one as 0.25"),
+        (("", "", "2GB"), "MEMORY: found '2GB', allowed: a size as 2GiB, or a number of bytes"),
+    ],
+)
+def test_a_mistake_in_the_resources_is_a_line(words: tuple[str, str, str], error: str) -> None:
+    with pytest.raises(StudyError, match=f"^{re.escape(error)}$"):
+        Resources.parse(*words)
+
+
+def test_as_many_tasks_go_into_a_node_as_all_its_resources_allow() -> None:
+    big = {"CPU": 8.0, "GPU": 1.0, "memory": 10.0 * 2**30}
+    assert Resources(cpus=1).room_in(big) == 8
+    assert Resources(cpus=1, gpus=0.25).room_in(big) == 4
+    assert Resources(cpus=3).room_in(big) == 2
+    assert Resources(cpus=1, memory=4 * 2**30).room_in(big) == 2
+    assert Resources(cpus=1, gpus=1).room_in({"CPU": 8.0}) == 0
+
+
+def test_a_task_has_as_many_threads_as_cpus_where_params_do_not_say_and_at_most_where_they_do() -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["architectures"]["depth_4"]["training"] = {"threads": 2}
+    params = validate(content)
+    with pytest.raises(StudyError) as refused:
+        Resources(cpus=1).check(params)
+    where = "params.yaml: architectures.depth_4.training.threads"
+    assert str(refused.value) == f"{where}: found 2, allowed with CPUS=1: auto, or at most 1"
+    four = Resources(cpus=4)
+    four.check(params)
+    for name, threads in (("kernel_3x3", 4), ("depth_4", 2)):
+        mine = params_of(Job("train", name, 1), content, params, four)
+        assert list(mine["architectures"]) == [name]
+        assert mine["architectures"][name]["training"]["threads"] == threads
+        assert mine["training"]["seeds"] == [1]
+        assert mine["replay"]["training"]["threads"] == 4
+
+
+def test_a_gpu_that_params_ask_for_has_to_be_given() -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["training"]["device"] = "cuda"
+    with pytest.raises(StudyError, match=r"^params.yaml: training.device: found 'cuda', allowed with GPUS=0: "):
+        Resources().check(validate(content))
+    Resources(gpus=0.5).check(validate(content))
+
+
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        (("--engine", "spark"), "ENGINE: found 'spark', allowed: dvc or ray"),
+        (("--cpus", "two"), "CPUS: found 'two'"),
+    ],
+)
+def test_a_mistake_in_the_command_stops_before_any_work(
+    option: tuple[str, str], error: str, project: Project
+) -> None:
+    printed = project.run(sys.executable, "-m", "scripts.study", *option, ok=False)
+    assert printed.startswith(error)
+    assert len(printed.splitlines()) == 1
