@@ -35,6 +35,8 @@ from engine.resources import Resources
 driver.run(validate(read_yaml()), Resources(cpus=1))
 """
 
+DVC_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, [0]); runpy.run_module('dvc', run_name='__main__')"
+
 
 def reduce(params: Any) -> None:
     """Four architectures, two seeds, 4,000 images to train with."""
@@ -83,7 +85,7 @@ def measure(what: str, prepared: Path, workers: int, tasks: int, *command: str, 
 
 def seconds_in(clock: Any) -> float:
     """Of the epochs that a file of runs/timing tells of."""
-    return sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for one in clock for epoch in one["epochs"])
+    return float(sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for one in clock for epoch in one["epochs"]))
 
 
 @contextmanager
@@ -107,24 +109,18 @@ def main() -> None:
     with clone(reduce) as folder:
         run(folder, "-m", "dvc", "repro", "prepare")
         stages_of_dvc, tasks = len(targets) + 1, len(ARCHITECTURES) * (1 + len(SEEDS)) + 1
-        one_core = (
-            "import os, runpy, sys; os.sched_setaffinity(0, [0]); runpy.run_module('dvc', run_name='__main__')"
-        )
-        for what, command in (
-            ("dvc repro, two threads", plain),
-            ("dvc repro, one thread", ("-c", one_core, *plain[2:])),
-        ):
+        one_core = ("-c", DVC_ON_ONE_CORE, *plain[2:])
+        for what, command in (("dvc repro, two threads", plain), ("dvc repro, one thread", one_core)):
             measured.append(measure(what, folder, 1, stages_of_dvc, *command))
         for workers in (1, 2):
             with cluster(workers) as address:
                 what = f"Ray, {workers} worker{'s' * (workers > 1)} of one core"
                 measured.append(measure(what, folder, workers, tasks, "-c", ENGINE, RAY_ADDRESS=address))
-    print(
-        f"{'the training stages by':28} {'s':>7} {'× the first':>12} {'s of epochs':>12} {'other s per task':>17}"
-    )
+    columns = ("s", "× the first", "s of epochs", "other s per task")
+    print(f"{'the training stages by':28}", *(f"{column:>16}" for column in columns))
     for one in measured:
-        times, other = one.seconds / measured[0].seconds, one.other_seconds_per_task
-        print(f"{one.what:28} {one.seconds:7.1f} {times:12.2f} {one.training_seconds:12.1f} {other:17.2f}")
+        row = (one.seconds, one.seconds / measured[0].seconds, one.training_seconds, one.other_seconds_per_task)
+        print(f"{one.what:28}", *(f"{value:16.2f}" for value in row))
     results = {
         "environment": set_up("cpu").as_dict(),
         "runs": [asdict(one) | {"other_seconds_per_task": one.other_seconds_per_task} for one in measured],

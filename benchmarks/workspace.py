@@ -1,6 +1,7 @@
 """A clone of this repository in which a benchmark runs a study of its own."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,12 +28,10 @@ def clone(change: Callable[[Any], None]) -> Iterator[Path]:
 
 def run(folder: Path, *command: str, **environment: str) -> None:
     """Run ``python`` with ``command`` in ``folder``. What it prints is shown if it fails."""
-    from os import environ
-
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
-        env=environ | environment,
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -9,6 +9,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from cnn_study.environment import usable_cores
 from cnn_study.schema import StudyError
 from engine import node
 from engine.resources import Resources, in_words
@@ -23,9 +24,9 @@ def connected() -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.cloudpickle.register_pickle_by_value(node)
     address = os.environ.get("RAY_ADDRESS")
-    alone: dict[str, Any] = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    here = {"num_cpus": usable_cores(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
-        ray.init(address or "local", log_to_driver=False, logging_level="error", **alone)
+        ray.init(address or "local", log_to_driver=False, logging_level="error", **({} if address else here))
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise StudyError(f"RAY_ADDRESS: found {address}: {in_a_line(error)}") from None
     try:

@@ -7,25 +7,33 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 
 from dvc.repo import Repo
 from ray.cluster_utils import Cluster
 
-from cnn_study.environment import usable_cores
+from cnn_study.checkpoint import Checkpoint
+from cnn_study.environment import Environment, usable_cores
+from cnn_study.networks import Network
 from cnn_study.params import validate
 from cnn_study.schema import StudyError, read_yaml
+from cnn_study.spec import spec_of
+from cnn_study.training import Run, Status
 from engine import node
 from engine.driver import Job, params_of
 from engine.ledger import Ledger
+from engine.outputs import write_training
 from engine.resources import Resources
-from tests.conftest import REPOSITORY, LongerRun, Project, longer
+from stages import train
+from tests.conftest import REPOSITORY, SMALL, LongerRun, Project, longer
 from tests.test_interruption import results, start
 
 CORES = usable_cores()
@@ -43,7 +51,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     cluster = Cluster()
     try:
-        cluster.add_node(num_cpus=CORES, include_dashboard=False)
+        cluster.add_node(num_cpus=CORES, include_dashboard=False, node_ip_address="127.0.0.1")
         yield cluster
     finally:
         cluster.shutdown()
@@ -90,14 +98,14 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     (tmp_path / "numpy-0.1.dist-info").mkdir()
     (tmp_path / "numpy-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
-    unlike = cluster.add_node(num_cpus=CORES, env_vars={"PYTHONPATH": str(tmp_path)})
+    unlike = cluster.add_node(num_cpus=CORES, node_ip_address="127.0.0.1", env_vars={"PYTHONPATH": str(tmp_path)})
     refused = project.run(*STUDY, ok=False)
     assert re.search(rf"^node \S+: found numpy 0.1, allowed: {re.escape(np.__version__)}$", refused, re.MULTILINE)
     assert " epoch " not in refused
     cluster.remove_node(unlike)
 
     # A node is lost, and then the driver.
-    second = cluster.add_node(num_cpus=CORES)
+    second = cluster.add_node(num_cpus=CORES, node_ip_address="127.0.0.1")
     process = start(project, *STUDY)
     printed += lines_until(process, "train small seed 0 epoch 2/30", "train small seed 1 epoch 2/30")
     assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
@@ -121,11 +129,6 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     assert "up to date" in project.run("dvc", "status")
     for stage in ("tune@small", "replay@small", "train@small"):
         assert noted(project, stage) == noted(longer_run.project, stage)
-    for alone in ("tune", "train"):  # as the stage does by itself
-        project.run(sys.executable, "-m", f"stages.{alone}", "other")
-    assert {path: content for path, content in results(project).items() if path.startswith("other/")} == {
-        path: content for path, content in found.items() if path.startswith("other/")
-    }
 
 
 def noted(project: Project, stage: str) -> Any:
@@ -134,6 +137,46 @@ def noted(project: Project, stage: str) -> Any:
     entry["deps"] = [one for one in entry["deps"] if one["path"] != "src/cnn_study/progress.py"]
     entry["outs"] = [one for one in entry["outs"] if "timing" not in one["path"]]
     return entry
+
+
+@pytest.mark.parametrize("statuses", [("trained", "collapsed"), ("diverged", "trained"), ("diverged", "diverged")])
+def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
+    statuses: tuple[Status, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outputs_of(folder: str, *of: train.Finished) -> node.Files:
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        train.write("small", 0.1, Environment("cpu", "fp32", 1, "a processor", "3.11", "2.14"), of)
+        return {path.as_posix(): node.read(path) for path in Path("runs").glob("**/*") if path.is_file()}
+
+    finished = [a_run(seed, status) for seed, status in enumerate(statuses)]
+    expected = outputs_of("whole", *finished)
+    by_seed = {one.seed: outputs_of(f"seed-{one.seed}", one) for one in finished}
+    (tmp_path / "driver").mkdir()
+    monkeypatch.chdir(tmp_path / "driver")
+    for one in finished:
+        # Whether a run stayed at chance is found after its last checkpoint.
+        progress = asdict(one.run) | ({"status": "trained"} if one.run.status == "collapsed" else {})
+        place = node.CHECKPOINTS / "train/small" / f"seed-{one.seed}.safetensors"
+        Checkpoint(place, "").write(one.network, torch.optim.SGD(one.network.parameters()), progress)
+    write_training("small", spec_of(SMALL), by_seed)
+    found = {path.as_posix(): node.read(path) for path in Path("runs").glob("**/*") if path.is_file()}
+    assert {path: content.tobytes() for path, content in found.items()} == {
+        path: content.tobytes() for path, content in expected.items()
+    }
+
+
+def a_run(seed: int, status: Status) -> train.Finished:
+    """One of one epoch, with made-up results."""
+    torch.manual_seed(seed)
+    network = Network(spec_of(SMALL))
+    row: dict[str, Any] = {"epoch": 1, "loss": None, "train_accuracy": None, "validation_accuracy": None}
+    clock = [{"train_seconds": 0.1 + seed, "evaluation_seconds": 1 / 3, "images": 270}]
+    if status == "diverged":
+        return train.Finished(seed, network, Run(status, [row], [], clock), None)
+    row |= {"loss": 2.1 / 3 + seed, "train_accuracy": 0.1, "validation_accuracy": 1 / 7}
+    norms = [{"epoch": 1, "layer": "conv1", "gradient_norm": 0.1 + seed, "weight_norm": 1 / 9}]
+    return train.Finished(seed, network, Run(status, [row], norms, clock), np.eye(3, 10, dtype=np.float32))
 
 
 def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Task]:
