@@ -85,7 +85,9 @@ def measure(what: str, prepared: Path, workers: int, tasks: int, *command: str, 
 
 def seconds_in(clock: Any) -> float:
     """Of the epochs that a file of runs/timing tells of."""
-    return float(sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for one in clock for epoch in one["epochs"]))
+    return float(
+        sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for one in clock for epoch in one["epochs"])
+    )
 
 
 @contextmanager

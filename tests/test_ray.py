@@ -28,10 +28,12 @@ from cnn_study.schema import StudyError, read_yaml
 from cnn_study.spec import spec_of
 from cnn_study.training import Run, Status
 from engine import node
+from engine.cluster import connected, machine_of, nodes_for
 from engine.driver import Job, params_of
 from engine.ledger import Ledger
 from engine.outputs import write_training
 from engine.resources import Resources
+from scripts.study import main
 from stages import train
 from tests.conftest import REPOSITORY, SMALL, LongerRun, Project, longer
 from tests.test_interruption import results, start
@@ -45,16 +47,17 @@ Progress.epoch_ended = lambda *arguments: (_epoch_ended(*arguments), time.sleep(
 """
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
     """One node, with room for one task at a time."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    cluster = Cluster()
-    try:
-        cluster.add_node(num_cpus=CORES, include_dashboard=False, node_ip_address="127.0.0.1")
-        yield cluster
-    finally:
-        cluster.shutdown()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = Cluster()
+        try:
+            cluster.add_node(num_cpus=CORES, include_dashboard=False, node_ip_address="127.0.0.1")
+            yield cluster
+        finally:
+            cluster.shutdown()
 
 
 def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
@@ -76,59 +79,74 @@ def end(process: "subprocess.Popen[str]", how: signal.Signals) -> list[str]:
 
 
 def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_done_twice(
-    cluster: Cluster, longer_run: LongerRun, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, longer_run: LongerRun, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def change(params: Any) -> None:
         longer(params)
-        broken = {"learning_rate": 100.0, "weight_decay": 10.0, "schedule": "constant", "epochs": 5}
-        params["architectures"]["other"].update(training=broken)
+        del params["architectures"]["other"]
+        del params["studies"]["kernel_size"]["members"]["other"]
+        params["studies"]["kernel_size"]["controls"] = []
 
     project.edit_params(change)
     with (project.folder / "src/cnn_study/progress.py").open("a") as file:  # tune, replay and train depend on it
         file.write(SLOWER)
     (project.folder / "stages/analyze.py").write_text("")  # the analysis is no matter of the engine's
 
-    # Interrupted, on a Ray of its own.
-    process = start(project, *STUDY)
-    printed = lines_until(process, "tune small rate 0.1 epoch 1/1") + end(process, signal.SIGINT)
-    assert "interrupted: the same command goes on from the last whole epoch" in printed[-2:]
-    assert "Traceback" not in "\n".join(printed)
-
-    # A node with other versions.
+    # On two nodes, of which one is lost, and then the driver.
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    (tmp_path / "numpy-0.1.dist-info").mkdir()
-    (tmp_path / "numpy-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
-    unlike = cluster.add_node(num_cpus=CORES, node_ip_address="127.0.0.1", env_vars={"PYTHONPATH": str(tmp_path)})
-    refused = project.run(*STUDY, ok=False)
-    assert re.search(rf"^node \S+: found numpy 0.1, allowed: {re.escape(np.__version__)}$", refused, re.MULTILINE)
-    assert " epoch " not in refused
-    cluster.remove_node(unlike)
-
-    # A node is lost, and then the driver.
     second = cluster.add_node(num_cpus=CORES, node_ip_address="127.0.0.1")
     process = start(project, *STUDY)
-    printed += lines_until(process, "train small seed 0 epoch 2/30", "train small seed 1 epoch 2/30")
-    assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
+    printed = lines_until(process, "train small seed 0 epoch 2/30", "train small seed 1 epoch 2/30")
     cluster.remove_node(second)
     printed += lines_until(process, "its worker was lost; it goes on elsewhere from the last whole epoch")
-    printed += lines_until(process, "train small seed")
-    printed += end(process, signal.SIGKILL)
+    lost = printed[-1].partition(":")[0].replace("@", " ")
+    assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
+    printed += lines_until(process, lost) + end(process, signal.SIGKILL)
+
+    # Interrupted, on a Ray of its own.
+    monkeypatch.delenv("RAY_ADDRESS")
+    process = start(project, *STUDY)
+    printed += lines_until(process, "train small seed") + end(process, signal.SIGINT)
+    assert "interrupted: the same command goes on from the last whole epoch" in printed[-2:]
+    assert "Traceback" not in "\n".join(printed)
 
     printed += project.run(*STUDY).splitlines()
     epochs = [line for line in printed if " epoch " in line]
     assert len(epochs) == len(set(epochs))
     assert len([line for line in epochs if line.startswith("train small ")]) == 2 * 30
 
-    before, found = results(longer_run.project), results(project)
-    small = [path for path in before if path.startswith("small/")]
-    assert len(small) == 7
-    assert [path for path in small if found[path] != before[path]] == []
+    expected, found = results(longer_run.project), results(project)
+    assert len(expected) > 7
+    assert [path for path in expected if found[path] != expected[path]] == []
     for path in ("runs/tune/small.json", "runs/replay/small.json"):
         assert (project.folder / path).read_bytes() == (longer_run.project.folder / path).read_bytes()
-    assert {seed["status"] for seed in json.loads(found["other/run.json"])["seeds"]} == {"diverged"}
     assert "up to date" in project.run("dvc", "status")
     for stage in ("tune@small", "replay@small", "train@small"):
         assert noted(project, stage) == noted(longer_run.project, stage)
+
+
+def test_a_node_with_other_versions_is_refused(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    (tmp_path / "numpy-0.1.dist-info").mkdir()
+    (tmp_path / "numpy-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
+    with connected():
+        assert machine_of(nodes_for(Resources())) == node.describe()
+        unlike = cluster.add_node(num_cpus=2, node_ip_address="127.0.0.1", env_vars={"PYTHONPATH": str(tmp_path)})
+        with pytest.raises(StudyError, match=rf"^node \S+: found numpy 0.1, allowed: {np.__version__}$"):
+            machine_of(nodes_for(Resources()))
+        cluster.remove_node(unlike)
+
+
+def test_tasks_for_which_no_node_has_room_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    allowed = f"allowed: what a node has (CPUS={CORES} GPUS=0 "
+    with (
+        connected(),
+        pytest.raises(StudyError, match=re.escape(f"found tasks of CPUS=1 GPUS=1 MEMORY=0GiB, {allowed}")),
+    ):
+        nodes_for(Resources(gpus=1))
 
 
 def noted(project: Project, stage: str) -> Any:
@@ -324,16 +342,6 @@ def test_a_gpu_that_params_ask_for_has_to_be_given() -> None:
     Resources(gpus=0.5).check(validate(content))
 
 
-@pytest.mark.parametrize(
-    ("option", "error"),
-    [
-        (("--engine", "spark"), "ENGINE: found 'spark', allowed: dvc or ray"),
-        (("--cpus", "two"), "CPUS: found 'two'"),
-    ],
-)
-def test_a_mistake_in_the_command_stops_before_any_work(
-    option: tuple[str, str], error: str, project: Project
-) -> None:
-    printed = project.run(sys.executable, "-m", "scripts.study", *option, ok=False)
-    assert printed.startswith(error)
-    assert len(printed.splitlines()) == 1
+def test_an_engine_that_there_is_not_is_a_line() -> None:
+    with pytest.raises(StudyError, match=r"^ENGINE: found 'spark', allowed: dvc or ray$"):
+        main("", "spark", Resources())
