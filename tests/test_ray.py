@@ -116,8 +116,9 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     assert len([line for line in epochs if line.startswith("train small ")]) == 2 * 30
 
     expected, found = results(longer_run.project), results(project)
-    assert len(expected) > 7
-    assert [path for path in expected if found[path] != expected[path]] == []
+    small = [path for path in expected if path.startswith("small/")]
+    assert len(small) == 7
+    assert [path for path in small if found[path] != expected[path]] == []
     for path in ("runs/tune/small.json", "runs/replay/small.json"):
         assert (project.folder / path).read_bytes() == (longer_run.project.folder / path).read_bytes()
     assert "up to date" in project.run("dvc", "status")
@@ -141,12 +142,10 @@ def test_a_node_with_other_versions_is_refused(
 
 def test_tasks_for_which_no_node_has_room_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    allowed = f"allowed: what a node has (CPUS={CORES} GPUS=0 "
-    with (
-        connected(),
-        pytest.raises(StudyError, match=re.escape(f"found tasks of CPUS=1 GPUS=1 MEMORY=0GiB, {allowed}")),
-    ):
+    with connected(), pytest.raises(StudyError) as refused:
         nodes_for(Resources(gpus=1))
+    asked = "ENGINE=ray: found tasks of CPUS=1 GPUS=1 MEMORY=0GiB"
+    assert str(refused.value).startswith(f"{asked}, allowed: what a node has (CPUS={CORES} GPUS=0 MEMORY=")
 
 
 def noted(project: Project, stage: str) -> Any:
