@@ -17,7 +17,7 @@ from dvc.repo import Repo
 
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.workspace import clone, run
-from engine.ledger import Ledger
+from engine.pipeline import Pipeline
 
 RESULTS = Path("benchmarks/scale.json")
 DVC = ("-m", "dvc")
@@ -80,19 +80,19 @@ def main(count: int) -> None:
             figures["dvc status with nothing changed, s"] = seconds_of(lambda: run(folder, *DVC, "status"))
             figures["dvc repro with nothing changed, s"] = seconds_of(lambda: run(folder, *DVC, "repro"))
             with Repo() as repo:
-                ledgers: list[Ledger] = []
-                figures["the engine reads the graph, s"] = seconds_of(lambda: ledgers.append(Ledger(repo)))
-                (ledger,) = ledgers
+                pipelines: list[Pipeline] = []
+                figures["the engine reads the graph, s"] = seconds_of(lambda: pipelines.append(Pipeline(repo)))
+                (pipeline,) = pipelines
                 trainings = [name for name in made if name.startswith("train@")][:21]
-                looks = seconds_of(lambda: [ledger.out_of_date(name) for name in trainings])
+                looks = seconds_of(lambda: [pipeline.changed(name) for name in trainings])
                 figures["the engine looks at a stage, s"] = looks / len(trainings)
                 with Path("stages/train.py").open("a") as file:
                     file.write("# edited\n")
-                begins = seconds_of(lambda: [ledger.begin(name) for name in trainings])
+                begins = seconds_of(lambda: [pipeline.begin(name) for name in trainings])
                 figures["the engine begins a stage, s"] = begins / len(trainings)
                 pretend(out for name in trainings for out in made[name])
                 for some in (trainings[:1], trainings[1:]):
-                    seconds = seconds_of(partial(ledger.record, some))
+                    seconds = seconds_of(partial(pipeline.commit, some))
                     figures[f"the engine records {len(some)} of train, s"] = seconds
         finally:
             os.chdir(here)

@@ -21,10 +21,10 @@ from cnn_study.files import write_whole
 from cnn_study.params import Params
 from cnn_study.schema import PARAMS, StudyError, read_yaml
 from engine import node
-from engine.board import Board
 from engine.cluster import connected, in_a_line, machine_of, nodes_for
-from engine.ledger import Ledger
 from engine.outputs import write_outputs, write_training
+from engine.pipeline import Pipeline
+from engine.progress import ProgressLines
 from engine.resources import Resources
 from stages import replay, tune  # noqa: F401  (with outputs' train, the sources that loaded_sources is to guard)
 
@@ -59,19 +59,24 @@ def run(params: Params, resources: Resources) -> None:
     """
     loaded_sources()  # now, before any of them can have been edited
     stages = [*first_stages(params), *(f"train@{name}" for name in params.architectures)]
-    with Repo() as repo:
-        ledger = Ledger(repo)
-        with ledger.claim(stages):
-            if any(ledger.out_of_date(stage) for stage in stages):
-                with connected(), Board() as board:
+    with Repo(_wait_for_lock=True) as repo:  # which a `dvc status`, say, has for a moment
+        pipeline = Pipeline(repo)
+        with pipeline.lock(stages):
+            if any(pipeline.changed(stage) for stage in stages):
+                with connected(), ProgressLines() as progress:
                     machine = machine_of(nodes_for(resources))
-                    Study(params, resources, machine, ledger, board).run()
+                    Scheduler(params, resources, machine, pipeline, progress).run()
 
 
 def first_stages(params: Params) -> Iterator[str]:
     """Those that wait for no other. Searches first: train waits for them."""
     yield from (f"tune@{name}" for name in params.architectures)
     yield from (f"replay@{name}" for name in params.replay.architectures)
+
+
+def read_by_tasks(name: str, content: dict[str, Any]) -> list[Any]:
+    """What the tasks of an architecture read of ``content``, params.yaml."""
+    return [content.get(part) for part in ("training", "tune", "replay")] + [content["architectures"].get(name)]
 
 
 def params_of(job: Job, content: dict[str, Any], params: Params, resources: Resources) -> dict[str, Any]:
@@ -88,15 +93,20 @@ def params_of(job: Job, content: dict[str, Any], params: Params, resources: Reso
     return content | {"training": training, "replay": replays, "architectures": {job.architecture: entry}}
 
 
-class Study:
+class Scheduler:
     """A run of what is out of date."""
 
     def __init__(
-        self, params: Params, resources: Resources, machine: dict[str, str], ledger: Ledger, board: Board
+        self,
+        params: Params,
+        resources: Resources,
+        machine: dict[str, str],
+        pipeline: Pipeline,
+        progress: ProgressLines,
     ) -> None:
         self._params, self._resources, self._machine = params, resources, machine
-        self._ledger, self._board = ledger, board
-        self._content = read_yaml()
+        self._pipeline, self._progress = pipeline, progress
+        self._text, self._content = PARAMS.read_bytes(), read_yaml()
         paths = [path for pattern in (*SOURCES, *IMAGES) for path in sorted(Path().glob(pattern))]
         self._shared = ray.put({path.as_posix(): node.read(path) for path in paths})
         options = resources.options() | {"num_returns": "streaming", "max_retries": 0}
@@ -109,8 +119,8 @@ class Study:
     def run(self) -> None:
         """Until nothing is out of date."""
         for stage in first_stages(self._params):
-            if self._ledger.begin(stage):
-                kind, name = stage.split("@")
+            kind, name = stage.split("@")
+            if self._begin(kind, name):
                 self._waiting.append(Job(kind, name))
         searched = {job.architecture for job in self._waiting if job.stage == "tune"}
         for name in self._params.architectures:
@@ -122,12 +132,25 @@ class Study:
             ray.wait(streams, num_returns=1)
             for stream in ray.wait(streams, num_returns=len(streams), timeout=0)[0]:
                 self._receive(stream)
-            self._hand_out()  # before recording, which takes its time
-            self._ledger.record(self._ended)
-            self._ended.clear()
+            self._hand_out()  # before what takes its time
+            if self._ended:
+                self._pipeline.commit(self._ended)
+                self._ended.clear()
+
+    def _begin(self, stage: str, name: str) -> bool:
+        """Whether the stage has to run: with the parameters of when the study began, or an error."""
+        if not self._pipeline.begin(f"{stage}@{name}"):
+            return False
+        if PARAMS.read_bytes() != self._text and read_by_tasks(name, read_yaml()) != read_by_tasks(
+            name, self._content
+        ):
+            raise StudyError(
+                f"{PARAMS}: changed while the study ran; the same command goes on with what it says now"
+            )
+        return True
 
     def _begin_training(self, name: str) -> None:
-        if self._ledger.begin(f"train@{name}"):
+        if self._begin("train", name):
             self._outputs[name] = {}
             self._waiting.extend(Job("train", name, seed) for seed in self._params.training.seeds)
 
@@ -160,7 +183,7 @@ class Study:
             return
         match sent:
             case node.Line(text):
-                self._board.show(str(job), text)
+                self._progress.show(str(job), text)
             case node.Saved(path, content):
                 write_whole(Path(path), content.data)
                 job.losses = 0
@@ -176,11 +199,11 @@ class Study:
         job.losses += 1
         if job.losses == LOSSES:
             raise StudyError(f"{job} failed: lost {LOSSES} times with no epoch between: {in_a_line(error)}")
-        self._board.say(f"{job}: its worker was lost; it goes on elsewhere from the last whole epoch")
+        self._progress.say(f"{job}: its worker was lost; it goes on elsewhere from the last whole epoch")
         self._waiting.appendleft(job)
 
     def _remove(self, stream: Any) -> None:
-        self._board.remove(str(self._running.pop(stream)))
+        self._progress.remove(str(self._running.pop(stream)))
 
     def _done(self, job: Job, files: node.Files) -> None:
         name = job.architecture

@@ -30,8 +30,8 @@ from cnn_study.training import Run, Status
 from engine import node
 from engine.cluster import connected, machine_of, nodes_for
 from engine.driver import Job, params_of
-from engine.ledger import Ledger
 from engine.outputs import write_training
+from engine.pipeline import Pipeline
 from engine.resources import Resources
 from scripts.study import main
 from stages import train
@@ -247,7 +247,7 @@ def test_a_stage_that_another_command_has_cannot_be_claimed(
     lock = {"write": {str(project.folder / "runs/tune/small.json"): other}}
     (project.folder / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
     with Repo() as repo, pytest.raises(StudyError, match="is busy, it is being blocked by"):  # noqa: SIM117
-        with Ledger(repo).claim(["tune@small"]):
+        with Pipeline(repo).lock(["tune@small"]):
             pass
 
 
@@ -259,10 +259,10 @@ def test_a_stage_whose_outputs_are_in_the_cache_need_not_run(
     before, lock = tuned.read_bytes(), (project.folder / "dvc.lock").read_bytes()
     tuned.unlink()
     with Repo() as repo:
-        ledger = Ledger(repo)
-        assert ledger.out_of_date("tune@small")
-        assert not ledger.begin("tune@small")
-        assert not ledger.out_of_date("train@small")
+        pipeline = Pipeline(repo)
+        assert pipeline.changed("tune@small")
+        assert not pipeline.begin("tune@small")
+        assert not pipeline.changed("train@small")
     assert tuned.read_bytes() == before
     assert (project.folder / "dvc.lock").read_bytes() == lock
 
@@ -272,11 +272,11 @@ def test_what_changed_while_a_stage_ran_is_not_recorded(project: Project, monkey
     lock = (project.folder / "dvc.lock").read_bytes()
     project.edit_params(lambda params: params["tune"].update(seed=1001))
     with Repo() as repo:
-        ledger = Ledger(repo)
-        assert ledger.begin("tune@small")
+        pipeline = Pipeline(repo)
+        assert pipeline.begin("tune@small")
         project.edit_params(lambda params: params["tune"].update(seed=1002))
         with pytest.raises(StudyError, match=r"^params\.yaml: changed while tune@small ran"):
-            ledger.record(["tune@small"])
+            pipeline.commit(["tune@small"])
     assert (project.folder / "dvc.lock").read_bytes() == lock
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from tqdm import tqdm
 
 
-class Board:
+class ProgressLines:
     """On a terminal each task has a line that changes; elsewhere its lines are printed one after another."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Board:
         """A line that stays."""
         tqdm.write(text, file=sys.stderr)
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "ProgressLines":
         return self
 
     def __exit__(self, *_: object) -> None:

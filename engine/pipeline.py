@@ -20,8 +20,8 @@ from cnn_study.schema import StudyError
 LOCK = Path("dvc.lock")
 
 
-class Ledger:
-    """The stages as they stood in dvc.yaml when the object was made. Its methods raise StudyError."""
+class Pipeline:
+    """The stages as they stood in dvc.yaml when the object was made. The methods raise StudyError."""
 
     def __init__(self, repo: Repo) -> None:
         logging.getLogger("dvc").setLevel(logging.WARNING)  # it tells of each change of dvc.lock
@@ -31,7 +31,7 @@ class Ledger:
         self._begun: dict[str, dict[str, Any]] = {}
 
     @contextmanager
-    def claim(self, names: Iterable[str]) -> Iterator[None]:
+    def lock(self, names: Iterable[str]) -> Iterator[None]:
         """Meanwhile no other DVC command can run these stages: DVC's own lock on all they read and write."""
         stages = [self._stages[name] for name in names]
         read = sorted({dep.fs_path for stage in stages for dep in stage.deps})
@@ -45,7 +45,7 @@ class Ledger:
         except LockError as error:
             raise StudyError(str(error)) from None
 
-    def out_of_date(self, name: str) -> bool:
+    def changed(self, name: str) -> bool:
         """Whether ``dvc repro`` would do anything about the stage."""
         with self._locked():
             return bool(self._stages[name].changed())
@@ -69,7 +69,7 @@ class Ledger:
             self._save([stage])
             return False
 
-    def record(self, names: Iterable[str]) -> None:
+    def commit(self, names: Iterable[str]) -> None:
         """Note that these stages are done; an error where one has read what has changed since it began."""
         stages = [self._stages[name] for name in names]
         with self._locked():
@@ -84,8 +84,6 @@ class Ledger:
             self._save(stages)
 
     def _save(self, stages: list[Any]) -> None:
-        if not stages:
-            return
         for stage in stages:
             stage.save()
             stage.commit()
