@@ -141,12 +141,10 @@ class Scheduler:
         """Whether the stage has to run: with the parameters of when the study began, or an error."""
         if not self._pipeline.begin(f"{stage}@{name}"):
             return False
-        if PARAMS.read_bytes() != self._text and read_by_tasks(name, read_yaml()) != read_by_tasks(
-            name, self._content
-        ):
-            raise StudyError(
-                f"{PARAMS}: changed while the study ran; the same command goes on with what it says now"
-            )
+        # Read anew only where needed, since it takes seconds for hundreds of architectures.
+        now = self._content if PARAMS.read_bytes() == self._text else read_yaml()
+        if read_by_tasks(name, now) != read_by_tasks(name, self._content):
+            raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
         return True
 
     def _begin_training(self, name: str) -> None:
