@@ -35,6 +35,30 @@ from engine.resources import Resources
 driver.run(validate(read_yaml()), Resources(cpus=1))
 """
 
+# A task that sends checkpoints of the size that is given, each received and written as the driver does.
+CHECKPOINTS = """
+import sys, time
+from pathlib import Path
+import numpy as np
+import ray
+import stages
+from cnn_study.files import write_whole
+from engine import node
+from engine.cluster import connected
+size, count = map(int, sys.argv[1:])
+def send():
+    for _ in range(count):
+        yield node.Saved("checkpoint", np.zeros(size, np.uint8))
+with connected():
+    sent = ray.remote(send).options(num_returns="streaming").remote()
+    ray.get(next(sent))
+    started = time.perf_counter()
+    for one in sent:
+        saved = ray.get(one)
+        write_whole(Path(".work") / saved.path, saved.content.data)
+    print((time.perf_counter() - started) / (count - 1))
+"""
+CHECKPOINT_BYTES = 8_570_000  # that of kernel_3x3
 DVC_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, [0]); runpy.run_module('dvc', run_name='__main__')"
 
 
@@ -107,7 +131,7 @@ def main() -> None:
         sys.exit("two cores are needed")
     targets = [f"{stage}@{name}" for name in ARCHITECTURES for stage in ("tune", "train")]
     plain = ("-m", "dvc", "repro", "replay@kernel_3x3", *targets)
-    measured = []
+    measured, sent = [], "nan"
     with clone(reduce) as folder:
         run(folder, "-m", "dvc", "repro", "prepare")
         stages_of_dvc, tasks = len(targets) + 1, len(ARCHITECTURES) * (1 + len(SEEDS)) + 1
@@ -118,12 +142,17 @@ def main() -> None:
             with cluster(workers) as address:
                 what = f"Ray, {workers} worker{'s' * (workers > 1)} of one core"
                 measured.append(measure(what, folder, workers, tasks, "-c", ENGINE, RAY_ADDRESS=address))
+                sent = run(folder, "-c", CHECKPOINTS, str(CHECKPOINT_BYTES), "51", RAY_ADDRESS=address)
     columns = ("s", "× the first", "s of epochs", "other s per task")
     print(f"{'the training stages by':28}", *(f"{column:>16}" for column in columns))
     for one in measured:
         row = (one.seconds, one.seconds / measured[0].seconds, one.training_seconds, one.other_seconds_per_task)
         print(f"{one.what:28}", *(f"{value:16.2f}" for value in row))
+    print(
+        f"a checkpoint of {CHECKPOINT_BYTES / 1e6:.3g} MB, from a worker to the disk here: {float(sent.split()[-1]):.3f} s"
+    )
     results = {
+        "checkpoint": {"bytes": CHECKPOINT_BYTES, "seconds": float(sent.split()[-1])},
         "environment": set_up("cpu").as_dict(),
         "runs": [asdict(one) | {"other_seconds_per_task": one.other_seconds_per_task} for one in measured],
     }

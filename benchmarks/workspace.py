@@ -26,8 +26,8 @@ def clone(change: Callable[[Any], None]) -> Iterator[Path]:
         yield folder
 
 
-def run(folder: Path, *command: str, **environment: str) -> None:
-    """Run ``python`` with ``command`` in ``folder``. What it prints is shown if it fails."""
+def run(folder: Path, *command: str, **environment: str) -> str:
+    """Run ``python`` with ``command`` in ``folder``; what it prints, which is shown if it fails."""
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
@@ -39,3 +39,4 @@ def run(folder: Path, *command: str, **environment: str) -> None:
     )
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
