@@ -148,11 +148,10 @@ def main() -> None:
     for one in measured:
         row = (one.seconds, one.seconds / measured[0].seconds, one.training_seconds, one.other_seconds_per_task)
         print(f"{one.what:28}", *(f"{value:16.2f}" for value in row))
-    print(
-        f"a checkpoint of {CHECKPOINT_BYTES / 1e6:.3g} MB, from a worker to the disk here: {float(sent.split()[-1]):.3f} s"
-    )
+    checkpoint = {"bytes": CHECKPOINT_BYTES, "seconds": float(sent.split()[-1])}
+    print(f"a checkpoint of {CHECKPOINT_BYTES:,} bytes, from a worker to the disk: {checkpoint['seconds']:.3f} s")
     results = {
-        "checkpoint": {"bytes": CHECKPOINT_BYTES, "seconds": float(sent.split()[-1])},
+        "checkpoint": checkpoint,
         "environment": set_up("cpu").as_dict(),
         "runs": [asdict(one) | {"other_seconds_per_task": one.other_seconds_per_task} for one in measured],
     }
