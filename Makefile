@@ -2,16 +2,18 @@
 
 PYTHON ?= python3
 DATASET ?=
+ENGINE ?=
+ON_RAY = --cpus "$(CPUS)" --gpus "$(GPUS)" --memory "$(MEMORY)"
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint check benchmark kills setup lock clean
+.PHONY: help study test lint check benchmark benchmark-ray kills setup lock clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 
-study: setup ## run the study: whatever of it is not up to date (DATASET=fashion_mnist: on embedded data)
-	@python -m scripts.study $(DATASET)
+study: setup ## run the study: whatever of it is not up to date (DATASET=fashion_mnist: on embedded data; ENGINE=ray)
+	@python -m scripts.study $(DATASET) $(if $(ENGINE),--engine $(ENGINE) $(ON_RAY))
 
 test: setup ## run the tests
 	@python -m pytest
@@ -27,6 +29,9 @@ check: setup ## say all that is wrong with params.yaml
 
 benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine
 	@python -m benchmarks.speed
+
+benchmark-ray: setup ## measure what handing out the training stages to Ray costs and gives; on an idle machine
+	@python -m benchmarks.ray
 
 kills: setup ## kill a training stage at 100 random moments, and see that its bits are those of an undisturbed one
 	@KILLS=100 python -m pytest --timeout=3600 -k killed_at_any_moment

@@ -1,10 +1,13 @@
 """Run the study: check the parameters, see where the data is, leave the rest to ``dvc repro``.
 
-python -m scripts.study [cifar10 | fashion_mnist]
+python -m scripts.study [cifar10 | fashion_mnist] [--engine dvc | ray] [--cpus N] [--gpus N] [--memory SIZE]
 """
 
+import argparse
 import contextlib
+import importlib.util
 import io
+import os
 import subprocess
 import sys
 
@@ -15,6 +18,7 @@ from cnn_study.datasets import CIFAR10_MD5, cifar10_is_reachable
 from cnn_study.files import write_whole
 from cnn_study.params import validate
 from cnn_study.schema import PARAMS, StudyError, read_yaml
+from engine.resources import Resources
 from stages.download import RAW, local_cifar10
 
 # The embedded data, and a study of it that takes minutes.
@@ -27,9 +31,13 @@ EMBEDDED = {
 }
 
 
-def main(dataset: str) -> int:
+def main(dataset: str, engine: str, resources: Resources) -> int:
     if dataset not in ("", "cifar10", "fashion_mnist"):
         raise StudyError(f"DATASET: found {dataset!r}, allowed: cifar10 or fashion_mnist")
+    if engine not in ("dvc", "ray"):
+        raise StudyError(f"ENGINE: found {engine!r}, allowed: dvc or ray")
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise StudyError("ENGINE: found 'ray', which is not installed: pip install '.[ray]'")
     params = validate(read_yaml())
     if dataset == "cifar10" and params.data.dataset != "cifar10":
         raise StudyError(
@@ -50,7 +58,7 @@ def main(dataset: str) -> int:
         note = use_embedded_data(f"no CIFAR-10 in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})")
     if note:
         print(note, flush=True)
-    code = repro()
+    code = repro() if engine == "dvc" else repro_on_ray(resources)
     if code == 0:
         print("Results: plots/report.html, and metrics/ and plots/ for what it rests on.")
     if note:
@@ -58,9 +66,31 @@ def main(dataset: str) -> int:
     return code
 
 
-def repro() -> int:
+def repro_on_ray(resources: Resources) -> int:
+    """Like ``repro``, with the training stages on Ray."""
+    from engine import driver  # here, since it needs an extra
+
+    params = validate(read_yaml())
+    resources.check(params)
+    if code := repro("prepare"):
+        return code
+    try:
+        driver.run(params, resources)
+    except StudyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: the same command goes on from the last whole epoch", file=sys.stderr)
+        return 1
+    # What is left runs with as many threads: the report says which numbers are from other numbers of them.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: resources.cpus])
+    return repro()
+
+
+def repro(*targets: str) -> int:
     """Run ``dvc repro`` and give its exit code. An interrupt reaches DVC as well, which is left to end itself."""
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro"]) as process:
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *targets]) as process:
         while True:
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()
@@ -96,8 +126,18 @@ def use_embedded_data(reason: str) -> str:
     )
 
 
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m scripts.study", allow_abbrev=False)
+    parser.add_argument("dataset", nargs="?", default="")
+    parser.add_argument("--engine", default="dvc")
+    for option in ("--cpus", "--gpus", "--memory"):
+        parser.add_argument(option, default="")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(main(*sys.argv[1:2] or [""]))
+        given = arguments()
+        sys.exit(main(given.dataset, given.engine, Resources.parse(given.cpus, given.gpus, given.memory)))
     except KeyboardInterrupt:
         sys.exit("interrupted: `make study` goes on from the last whole epoch")

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,3 +115,26 @@ def finished(untouched: Project, tmp_path_factory: pytest.TempPathFactory) -> Pr
 def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished study, to change."""
     return finished.copy_to(tmp_path / "project")
+
+
+def longer(params: Any) -> None:
+    """Long enough to be interrupted."""
+    params["training"].update(epochs=30, seeds=[0, 1])
+
+
+@dataclass(frozen=True)
+class LongerRun:
+    """The finished study with ``train@small`` made longer, and the ``seconds`` that this took."""
+
+    project: Project
+    seconds: float
+
+
+@pytest.fixture(scope="session")
+def longer_run(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> LongerRun:
+    """``train@small`` for 30 epochs with two seeds, undisturbed. Tests read it."""
+    project = finished.copy_to(tmp_path_factory.mktemp("longer") / "project")
+    project.edit_params(longer)
+    started = time.monotonic()
+    assert project.repro("train@small") == {"train@small"}
+    return LongerRun(project, time.monotonic() - started)

@@ -1,0 +1,162 @@
+"""What handing out the training stages to Ray costs and gives: prints a table and writes ray.json.
+
+``python -m benchmarks.ray`` runs the training stages of a reduced study of CIFAR-10, from nothing, in clones
+of this repository: by ``dvc repro`` with two threads and with one, and on a Ray cluster, that runs already,
+with one and with two workers of one core each. It needs two cores, idle otherwise, and takes some minutes.
+"""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ray.cluster_utils import Cluster
+
+import stages  # noqa: F401  (puts src/ on the path)
+from benchmarks.workspace import clone, run
+from cnn_study.environment import set_up, usable_cores
+from cnn_study.files import read_json
+
+RESULTS = Path("benchmarks/ray.json")
+ARCHITECTURES = ("kernel_3x3", "kernel_5x5", "depth_4", "residual")
+SEEDS = (0, 1)
+# As `make study ENGINE=ray` does it, up to what is left to `dvc repro`.
+ENGINE = """
+import stages
+from cnn_study.params import validate
+from cnn_study.schema import read_yaml
+from engine import driver
+from engine.resources import Resources
+driver.run(validate(read_yaml()), Resources(cpus=1))
+"""
+
+# A task that sends checkpoints of the size that is given, each received and written as the driver does.
+CHECKPOINTS = """
+import sys, time
+from pathlib import Path
+import numpy as np
+import ray
+import stages
+from cnn_study.files import write_whole
+from engine import node
+from engine.cluster import connected
+size, count = map(int, sys.argv[1:])
+def send():
+    for _ in range(count):
+        yield node.Saved("checkpoint", np.zeros(size, np.uint8))
+with connected():
+    sent = ray.remote(send).options(num_returns="streaming").remote()
+    ray.get(next(sent))
+    started = time.perf_counter()
+    for one in sent:
+        saved = ray.get(one)
+        write_whole(Path(".work") / saved.path, saved.content.data)
+    print((time.perf_counter() - started) / (count - 1))
+"""
+CHECKPOINT_BYTES = 8_570_000  # that of kernel_3x3
+DVC_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, [0]); runpy.run_module('dvc', run_name='__main__')"
+
+
+def reduce(params: Any) -> None:
+    """Four architectures, two seeds, 4,000 images to train with."""
+    params["data"].update(train_images=4500)
+    params["training"].update(epochs=2, seeds=list(SEEDS))
+    params["tune"].update(count=2, epochs=1, images=1000)
+    params["replay"].update(architectures=["kernel_3x3"], learning_rates=[0.001], images=100)
+    params["replay"]["training"].update(seeds=[0])
+    params["architectures"] = {name: params["architectures"][name] for name in ARCHITECTURES}
+    names = {name: name for name in ARCHITECTURES}
+    study = {"title": "All", "question": "How long?", "baseline": ARCHITECTURES[0], "members": names}
+    params["studies"] = {"all": study}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run of the training stages. ``tasks``: processes that were started for them.
+
+    ``training_seconds``: of all epochs, by the clocks of the stages; the rest of the time of all workers is
+    ``other_seconds_per_task``: to start processes, read, save, record and, with two workers, wait.
+    """
+
+    what: str
+    seconds: float
+    training_seconds: float
+    workers: int
+    tasks: int
+
+    @property
+    def other_seconds_per_task(self) -> float:
+        """Beside the training of epochs."""
+        return (self.workers * self.seconds - self.training_seconds) / self.tasks
+
+
+def measure(what: str, prepared: Path, workers: int, tasks: int, *command: str, **environment: str) -> Measured:
+    """Run ``command`` in a copy of ``prepared``."""
+    folder = prepared.with_name("copy")
+    shutil.copytree(prepared, folder, symlinks=True)
+    started = time.perf_counter()
+    run(folder, *command, **environment)
+    seconds = time.perf_counter() - started
+    training = sum(seconds_in(read_json(path)) for path in folder.glob("runs/timing/*/*.json"))
+    shutil.rmtree(folder)
+    return Measured(what, seconds, training, workers, tasks)
+
+
+def seconds_in(clock: Any) -> float:
+    """Of the epochs that a file of runs/timing tells of."""
+    return float(
+        sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for one in clock for epoch in one["epochs"])
+    )
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[str]:
+    """The address of one with so many nodes of one core."""
+    nodes = Cluster()
+    try:
+        for _ in range(workers):
+            nodes.add_node(num_cpus=1, include_dashboard=False)
+        yield nodes.address
+    finally:
+        nodes.shutdown()
+
+
+def main() -> None:
+    if usable_cores() < 2:
+        sys.exit("two cores are needed")
+    targets = [f"{stage}@{name}" for name in ARCHITECTURES for stage in ("tune", "train")]
+    plain = ("-m", "dvc", "repro", "replay@kernel_3x3", *targets)
+    measured, sent = [], "nan"
+    with clone(reduce) as folder:
+        run(folder, "-m", "dvc", "repro", "prepare")
+        stages_of_dvc, tasks = len(targets) + 1, len(ARCHITECTURES) * (1 + len(SEEDS)) + 1
+        one_core = ("-c", DVC_ON_ONE_CORE, *plain[2:])
+        for what, command in (("dvc repro, two threads", plain), ("dvc repro, one thread", one_core)):
+            measured.append(measure(what, folder, 1, stages_of_dvc, *command))
+        for workers in (1, 2):
+            with cluster(workers) as address:
+                what = f"Ray, {workers} worker{'s' * (workers > 1)} of one core"
+                measured.append(measure(what, folder, workers, tasks, "-c", ENGINE, RAY_ADDRESS=address))
+                sent = run(folder, "-c", CHECKPOINTS, str(CHECKPOINT_BYTES), "51", RAY_ADDRESS=address)
+    columns = ("s", "× the first", "s of epochs", "other s per task")
+    print(f"{'the training stages by':28}", *(f"{column:>16}" for column in columns))
+    for one in measured:
+        row = (one.seconds, one.seconds / measured[0].seconds, one.training_seconds, one.other_seconds_per_task)
+        print(f"{one.what:28}", *(f"{value:16.2f}" for value in row))
+    checkpoint = {"bytes": CHECKPOINT_BYTES, "seconds": float(sent.split()[-1])}
+    print(f"a checkpoint of {CHECKPOINT_BYTES:,} bytes, from a worker to the disk: {checkpoint['seconds']:.3f} s")
+    results = {
+        "checkpoint": checkpoint,
+        "environment": set_up("cpu").as_dict(),
+        "runs": [asdict(one) | {"other_seconds_per_task": one.other_seconds_per_task} for one in measured],
+    }
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

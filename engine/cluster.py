@@ -1,0 +1,75 @@
+"""The cluster: a connection to it, its nodes, and whether their bits can be those that are asked for."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from cnn_study.environment import usable_cores
+from cnn_study.schema import StudyError
+from engine import node
+from engine.resources import Resources, in_words
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """With the cluster that RAY_ADDRESS names, or with a new Ray of this machine. At the end, all tasks end.
+
+    Raises StudyError.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.cloudpickle.register_pickle_by_value(node)
+    address = os.environ.get("RAY_ADDRESS")
+    here = {"num_cpus": usable_cores(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    try:
+        ray.init(address or "local", log_to_driver=False, logging_level="error", **({} if address else here))
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise StudyError(f"RAY_ADDRESS: found {address}: {in_a_line(error)}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def nodes_for(resources: Resources) -> list[dict[str, Any]]:
+    """The nodes with room for a task. Raises StudyError if there is none."""
+    alive = [one for one in ray.nodes() if one["Alive"]]
+    fitting = [one for one in alive if resources.room_in(one["Resources"])]
+    if not fitting:
+        offers = "; ".join(sorted({in_words(one["Resources"]) for one in alive}))
+        raise StudyError(f"ENGINE=ray: found tasks of {resources}, allowed: what a node has ({offers})")
+    return fitting
+
+
+def machine_of(nodes: list[dict[str, Any]]) -> dict[str, str]:
+    """What ``node.describe`` says on all ``nodes``.
+
+    Raises StudyError, with a line for each version that is not this machine's and each processor that is not
+    the first node's; this machine does not train, and its own may be another.
+    """
+    asked = []
+    for one in nodes:
+        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
+        asked.append(ray.remote(node.describe).options(num_cpus=0, scheduling_strategy=there).remote())
+    try:
+        told = ray.get(asked)
+    except RayError as error:
+        raise StudyError(f"ENGINE=ray: a node does not answer: {in_a_line(error)}") from None
+    expected = node.describe() | {"processor": told[0]["processor"]}
+    mistakes = [
+        f"node {one['NodeManagerHostname']}: {difference}"
+        for one, machine in zip(nodes, told, strict=True)
+        for difference in node.differences(expected, machine)
+    ]
+    if mistakes:
+        raise StudyError("\n".join(mistakes))
+    return expected
+
+
+def in_a_line(error: Exception) -> str:
+    """The first line of what Ray says, which can be many."""
+    return str(error).strip().partition("\n")[0]

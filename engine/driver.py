@@ -1,0 +1,219 @@
+"""Hands out the training stages to Ray, and has what comes back recorded as if they had run here.
+
+Every checkpoint comes here as soon as it is written, and is all the state that there is: a task that lost its
+node, and a study that lost its driver, go on from them as a stage does.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from dvc.repo import Repo
+from ray.exceptions import RayError, RayTaskError
+
+from cnn_study.checkpoint import loaded_sources
+from cnn_study.files import write_whole
+from cnn_study.params import Params
+from cnn_study.schema import PARAMS, StudyError, read_yaml
+from engine import node
+from engine.cluster import connected, in_a_line, machine_of, nodes_for
+from engine.outputs import write_outputs, write_training
+from engine.pipeline import Pipeline
+from engine.progress import ProgressLines
+from engine.resources import Resources
+from stages import replay, tune  # noqa: F401  (with outputs' train, the sources that loaded_sources is to guard)
+
+SOURCES = ("engine/__init__.py", "engine/child.py", "src/cnn_study/**/*.py", "stages/*.py")
+IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
+LOSSES = 3  # of a task in a row, with no checkpoint between them, after which it is given up
+
+
+@dataclass
+class Job:
+    """A task: a stage of one architecture, or of train what one seed needs."""
+
+    stage: str
+    architecture: str
+    seed: int | None = None
+    losses: int = 0
+
+    def __str__(self) -> str:
+        seed = "" if self.seed is None else f" seed {self.seed}"
+        return f"{self.stage}@{self.architecture}{seed}"
+
+    def checkpoints(self) -> list[Path]:
+        """Those that are here."""
+        pattern = "*.safetensors" if self.seed is None else f"seed-{self.seed}.safetensors"
+        return list((node.CHECKPOINTS / self.stage / self.architecture).glob(pattern))
+
+
+def run(params: Params, resources: Resources) -> None:
+    """Do all that is out of date of tune@*, replay@* and train@*; what is before them has to be up to date.
+
+    Raises StudyError.
+    """
+    loaded_sources()  # now, before any of them can have been edited
+    stages = [*first_stages(params), *(f"train@{name}" for name in params.architectures)]
+    with Repo(_wait_for_lock=True) as repo:  # which a `dvc status`, say, has for a moment
+        pipeline = Pipeline(repo)
+        with pipeline.lock(stages):
+            if any(pipeline.changed(stage) for stage in stages):
+                with connected(), ProgressLines() as progress:
+                    machine = machine_of(nodes_for(resources))
+                    Scheduler(params, resources, machine, pipeline, progress).run()
+
+
+def first_stages(params: Params) -> Iterator[str]:
+    """Those that wait for no other. Searches first: train waits for them."""
+    yield from (f"tune@{name}" for name in params.architectures)
+    yield from (f"replay@{name}" for name in params.replay.architectures)
+
+
+def read_by_tasks(name: str, content: dict[str, Any]) -> list[Any]:
+    """What the tasks of an architecture read of ``content``, params.yaml."""
+    return [content.get(part) for part in ("training", "tune", "replay")] + [content["architectures"].get(name)]
+
+
+def params_of(job: Job, content: dict[str, Any], params: Params, resources: Resources) -> dict[str, Any]:
+    """``content``, params.yaml, with one architecture, one seed and as many threads as the task has CPUs."""
+    threads = {"threads": resources.cpus}
+    training, replays = content["training"], content["replay"]
+    entry = content["architectures"][job.architecture]
+    if job.seed is not None:
+        training = training | {"seeds": [job.seed]}
+    if params.recipes[job.architecture].threads == "auto":
+        entry = entry | {"training": entry.get("training", {}) | threads}
+    if params.replay.training.threads == "auto":
+        replays = replays | {"training": replays["training"] | threads}
+    return content | {"training": training, "replay": replays, "architectures": {job.architecture: entry}}
+
+
+class Scheduler:
+    """A run of what is out of date."""
+
+    def __init__(
+        self,
+        params: Params,
+        resources: Resources,
+        machine: dict[str, str],
+        pipeline: Pipeline,
+        progress: ProgressLines,
+    ) -> None:
+        self._params, self._resources, self._machine = params, resources, machine
+        self._pipeline, self._progress = pipeline, progress
+        self._text, self._content = PARAMS.read_bytes(), read_yaml()
+        paths = [path for pattern in (*SOURCES, *IMAGES) for path in sorted(Path().glob(pattern))]
+        self._shared = ray.put({path.as_posix(): node.read(path) for path in paths})
+        options = resources.options() | {"num_returns": "streaming", "max_retries": 0}
+        self._start = ray.remote(node.run).options(**options).remote
+        self._waiting: deque[Job] = deque()
+        self._running: dict[Any, Job] = {}  # by the stream of what the task sends
+        self._outputs: dict[str, dict[int, node.Files]] = {}  # of train, by architecture and seed
+        self._ended: list[str] = []
+
+    def run(self) -> None:
+        """Until nothing is out of date."""
+        for stage in first_stages(self._params):
+            kind, name = stage.split("@")
+            if self._begin(kind, name):
+                self._waiting.append(Job(kind, name))
+        searched = {job.architecture for job in self._waiting if job.stage == "tune"}
+        for name in self._params.architectures:
+            if name not in searched:
+                self._begin_training(name)
+        self._hand_out()
+        while self._running:
+            streams = list(self._running)
+            ray.wait(streams, num_returns=1)
+            for stream in ray.wait(streams, num_returns=len(streams), timeout=0)[0]:
+                self._receive(stream)
+            self._hand_out()  # before what takes its time
+            if self._ended:
+                self._pipeline.commit(self._ended)
+                self._ended.clear()
+
+    def _begin(self, stage: str, name: str) -> bool:
+        """Whether the stage has to run: with the parameters of when the study began, or an error."""
+        if not self._pipeline.begin(f"{stage}@{name}"):
+            return False
+        # Read anew only where needed, since it takes seconds for hundreds of architectures.
+        now = self._content if PARAMS.read_bytes() == self._text else read_yaml()
+        if read_by_tasks(name, now) != read_by_tasks(name, self._content):
+            raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
+        return True
+
+    def _begin_training(self, name: str) -> None:
+        if self._begin("train", name):
+            self._outputs[name] = {}
+            self._waiting.extend(Job("train", name, seed) for seed in self._params.training.seeds)
+
+    def _hand_out(self) -> None:
+        """More than there is room for, so that no worker waits; not all, since each brings its checkpoints."""
+        if self._waiting:
+            room = sum(self._resources.room_in(one["Resources"]) for one in nodes_for(self._resources))
+            while self._waiting and len(self._running) < 2 * room:
+                job = self._waiting.popleft()
+                self._running[self._start(self._shared, self._task(job))] = job
+
+    def _task(self, job: Job) -> node.Task:
+        paths = job.checkpoints()
+        if job.stage == "train":
+            paths.append(Path("runs/tune") / f"{job.architecture}.json")
+        files = {path.as_posix(): node.read(path) for path in paths}
+        content = json.dumps(params_of(job, self._content, self._params, self._resources))  # JSON is YAML
+        files[PARAMS.as_posix()] = np.frombuffer(content.encode(), np.uint8)
+        return node.Task(job.stage, job.architecture, files, self._machine, self._resources.gpus)
+
+    def _receive(self, stream: Any) -> None:
+        """The next thing that a task sends."""
+        job = self._running[stream]
+        try:
+            sent = ray.get(next(stream))
+        except RayTaskError as error:
+            raise StudyError(f"{job} failed:\n{error}") from None
+        except RayError as error:
+            self._lost(stream, error)
+            return
+        match sent:
+            case node.Line(text):
+                self._progress.show(str(job), text)
+            case node.Saved(path, content):
+                write_whole(Path(path), content.data)
+                job.losses = 0
+            case node.Failed(text):
+                raise StudyError(f"{job} failed:\n{text}")
+            case node.Done(files):
+                self._remove(stream)
+                self._done(job, files)
+
+    def _lost(self, stream: Any, error: RayError) -> None:
+        job = self._running[stream]
+        self._remove(stream)
+        job.losses += 1
+        if job.losses == LOSSES:
+            raise StudyError(f"{job} failed: lost {LOSSES} times with no epoch between: {in_a_line(error)}")
+        self._progress.say(f"{job}: its worker was lost; it goes on elsewhere from the last whole epoch")
+        self._waiting.appendleft(job)
+
+    def _remove(self, stream: Any) -> None:
+        self._progress.remove(str(self._running.pop(stream)))
+
+    def _done(self, job: Job, files: node.Files) -> None:
+        name = job.architecture
+        if job.seed is None:
+            write_outputs(files)
+            self._ended.append(str(job))
+            if job.stage == "tune":
+                self._begin_training(name)
+            return
+        outputs, seeds = self._outputs[name], self._params.training.seeds
+        outputs[job.seed] = files
+        if len(outputs) == len(seeds):
+            write_training(name, self._params.architectures[name], {seed: outputs[seed] for seed in seeds})
+            del self._outputs[name]
+            self._ended.append(f"train@{name}")

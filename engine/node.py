@@ -1,0 +1,167 @@
+"""What runs on a worker of Ray: one task, in a scratch folder, and what it sends to the driver on its way.
+
+Ray carries this module to the workers by value, and it imports nothing of the project: the project's sources
+arrive with the task, as files.
+"""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Files = dict[str, npt.NDArray[np.uint8]]  # contents by path; arrays of bytes, which Ray hands over uncopied
+# What the training stages compute and write with.
+PACKAGES = ("numpy", "pandas", "pydantic", "ruamel.yaml", "safetensors", "scipy", "torch", "tqdm")
+CHECKPOINTS = Path(".work/checkpoints")
+
+
+@dataclass(frozen=True)
+class Task:
+    """``python -m stages.STAGE ARCHITECTURE``, with the files that no other task reads.
+
+    ``machine``: what ``describe`` has to say where it runs.
+    """
+
+    stage: str
+    architecture: str
+    files: Files
+    machine: dict[str, str]
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of progress."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint that has been written, or written anew."""
+
+    path: str
+    content: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The outputs of the stage."""
+
+    files: Files
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The stage ended with an error, and said ``text``."""
+
+    text: str
+
+
+def read(path: Path) -> npt.NDArray[np.uint8]:
+    """The bytes of a file."""
+    return np.fromfile(path, dtype=np.uint8)
+
+
+def describe() -> dict[str, str]:
+    """What the bits depend on that are computed here: versions, and what the processor can do."""
+    machine = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            # Without what stands after +, the kind of GPU that this build of torch is for.
+            machine[package] = importlib.metadata.version(package).partition("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            machine[package] = "none"
+    return machine | {"processor": _processor()}
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    model = {line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))}
+    flags = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}
+    bits_differ_by = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16", "sve")
+    return " ".join([platform.machine(), *sorted(model), *(flag for flag in bits_differ_by if flag in flags)])
+
+
+def differences(expected: Mapping[str, str], machine: Mapping[str, str]) -> list[str]:
+    """A line for each thing in which ``machine`` is not as ``expected``."""
+    return [
+        f"found {what} {machine[what]}, allowed: {value}"
+        for what, value in expected.items()
+        if machine[what] != value
+    ]
+
+
+def run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed]:
+    """Run ``task`` in a folder with its files and the ``shared`` ones, sending each new checkpoint."""
+    if mistakes := differences(task.machine, describe()):  # a node that has joined since the driver looked
+        yield Failed("\n".join(f"node {platform.node()}: {mistake}" for mistake in mistakes))
+        return
+    with tempfile.TemporaryDirectory(prefix="cnn-study-", ignore_cleanup_errors=True) as name:
+        scratch = Path(name)
+        for path, content in (shared | task.files).items():
+            (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+            content.tofile(scratch / path)
+        sent = _stamps(scratch)
+        said: list[str] = []
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "engine.child", f"stages.{task.stage}", task.architecture],
+            cwd=scratch,
+            env=_environment(task),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # an interrupt is the driver's business
+        ) as child:
+            try:
+                for line in child.stdout or ():
+                    # A checkpoint is written before the line about its epoch.
+                    for path, stamp in _stamps(scratch).items():
+                        if sent.get(path) != stamp:
+                            sent[path] = stamp
+                            yield Saved(path, read(scratch / path))
+                    if line.startswith(f"{task.stage} {task.architecture} "):
+                        yield Line(line.rstrip())
+                    else:
+                        said.append(line.rstrip())
+                code = child.wait()
+            finally:
+                child.kill()
+        if code != 0:
+            yield Failed("\n".join(said) or _how_it_ended(code))
+            return
+        made = {path.relative_to(scratch).as_posix(): path for path in (scratch / "runs").glob("**/*")}
+        yield Done({n: read(path) for n, path in made.items() if path.is_file() and n not in task.files})
+
+
+def _stamps(scratch: Path) -> dict[str, tuple[int, int]]:
+    """The checkpoints in ``scratch``, each with what changes when it is replaced."""
+    stamps = {}
+    for path in (scratch / CHECKPOINTS).glob("**/[!.]*.safetensors"):
+        status = path.stat()
+        stamps[path.relative_to(scratch).as_posix()] = (status.st_ino, status.st_mtime_ns)
+    return stamps
+
+
+def _environment(task: Task) -> dict[str, str]:
+    """The worker's, without what Ray says about threads: the stage sets them itself."""
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    if task.gpus == 0:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    return environment
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        return f"killed by signal {-code}" + ("; is its memory enough? (MEMORY=...)" if code == -9 else "")
+    return f"ended with {code}"

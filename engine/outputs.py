@@ -1,0 +1,52 @@
+"""What tasks send back, written where the stages write it, with the same bytes."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from cnn_study.checkpoint import refuse_edited_sources
+from cnn_study.environment import Environment
+from cnn_study.files import scratch_folder, write_whole
+from cnn_study.networks import Network
+from cnn_study.schema import StudyError
+from cnn_study.spec import Architecture
+from cnn_study.training import Run
+from cnn_study.weights import load_network
+from engine.node import CHECKPOINTS, Files
+from stages import train
+
+
+def write_outputs(files: Files) -> None:
+    """The outputs of a stage that was one task."""
+    refuse_edited_sources()
+    for path, content in files.items():
+        write_whole(Path(path), content.data)
+
+
+def write_training(name: str, architecture: Architecture, outputs: Mapping[int, Files]) -> None:
+    """The outputs of train, from those of its seeds: by the function with which the stage writes them."""
+    finished, told = [], []
+    for seed, files in outputs.items():
+        told.append(json.loads(files[f"runs/train/{name}/run.json"].tobytes()))
+        finished.append(_finished(name, architecture, seed, files, told[-1]["seeds"][0]["status"]))
+    first = told[0]
+    if any(one["environment"] != first["environment"] for one in told):
+        raise StudyError(f"train@{name}: its seeds ran in different environments, allowed: nodes of one kind")
+    train.write(name, first["learning_rate"], Environment(**first["environment"]), finished)
+
+
+def _finished(name: str, architecture: Architecture, seed: int, files: Files, status: str) -> train.Finished:
+    with safe_open(CHECKPOINTS / "train" / name / f"seed-{seed}.safetensors", framework="pt") as checkpoint:
+        progress = json.loads(checkpoint.metadata()["progress"])
+    run = Run(**progress | {"status": status})
+    if status == "diverged":
+        return train.Finished(seed, Network(architecture), run, None)
+    weights = files[f"runs/train/{name}/seed-{seed}.safetensors"]
+    logits = np.load(io.BytesIO(files[f"runs/train/{name}/seed-{seed}-validation-logits.npy"].tobytes()))
+    with scratch_folder(f"ray/{name}") as folder:
+        write_whole(folder / "weights.safetensors", weights.data)
+        return train.Finished(seed, load_network(folder / "weights.safetensors", architecture), run, logits)

@@ -1,0 +1,111 @@
+"""DVC's account of the stages: which are out of date, and that one was done, as if ``dvc repro`` had run it."""
+
+import logging
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dvc.dvcfile import Lockfile
+from dvc.lock import LockError
+from dvc.repo import Repo, lock_repo
+from dvc.rwlock import rwlock
+from dvc.stage.cache import RunCacheNotFoundError
+
+from cnn_study.files import SCRATCH
+from cnn_study.schema import StudyError
+
+LOCK = Path("dvc.lock")
+
+
+class Pipeline:
+    """The stages as they stood in dvc.yaml when the object was made. The methods raise StudyError."""
+
+    def __init__(self, repo: Repo) -> None:
+        logging.getLogger("dvc").setLevel(logging.WARNING)  # it tells of each change of dvc.lock
+        self._repo = repo
+        with self._locked():
+            self._stages = {stage.addressing: stage for stage in repo.index.stages}
+        self._begun: dict[str, dict[str, Any]] = {}
+
+    @contextmanager
+    def lock(self, names: Iterable[str]) -> Iterator[None]:
+        """Meanwhile no other DVC command can run these stages: DVC's own lock on all they read and write."""
+        stages = [self._stages[name] for name in names]
+        read = sorted({dep.fs_path for stage in stages for dep in stage.deps})
+        write = sorted({out.fs_path for stage in stages for out in stage.outs})
+        # By process and command, DVC's functions that are called here know that the lock is theirs.
+        command = " ".join(sys.argv)
+        hardlink = self._repo.config["core"].get("hardlink_lock", False)
+        try:
+            with rwlock(self._repo.tmp_dir, self._repo.fs, command, read, write, hardlink):
+                yield
+        except LockError as error:
+            raise StudyError(str(error)) from None
+
+    def changed(self, name: str) -> bool:
+        """Whether ``dvc repro`` would do anything about the stage."""
+        with self._locked():
+            return bool(self._stages[name].changed())
+
+    def begin(self, name: str) -> bool:
+        """Whether the stage has to run; if so, its outputs are removed, as by ``dvc repro``.
+
+        Where DVC's cache has what an out-of-date stage would give, that takes their place, and it need not run.
+        """
+        stage = self._stages[name]
+        with self._locked():
+            if not stage.changed():
+                return False
+            stage.remove_outs()
+            try:
+                self._repo.stage_cache.restore(stage)
+            except RunCacheNotFoundError:
+                stage.save_deps()
+                self._begun[name] = _read_by(stage)
+                return True
+            self._save([stage])
+            return False
+
+    def commit(self, names: Iterable[str]) -> None:
+        """Note that these stages are done; an error where one has read what has changed since it began."""
+        stages = [self._stages[name] for name in names]
+        with self._locked():
+            for stage in stages:
+                stage.save_deps()
+                before = self._begun[stage.addressing]
+                for path, content in _read_by(stage).items():
+                    if content != before[path]:
+                        raise StudyError(
+                            f"{path}: changed while {stage.addressing} ran; the same command runs it again"
+                        )
+            self._save(stages)
+
+    def _save(self, stages: list[Any]) -> None:
+        for stage in stages:
+            stage.save()
+            stage.commit()
+        # All of them at once, since DVC reads and writes the whole file each time; and into a copy, since it
+        # takes seconds with many stages, and what is killed meanwhile would leave half of it.
+        copy = SCRATCH / LOCK
+        copy.parent.mkdir(exist_ok=True)
+        copy.unlink(missing_ok=True)
+        if LOCK.exists():
+            shutil.copyfile(LOCK, copy)
+        Lockfile(self._repo, str(copy)).dump_stages(stages)
+        copy.replace(LOCK)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with lock_repo(self._repo):
+                yield
+        except LockError as error:
+            raise StudyError(str(error)) from None
+
+
+def _read_by(stage: Any) -> dict[str, Any]:
+    """The hashes of what the stage depends on, and its parameters."""
+    return {str(dep): dep.hash_info for dep in stage.deps}

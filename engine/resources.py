@@ -1,0 +1,69 @@
+"""What a task may use: parameters of a run and not of the study, since no result goes out of date with them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnn_study.params import Params
+from cnn_study.schema import PARAMS, StudyError, dotted, found
+
+UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Of one task. ``memory``: the bytes that Ray sets aside for it; with 0, it does not count them."""
+
+    cpus: int = 1
+    gpus: float = 0.0
+    memory: int = 0
+
+    @classmethod
+    def parse(cls, cpus: str, gpus: str, memory: str) -> "Resources":
+        """Of what stands behind CPUS=, GPUS= and MEMORY=, the default for nothing. Raises StudyError."""
+        if not re.fullmatch(r"|[1-9]\d{0,3}", cpus):
+            raise StudyError(f"CPUS: {found(cpus)}, allowed: a whole number, at least 1")
+        if not re.fullmatch(r"|\d{1,4}|0?\.\d{1,4}", gpus):
+            raise StudyError(f"GPUS: {found(gpus)}, allowed: a whole number, or a part of one as 0.25")
+        size = re.fullmatch(r"(\d+(?:\.\d+)?)(|[KMGT]iB)", memory or "0")
+        if size is None:
+            raise StudyError(f"MEMORY: {found(memory)}, allowed: a size as 2GiB, or a number of bytes")
+        return cls(int(cpus or 1), float(gpus or 0), int(float(size[1]) * UNITS[size[2]]))
+
+    def options(self) -> dict[str, Any]:
+        """For ``ray.remote``."""
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": self.memory}
+
+    def room_in(self, node: Mapping[str, float]) -> int:
+        """How many tasks go into a node with these resources, as Ray names them."""
+        needs = {"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory}
+        return min(int(node.get(kind, 0) / need + 1e-6) for kind, need in needs.items() if need)
+
+    def __str__(self) -> str:
+        return in_words({"CPU": self.cpus, "GPU": self.gpus, "memory": self.memory})
+
+    def check(self, params: Params) -> None:
+        """Raises StudyError, with a line for each key of params.yaml that asks for more."""
+        recipes = {("training",): params.training, ("replay", "training"): params.replay.training}
+        recipes |= {("architectures", name, "training"): recipe for name, recipe in params.recipes.items()}
+        mistakes = []
+        for keys, recipe in recipes.items():
+            if recipe.threads != "auto" and recipe.threads > self.cpus:
+                mistakes.append(
+                    f"{PARAMS}: {dotted((*keys, 'threads'))}: {found(recipe.threads)}, "
+                    f"allowed with CPUS={self.cpus}: auto, or at most {self.cpus}"
+                )
+            if recipe.device == "cuda" and not self.gpus:
+                mistakes.append(
+                    f"{PARAMS}: {dotted((*keys, 'device'))}: {found(recipe.device)}, "
+                    "allowed with GPUS=0: auto or cpu"
+                )
+        if mistakes:
+            raise StudyError("\n".join(mistakes))
+
+
+def in_words(node: Mapping[str, float]) -> str:
+    """Resources, as Ray names them, as they stand in a command."""
+    memory = node.get("memory", 0) / 2**30
+    return f"CPUS={node.get('CPU', 0):g} GPUS={node.get('GPU', 0):g} MEMORY={memory:.3g}GiB"

@@ -1,0 +1,347 @@
+"""The training stages on Ray give what ``dvc repro`` gives, whatever happens to nodes and to the driver."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
+
+from dvc.repo import Repo
+from ray.cluster_utils import Cluster
+
+from cnn_study.checkpoint import Checkpoint
+from cnn_study.environment import Environment, usable_cores
+from cnn_study.networks import Network
+from cnn_study.params import validate
+from cnn_study.schema import StudyError, read_yaml
+from cnn_study.spec import spec_of
+from cnn_study.training import Run, Status
+from engine import node
+from engine.cluster import connected, machine_of, nodes_for
+from engine.driver import Job, params_of
+from engine.outputs import write_training
+from engine.pipeline import Pipeline
+from engine.resources import Resources
+from scripts.study import main
+from stages import train
+from tests.conftest import REPOSITORY, SMALL, LongerRun, Project, longer
+from tests.test_interruption import results, start
+
+CORES = usable_cores()
+STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", str(CORES))
+SLOWER = """
+import time
+_epoch_ended = Progress.epoch_ended
+Progress.epoch_ended = lambda *arguments: (_epoch_ended(*arguments), time.sleep(0.1))[0]
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """One node, with room for one task at a time."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = Cluster()
+        try:
+            cluster.add_node(num_cpus=CORES, include_dashboard=False, node_ip_address="127.0.0.1")
+            yield cluster
+        finally:
+            cluster.shutdown()
+
+
+def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
+    """What the process prints until each of the texts has stood in a line."""
+    missing, printed = set(texts), []
+    for line in process.stdout or ():
+        printed.append(line.rstrip())
+        missing -= {text for text in missing if text in line}
+        if not missing:
+            return printed
+    raise AssertionError(f"{missing} not found in:\n" + "\n".join(printed))
+
+
+def end(process: "subprocess.Popen[str]", how: signal.Signals) -> list[str]:
+    """End the process group; what it has still printed."""
+    os.killpg(process.pid, how)
+    printed, _ = process.communicate(timeout=30)
+    return printed.splitlines()
+
+
+def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_done_twice(
+    cluster: Cluster, longer_run: LongerRun, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(params: Any) -> None:
+        longer(params)
+        del params["architectures"]["other"]
+        del params["studies"]["kernel_size"]["members"]["other"]
+        params["studies"]["kernel_size"]["controls"] = []
+
+    project.edit_params(change)
+    with (project.folder / "src/cnn_study/progress.py").open("a") as file:  # tune, replay and train depend on it
+        file.write(SLOWER)
+    (project.folder / "stages/analyze.py").write_text("")  # the analysis is no matter of the engine's
+
+    # On two nodes, of which one is lost, and then the driver.
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    second = cluster.add_node(num_cpus=CORES, node_ip_address="127.0.0.1")
+    process = start(project, *STUDY)
+    printed = lines_until(process, "train small seed 0 epoch 2/30", "train small seed 1 epoch 2/30")
+    cluster.remove_node(second)
+    printed += lines_until(process, "its worker was lost; it goes on elsewhere from the last whole epoch")
+    lost = printed[-1].partition(":")[0].replace("@", " ")
+    assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
+    printed += lines_until(process, lost) + end(process, signal.SIGKILL)
+
+    # Interrupted, on a Ray of its own.
+    monkeypatch.delenv("RAY_ADDRESS")
+    process = start(project, *STUDY)
+    printed += lines_until(process, "train small seed") + end(process, signal.SIGINT)
+    assert "interrupted: the same command goes on from the last whole epoch" in printed[-2:]
+    assert "Traceback" not in "\n".join(printed)
+
+    printed += project.run(*STUDY).splitlines()
+    epochs = [line for line in printed if " epoch " in line]
+    assert len(epochs) == len(set(epochs))
+    # A checkpoint can have arrived from which the line did not: with the node, with the driver, at the interrupt.
+    assert len([line for line in epochs if line.startswith("train small ")]) >= 2 * 30 - 4
+
+    expected, found = results(longer_run.project), results(project)
+    small = [path for path in expected if path.startswith("small/")]
+    assert len(small) == 7
+    assert [path for path in small if found[path] != expected[path]] == []
+    for path in ("runs/tune/small.json", "runs/replay/small.json"):
+        assert (project.folder / path).read_bytes() == (longer_run.project.folder / path).read_bytes()
+    assert "up to date" in project.run("dvc", "status")
+    for stage in ("tune@small", "replay@small", "train@small"):
+        assert noted(project, stage) == noted(longer_run.project, stage)
+
+
+def test_a_node_with_other_versions_is_refused(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    (tmp_path / "numpy-0.1.dist-info").mkdir()
+    (tmp_path / "numpy-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
+    with connected():
+        assert machine_of(nodes_for(Resources())) == node.describe()
+        unlike = cluster.add_node(num_cpus=2, node_ip_address="127.0.0.1", env_vars={"PYTHONPATH": str(tmp_path)})
+        with pytest.raises(StudyError, match=rf"^node \S+: found numpy 0.1, allowed: {np.__version__}$"):
+            machine_of(nodes_for(Resources()))
+        cluster.remove_node(unlike)
+
+
+def test_tasks_for_which_no_node_has_room_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    with connected(), pytest.raises(StudyError) as refused:
+        nodes_for(Resources(gpus=1))
+    asked = "ENGINE=ray: found tasks of CPUS=1 GPUS=1 MEMORY=0GiB"
+    assert str(refused.value).startswith(f"{asked}, allowed: what a node has (CPUS={CORES} GPUS=0 MEMORY=")
+
+
+def noted(project: Project, stage: str) -> Any:
+    """What dvc.lock says of a stage, without what was edited here and what a clock measured."""
+    entry = read_yaml(project.folder / "dvc.lock")["stages"][stage]
+    entry["deps"] = [one for one in entry["deps"] if one["path"] != "src/cnn_study/progress.py"]
+    entry["outs"] = [one for one in entry["outs"] if "timing" not in one["path"]]
+    return entry
+
+
+@pytest.mark.parametrize("statuses", [("trained", "collapsed"), ("diverged", "trained"), ("diverged", "diverged")])
+def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
+    statuses: tuple[Status, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outputs_of(folder: str, *of: train.Finished) -> node.Files:
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        train.write("small", 0.1, Environment("cpu", "fp32", 1, "a processor", "3.11", "2.14"), of)
+        return {path.as_posix(): node.read(path) for path in Path("runs").glob("**/*") if path.is_file()}
+
+    finished = [a_run(seed, status) for seed, status in enumerate(statuses)]
+    expected = outputs_of("whole", *finished)
+    by_seed = {one.seed: outputs_of(f"seed-{one.seed}", one) for one in finished}
+    (tmp_path / "driver").mkdir()
+    monkeypatch.chdir(tmp_path / "driver")
+    for one in finished:
+        # Whether a run stayed at chance is found after its last checkpoint.
+        progress = asdict(one.run) | ({"status": "trained"} if one.run.status == "collapsed" else {})
+        place = node.CHECKPOINTS / "train/small" / f"seed-{one.seed}.safetensors"
+        Checkpoint(place, "").write(one.network, torch.optim.SGD(one.network.parameters()), progress)
+    write_training("small", spec_of(SMALL), by_seed)
+    found = {path.as_posix(): node.read(path) for path in Path("runs").glob("**/*") if path.is_file()}
+    assert {path: content.tobytes() for path, content in found.items()} == {
+        path: content.tobytes() for path, content in expected.items()
+    }
+
+
+def a_run(seed: int, status: Status) -> train.Finished:
+    """One of one epoch, with made-up results."""
+    torch.manual_seed(seed)
+    network = Network(spec_of(SMALL))
+    row: dict[str, Any] = {"epoch": 1, "loss": None, "train_accuracy": None, "validation_accuracy": None}
+    clock = [{"train_seconds": 0.1 + seed, "evaluation_seconds": 1 / 3, "images": 270}]
+    if status == "diverged":
+        return train.Finished(seed, network, Run(status, [row], [], clock), None)
+    row |= {"loss": 2.1 / 3 + seed, "train_accuracy": 0.1, "validation_accuracy": 1 / 7}
+    norms = [{"epoch": 1, "layer": "conv1", "gradient_norm": 0.1 + seed, "weight_norm": 1 / 9}]
+    return train.Finished(seed, network, Run(status, [row], norms, clock), np.eye(3, 10, dtype=np.float32))
+
+
+def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Task]:
+    """A task whose stage is ``code``."""
+    shared = {name: node.read(REPOSITORY / name) for name in ("engine/__init__.py", "engine/child.py")}
+    (tmp_path / "stage.py").write_text(code)
+    files = {"stages/toy.py": node.read(tmp_path / "stage.py")}
+    return shared, node.Task("toy", "small", files, node.describe(), 0)
+
+
+def test_a_failed_task_says_what_its_stage_said(tmp_path: Path) -> None:
+    code = "import sys\nprint('toy small epoch 1/2: fine', flush=True)\nsys.exit('params.yaml: wrong')"
+    sent = list(node.run(*task(code, tmp_path)))
+    assert sent == [node.Line("toy small epoch 1/2: fine"), node.Failed("params.yaml: wrong")]
+
+
+def test_a_task_that_was_killed_says_so(tmp_path: Path) -> None:
+    sent = list(node.run(*task("import os\nos.kill(os.getpid(), 9)", tmp_path)))
+    assert sent == [node.Failed("killed by signal 9; is its memory enough? (MEMORY=...)")]
+
+
+def test_a_task_does_nothing_where_versions_differ(tmp_path: Path) -> None:
+    shared, one = task("raise SystemExit('it ran')", tmp_path)
+    (failed,) = node.run(shared, node.Task("toy", "small", one.files, one.machine | {"scipy": "0.1"}, 0))
+    assert isinstance(failed, node.Failed)
+    assert re.fullmatch(r"node \S+: found scipy [\d.]+, allowed: 0.1", failed.text)
+
+
+def test_a_stage_ends_with_the_worker_that_started_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    shared, one = task("import time\nprint('begun', flush=True)\ntime.sleep(600)", tmp_path)
+    scratch = tmp_path / "scratch"
+    for path, content in (shared | one.files).items():
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+        content.tofile(scratch / path)
+    command = [sys.executable, "-m", "engine.child", "stages.toy"]
+    with subprocess.Popen(command, cwd=scratch, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout.readline() == b"begun\n"
+        child.stdin.close()  # as when the worker is killed
+        child.wait(timeout=20)
+    assert not scratch.exists()
+
+
+def test_a_stage_that_another_command_has_cannot_be_claimed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    other = {"pid": os.getpid(), "cmd": "another command"}
+    lock = {"write": {str(project.folder / "runs/tune/small.json"): other}}
+    (project.folder / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
+    with Repo() as repo, pytest.raises(StudyError, match="is busy, it is being blocked by"):  # noqa: SIM117
+        with Pipeline(repo).lock(["tune@small"]):
+            pass
+
+
+def test_a_stage_whose_outputs_are_in_the_cache_need_not_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    tuned = project.folder / "runs/tune/small.json"
+    before, lock = tuned.read_bytes(), (project.folder / "dvc.lock").read_bytes()
+    tuned.unlink()
+    with Repo() as repo:
+        pipeline = Pipeline(repo)
+        assert pipeline.changed("tune@small")
+        assert not pipeline.begin("tune@small")
+        assert not pipeline.changed("train@small")
+    assert tuned.read_bytes() == before
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+
+
+def test_what_changed_while_a_stage_ran_is_not_recorded(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    lock = (project.folder / "dvc.lock").read_bytes()
+    project.edit_params(lambda params: params["tune"].update(seed=1001))
+    with Repo() as repo:
+        pipeline = Pipeline(repo)
+        assert pipeline.begin("tune@small")
+        project.edit_params(lambda params: params["tune"].update(seed=1002))
+        with pytest.raises(StudyError, match=r"^params\.yaml: changed while tune@small ran"):
+            pipeline.commit(["tune@small"])
+    assert (project.folder / "dvc.lock").read_bytes() == lock
+
+
+@pytest.mark.parametrize(
+    ("words", "resources"),
+    [
+        (("", "", ""), Resources(1, 0.0, 0)),
+        (("4", "0.25", "2GiB"), Resources(4, 0.25, 2 * 2**30)),
+        (("2", "2", "1.5MiB"), Resources(2, 2.0, 3 * 2**19)),
+        (("1", ".5", "1000"), Resources(1, 0.5, 1000)),
+    ],
+)
+def test_resources_are_read(words: tuple[str, str, str], resources: Resources) -> None:
+    assert Resources.parse(*words) == resources
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("0", "", ""), "CPUS: found '0', allowed: a whole number, at least 1"),
+        (("0.5", "", ""), "CPUS: found '0.5', allowed: a whole number, at least 1"),
+        (("", "1.5", ""), "GPUS: found '1.5', allowed: a whole number, or a part of one as 0.25"),
+        (("", "", "2GB"), "MEMORY: found '2GB', allowed: a size as 2GiB, or a number of bytes"),
+    ],
+)
+def test_a_mistake_in_the_resources_is_a_line(words: tuple[str, str, str], error: str) -> None:
+    with pytest.raises(StudyError, match=f"^{re.escape(error)}$"):
+        Resources.parse(*words)
+
+
+def test_as_many_tasks_go_into_a_node_as_all_its_resources_allow() -> None:
+    big = {"CPU": 8.0, "GPU": 1.0, "memory": 10.0 * 2**30}
+    assert Resources(cpus=1).room_in(big) == 8
+    assert Resources(cpus=1, gpus=0.25).room_in(big) == 4
+    assert Resources(cpus=3).room_in(big) == 2
+    assert Resources(cpus=1, memory=4 * 2**30).room_in(big) == 2
+    assert Resources(cpus=1, gpus=1).room_in({"CPU": 8.0}) == 0
+
+
+def test_a_task_has_as_many_threads_as_cpus_where_params_do_not_say_and_at_most_where_they_do() -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["architectures"]["depth_4"]["training"] = {"threads": 2}
+    params = validate(content)
+    with pytest.raises(StudyError) as refused:
+        Resources(cpus=1).check(params)
+    where = "params.yaml: architectures.depth_4.training.threads"
+    assert str(refused.value) == f"{where}: found 2, allowed with CPUS=1: auto, or at most 1"
+    four = Resources(cpus=4)
+    four.check(params)
+    for name, threads in (("kernel_3x3", 4), ("depth_4", 2)):
+        mine = params_of(Job("train", name, 1), content, params, four)
+        assert list(mine["architectures"]) == [name]
+        assert mine["architectures"][name]["training"]["threads"] == threads
+        assert mine["training"]["seeds"] == [1]
+        assert mine["replay"]["training"]["threads"] == 4
+
+
+def test_a_gpu_that_params_ask_for_has_to_be_given() -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["training"]["device"] = "cuda"
+    with pytest.raises(StudyError, match=r"^params.yaml: training.device: found 'cuda', allowed with GPUS=0: "):
+        Resources().check(validate(content))
+    Resources(gpus=0.5).check(validate(content))
+
+
+def test_an_engine_that_there_is_not_is_a_line() -> None:
+    with pytest.raises(StudyError, match=r"^ENGINE: found 'spark', allowed: dvc or ray$"):
+        main("", "spark", Resources())
