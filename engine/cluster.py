@@ -24,6 +24,9 @@ def connected() -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray.cloudpickle.register_pickle_by_value(node)
     address = os.environ.get("RAY_ADDRESS")
+    if address:
+        # How often to try: each time takes Ray half a minute, and it would for ten.
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
     here = {"num_cpus": usable_cores(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(address or "local", log_to_driver=False, logging_level="error", **({} if address else here))

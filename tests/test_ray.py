@@ -40,6 +40,8 @@ from tests.test_interruption import results, start
 
 CORES = usable_cores()
 STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", str(CORES))
+# Not 127.0.0.1, for which those who connect take the address of the network.
+LOOPBACK = "127.0.0.2"
 SLOWER = """
 import time
 _epoch_ended = Progress.epoch_ended
@@ -54,7 +56,7 @@ def cluster() -> Iterator[Cluster]:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         cluster = Cluster()
         try:
-            cluster.add_node(num_cpus=CORES, include_dashboard=False, node_ip_address="127.0.0.1")
+            cluster.add_node(num_cpus=CORES, include_dashboard=False, node_ip_address=LOOPBACK)
             yield cluster
         finally:
             cluster.shutdown()
@@ -94,7 +96,7 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
 
     # On two nodes, of which one is lost, and then the driver.
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    second = cluster.add_node(num_cpus=CORES, node_ip_address="127.0.0.1")
+    second = cluster.add_node(num_cpus=CORES, node_ip_address=LOOPBACK)
     process = start(project, *STUDY)
     printed = lines_until(process, "train small seed 0 epoch 2/30", "train small seed 1 epoch 2/30")
     cluster.remove_node(second)
@@ -135,7 +137,7 @@ def test_a_node_with_other_versions_is_refused(
     (tmp_path / "numpy-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
     with connected():
         assert machine_of(nodes_for(Resources())) == node.describe()
-        unlike = cluster.add_node(num_cpus=2, node_ip_address="127.0.0.1", env_vars={"PYTHONPATH": str(tmp_path)})
+        unlike = cluster.add_node(num_cpus=2, node_ip_address=LOOPBACK, env_vars={"PYTHONPATH": str(tmp_path)})
         with pytest.raises(StudyError, match=rf"^node \S+: found numpy 0.1, allowed: {np.__version__}$"):
             machine_of(nodes_for(Resources()))
         cluster.remove_node(unlike)
