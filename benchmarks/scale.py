@@ -1,7 +1,8 @@
 """What DVC takes for a study of many architectures: prints a table and writes scale.json.
 
-``python -m benchmarks.scale [ARCHITECTURES]``, 200 if not said: with a file of some bytes for each output that
-a stage would write, recorded as if the stages had run, in a clone of this repository. Nothing is trained.
+``python -m benchmarks.scale [ARCHITECTURES ...]``, 40 and 100 if not said: with a file of some bytes for each
+output that a stage would write, recorded as if the stages had run, in a clone of this repository. Nothing is
+trained.
 """
 
 import json
@@ -66,7 +67,8 @@ def seconds_of(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def main(count: int) -> None:
+def measure(count: int) -> dict[str, float]:
+    """The figures of a study of ``count`` architectures, printed."""
     figures: dict[str, float] = {"architectures": count}
     here = Path.cwd()
     with clone(many(count)) as folder:
@@ -98,8 +100,9 @@ def main(count: int) -> None:
             os.chdir(here)
     for what, value in figures.items():
         print(f"{what:45} {value:10.3g}" if isinstance(value, float) else f"{what:45} {value:10}")
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return figures
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    measured = [measure(int(count)) for count in sys.argv[1:] or (40, 100)]
+    RESULTS.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
