@@ -130,12 +130,14 @@ class Scheduler:
         while self._running:
             streams = list(self._running)
             ray.wait(streams, num_returns=1)
-            for stream in ray.wait(streams, num_returns=len(streams), timeout=0)[0]:
-                self._receive(stream)
-            self._hand_out()  # before what takes its time
-            if self._ended:
-                self._pipeline.commit(self._ended)
-                self._ended.clear()
+            try:
+                for stream in ray.wait(streams, num_returns=len(streams), timeout=0)[0]:
+                    self._receive(stream)
+                self._hand_out()  # before what takes its time
+            finally:
+                if self._ended:  # though another task may have failed
+                    self._pipeline.commit(self._ended)
+                    self._ended.clear()
 
     def _begin(self, stage: str, name: str) -> bool:
         """Whether the stage has to run: with the parameters of when the study began, or an error."""

@@ -70,10 +70,11 @@ def repro_on_ray(resources: Resources) -> int:
     """Like ``repro``, with the training stages on Ray."""
     from engine import driver  # here, since it needs an extra
 
-    params = validate(read_yaml())
-    resources.check(params)
+    resources.check(validate(read_yaml()))
     if code := repro("prepare"):
         return code
+    params = validate(read_yaml())  # which may have been edited meanwhile
+    resources.check(params)
     try:
         driver.run(params, resources)
     except StudyError as error:

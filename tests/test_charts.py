@@ -126,7 +126,7 @@ def confusion() -> pd.DataFrame:
 
 
 def calibration() -> pd.DataFrame:
-    bins = [(0.3, None, 0), (0.6, 0.5, 10), (0.9, 0.8, 40)]
+    bins = [(0.1, 0.2, 29), (0.3, None, 0), (0.6, 0.5, 30), (0.9, 0.8, 40)]  # of 29 and of 0 there is no point
     return pd.DataFrame(
         {"architecture": name, "confidence": confidence, "accuracy": accuracy, "count": count}
         for name in ORDER
