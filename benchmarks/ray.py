@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,29 @@ with connected():
     print((time.perf_counter() - started) / (count - 1))
 """
 CHECKPOINT_BYTES = 8_570_000  # that of kernel_3x3
+
+# Tasks whose stage does nothing, with images of the size that is given, one after another on one worker.
+EMPTY_TASKS = """
+import sys, time
+from pathlib import Path
+import numpy as np
+import ray
+import stages
+from engine import node
+from engine.cluster import connected
+from engine.driver import SOURCES
+size, count = map(int, sys.argv[1:])
+with connected():
+    shared = {path.as_posix(): node.read(path) for pattern in SOURCES for path in Path().glob(pattern)}
+    shared = ray.put(shared | {"data/prepared/images": np.zeros(size, np.uint8)})
+    task = node.Task("nothing", "", {"stages/nothing.py": np.zeros(0, np.uint8)}, node.describe(0), 0)
+    start = ray.remote(node.run).options(num_cpus=1, num_returns="streaming").remote
+    for streams in ([start(shared, task)], [start(shared, task) for _ in range(count)]):
+        started = time.perf_counter()
+        assert [ray.get(one) for stream in streams for one in stream] == [node.Done({})] * len(streams)
+    print((time.perf_counter() - started) / count)
+"""
+IMAGE_BYTES = 154_000_000  # data/prepared/train and validation, of the whole study
 DVC_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, [0]); runpy.run_module('dvc', run_name='__main__')"
 
 
@@ -131,7 +155,7 @@ def main() -> None:
         sys.exit("two cores are needed")
     targets = [f"{stage}@{name}" for name in ARCHITECTURES for stage in ("tune", "train")]
     plain = ("-m", "dvc", "repro", "replay@kernel_3x3", *targets)
-    measured, sent = [], "nan"
+    measured = []
     with clone(reduce) as folder:
         run(folder, "-m", "dvc", "repro", "prepare")
         stages_of_dvc, tasks = len(targets) + 1, len(ARCHITECTURES) * (1 + len(SEEDS)) + 1
@@ -142,16 +166,20 @@ def main() -> None:
             with cluster(workers) as address:
                 what = f"Ray, {workers} worker{'s' * (workers > 1)} of one core"
                 measured.append(measure(what, folder, workers, tasks, "-c", ENGINE, RAY_ADDRESS=address))
-                sent = run(folder, "-c", CHECKPOINTS, str(CHECKPOINT_BYTES), "51", RAY_ADDRESS=address)
+        with cluster(1) as address:
+            each = partial(run, folder, "-c", RAY_ADDRESS=address)
+            empty = float(each(EMPTY_TASKS, str(IMAGE_BYTES), "20").split()[-1])
+            checkpoint = float(each(CHECKPOINTS, str(CHECKPOINT_BYTES), "51").split()[-1])
     columns = ("s", "× the first", "s of epochs", "other s per task")
     print(f"{'the training stages by':28}", *(f"{column:>16}" for column in columns))
     for one in measured:
         row = (one.seconds, one.seconds / measured[0].seconds, one.training_seconds, one.other_seconds_per_task)
         print(f"{one.what:28}", *(f"{value:16.2f}" for value in row))
-    checkpoint = {"bytes": CHECKPOINT_BYTES, "seconds": float(sent.split()[-1])}
-    print(f"a checkpoint of {CHECKPOINT_BYTES:,} bytes, from a worker to the disk: {checkpoint['seconds']:.3f} s")
+    print(f"the engine's own, a task: {empty:.2f} s, with {IMAGE_BYTES:,} bytes of images")
+    print(f"a checkpoint of {CHECKPOINT_BYTES:,} bytes, from a worker to the disk: {checkpoint:.3f} s")
     results = {
-        "checkpoint": checkpoint,
+        "checkpoint": {"bytes": CHECKPOINT_BYTES, "seconds": checkpoint},
+        "empty_task": {"bytes": IMAGE_BYTES, "seconds": empty},
         "environment": set_up("cpu").as_dict(),
         "runs": [asdict(one) | {"other_seconds_per_task": one.other_seconds_per_task} for one in measured],
     }

@@ -38,31 +38,37 @@ def connected() -> Iterator[None]:
         ray.shutdown()
 
 
-def nodes_for(resources: Resources) -> list[dict[str, Any]]:
-    """The nodes with room for a task. Raises StudyError if there is none."""
-    alive = [one for one in ray.nodes() if one["Alive"]]
-    fitting = [one for one in alive if resources.room_in(one["Resources"])]
-    if not fitting:
-        offers = "; ".join(sorted({in_words(one["Resources"]) for one in alive}))
-        raise StudyError(f"ENGINE=ray: found tasks of {resources}, allowed: what a node has ({offers})")
-    return fitting
+def room_for(resources: Resources) -> int:
+    """How many tasks go into all nodes that are alive."""
+    return sum(resources.room_in(one["Resources"]) for one in alive())
 
 
-def machine_of(nodes: list[dict[str, Any]]) -> dict[str, str]:
-    """What ``node.describe`` says on all ``nodes``.
+def alive() -> list[dict[str, Any]]:
+    """The nodes, as Ray describes them."""
+    return [one for one in ray.nodes() if one["Alive"]]
 
-    Raises StudyError, with a line for each version that is not this machine's and each processor that is not
-    the first node's; this machine does not train, and its own may be another.
+
+def machine_for(resources: Resources) -> dict[str, str]:
+    """What ``node.describe`` says on all nodes that have room for a task.
+
+    Raises StudyError if there is none, and with a line for each version that is not this machine's and each
+    kind of hardware that is not the first node's; this machine does not train, and its own may be another.
     """
+    nodes = [one for one in alive() if resources.room_in(one["Resources"])]
+    if not nodes:
+        offers = "; ".join(sorted({in_words(one["Resources"]) for one in alive()}))
+        raise StudyError(f"ENGINE=ray: found tasks of {resources}, allowed: what a node has ({offers})")
     asked = []
     for one in nodes:
         there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
-        asked.append(ray.remote(node.describe).options(num_cpus=0, scheduling_strategy=there).remote())
+        describe = ray.remote(node.describe).options(num_cpus=0, scheduling_strategy=there)
+        asked.append(describe.remote(resources.gpus))
     try:
         told = ray.get(asked)
     except RayError as error:
         raise StudyError(f"ENGINE=ray: a node does not answer: {in_a_line(error)}") from None
-    expected = node.describe() | {"processor": told[0]["processor"]}
+    hardware = ("processor", "GPU", "torch for")
+    expected = node.describe(resources.gpus) | {what: told[0][what] for what in hardware}
     mistakes = [
         f"node {one['NodeManagerHostname']}: {difference}"
         for one, machine in zip(nodes, told, strict=True)

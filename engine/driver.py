@@ -21,7 +21,7 @@ from cnn_study.files import write_whole
 from cnn_study.params import Params
 from cnn_study.schema import PARAMS, StudyError, read_yaml
 from engine import node
-from engine.cluster import connected, in_a_line, machine_of, nodes_for
+from engine.cluster import connected, in_a_line, machine_for, room_for
 from engine.outputs import write_outputs, write_training
 from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
@@ -64,7 +64,7 @@ def run(params: Params, resources: Resources) -> None:
         with pipeline.lock(stages):
             if any(pipeline.changed(stage) for stage in stages):
                 with connected(), ProgressLines() as progress:
-                    machine = machine_of(nodes_for(resources))
+                    machine = machine_for(resources)
                     Scheduler(params, resources, machine, pipeline, progress).run()
 
 
@@ -111,6 +111,7 @@ class Scheduler:
         self._shared = ray.put({path.as_posix(): node.read(path) for path in paths})
         options = resources.options() | {"num_returns": "streaming", "max_retries": 0}
         self._start = ray.remote(node.run).options(**options).remote
+        self._to_begin = deque(first_stages(params))
         self._waiting: deque[Job] = deque()
         self._running: dict[Any, Job] = {}  # by the stream of what the task sends
         self._outputs: dict[str, dict[int, node.Files]] = {}  # of train, by architecture and seed
@@ -118,14 +119,6 @@ class Scheduler:
 
     def run(self) -> None:
         """Until nothing is out of date."""
-        for stage in first_stages(self._params):
-            kind, name = stage.split("@")
-            if self._begin(kind, name):
-                self._waiting.append(Job(kind, name))
-        searched = {job.architecture for job in self._waiting if job.stage == "tune"}
-        for name in self._params.architectures:
-            if name not in searched:
-                self._begin_training(name)
         self._hand_out()
         while self._running:
             streams = list(self._running)
@@ -139,28 +132,35 @@ class Scheduler:
                     self._pipeline.commit(self._ended)
                     self._ended.clear()
 
-    def _begin(self, stage: str, name: str) -> bool:
-        """Whether the stage has to run: with the parameters of when the study began, or an error."""
-        if not self._pipeline.begin(f"{stage}@{name}"):
-            return False
+    def _begin(self, stage: str) -> None:
+        """Have its tasks wait, if it has to run: with the parameters of when the study began, or an error."""
+        kind, name = stage.split("@")
+        if not self._pipeline.begin(stage):
+            if kind == "tune":
+                self._to_begin.append(f"train@{name}")
+            return
         # Read anew only where needed, since it takes seconds for hundreds of architectures.
         now = self._content if PARAMS.read_bytes() == self._text else read_yaml()
         if read_by_tasks(name, now) != read_by_tasks(name, self._content):
             raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
-        return True
-
-    def _begin_training(self, name: str) -> None:
-        if self._begin("train", name):
+        if kind == "train":
             self._outputs[name] = {}
-            self._waiting.extend(Job("train", name, seed) for seed in self._params.training.seeds)
+            self._waiting.extend(Job(kind, name, seed) for seed in self._params.training.seeds)
+        else:
+            self._waiting.append(Job(kind, name))
 
     def _hand_out(self) -> None:
         """More than there is room for, so that no worker waits; not all, since each brings its checkpoints."""
-        if self._waiting:
-            room = sum(self._resources.room_in(one["Resources"]) for one in nodes_for(self._resources))
-            while self._waiting and len(self._running) < 2 * room:
-                job = self._waiting.popleft()
-                self._running[self._start(self._shared, self._task(job))] = job
+        room = room_for(self._resources)
+        while len(self._running) < 2 * max(room, 1) and (job := self._next()):
+            self._running[self._start(self._shared, self._task(job))] = job
+        if self._running and not room:
+            self._progress.say("no node has room for a task: waiting for one that has")
+
+    def _next(self) -> Job | None:
+        while self._to_begin and not self._waiting:
+            self._begin(self._to_begin.popleft())
+        return self._waiting.popleft() if self._waiting else None
 
     def _task(self, job: Job) -> node.Task:
         paths = job.checkpoints()
@@ -179,7 +179,7 @@ class Scheduler:
         except RayTaskError as error:
             raise StudyError(f"{job} failed:\n{error}") from None
         except RayError as error:
-            self._lost(stream, error)
+            self._lost(stream, in_a_line(error))
             return
         match sent:
             case node.Line(text):
@@ -189,17 +189,19 @@ class Scheduler:
                 job.losses = 0
             case node.Failed(text):
                 raise StudyError(f"{job} failed:\n{text}")
+            case node.Killed(text):
+                self._lost(stream, text)
             case node.Done(files):
                 self._remove(stream)
                 self._done(job, files)
 
-    def _lost(self, stream: Any, error: RayError) -> None:
+    def _lost(self, stream: Any, why: str) -> None:
         job = self._running[stream]
         self._remove(stream)
         job.losses += 1
         if job.losses == LOSSES:
-            raise StudyError(f"{job} failed: lost {LOSSES} times with no epoch between: {in_a_line(error)}")
-        self._progress.say(f"{job}: its worker was lost; it goes on elsewhere from the last whole epoch")
+            raise StudyError(f"{job} failed: lost {LOSSES} times with no epoch between: {why}")
+        self._progress.say(f"{job} was lost and goes on from the last whole epoch: {why}")
         self._waiting.appendleft(job)
 
     def _remove(self, stream: Any) -> None:
@@ -211,7 +213,7 @@ class Scheduler:
             write_outputs(files)
             self._ended.append(str(job))
             if job.stage == "tune":
-                self._begin_training(name)
+                self._to_begin.append(f"train@{name}")
             return
         outputs, seeds = self._outputs[name], self._params.training.seeds
         outputs[job.seed] = files

@@ -21,6 +21,7 @@ Files = dict[str, npt.NDArray[np.uint8]]  # contents by path; arrays of bytes, w
 # What the training stages compute and write with.
 PACKAGES = ("numpy", "pandas", "pydantic", "ruamel.yaml", "safetensors", "scipy", "torch", "tqdm")
 CHECKPOINTS = Path(".work/checkpoints")
+GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,35 @@ class Failed:
     text: str
 
 
+@dataclass(frozen=True)
+class Killed:
+    """The stage was ended from outside, as ``text`` says: it may go on."""
+
+    text: str
+
+
 def read(path: Path) -> npt.NDArray[np.uint8]:
     """The bytes of a file."""
     return np.fromfile(path, dtype=np.uint8)
 
 
-def describe() -> dict[str, str]:
-    """What the bits depend on that are computed here: versions, and what the processor can do."""
+def describe(gpus: float) -> dict[str, str]:
+    """What the bits depend on that a task with so many GPUs computes here: versions and hardware."""
     machine = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            # Without what stands after +, the kind of GPU that this build of torch is for.
-            machine[package] = importlib.metadata.version(package).partition("+")[0]
+            machine[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             machine[package] = "none"
-    return machine | {"processor": _processor()}
+    machine["torch"], _, machine["torch for"] = machine["torch"].partition("+")
+    return machine | {"processor": _processor(), "GPU": _gpu() if gpus else "none"}
+
+
+def _gpu() -> str:
+    """The kinds of those that NVIDIA's driver has here."""
+    told = [line for path in GPUS.glob("*/information") for line in path.read_text().splitlines()]
+    kinds = {line.partition(":")[2].strip() for line in told if line.startswith("Model:")}
+    return ", ".join(sorted(kinds)) or "unknown"
 
 
 def _processor() -> str:
@@ -101,9 +116,10 @@ def differences(expected: Mapping[str, str], machine: Mapping[str, str]) -> list
     ]
 
 
-def run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed]:
+def run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | Killed]:
     """Run ``task`` in a folder with its files and the ``shared`` ones, sending each new checkpoint."""
-    if mistakes := differences(task.machine, describe()):  # a node that has joined since the driver looked
+    # A node can have joined since the driver looked.
+    if mistakes := differences(task.machine, describe(task.gpus)):
         yield Failed("\n".join(f"node {platform.node()}: {mistake}" for mistake in mistakes))
         return
     with tempfile.TemporaryDirectory(prefix="cnn-study-", ignore_cleanup_errors=True) as name:
@@ -137,8 +153,12 @@ def run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed]:
                 code = child.wait()
             finally:
                 child.kill()
-        if code != 0:
-            yield Failed("\n".join(said) or _how_it_ended(code))
+        if code < 0:
+            memory = "; is its memory enough? (MEMORY=...)" if code == -9 else ""
+            yield Killed(f"its process was killed by signal {-code}{memory}")
+            return
+        if code > 0:
+            yield Failed("\n".join(said) or f"ended with {code}")
             return
         made = {path.relative_to(scratch).as_posix(): path for path in (scratch / "runs").glob("**/*")}
         yield Done({n: read(path) for n, path in made.items() if path.is_file() and n not in task.files})
@@ -159,9 +179,3 @@ def _environment(task: Task) -> dict[str, str]:
     if task.gpus == 0:
         environment["CUDA_VISIBLE_DEVICES"] = ""
     return environment
-
-
-def _how_it_ended(code: int) -> str:
-    if code < 0:
-        return f"killed by signal {-code}" + ("; is its memory enough? (MEMORY=...)" if code == -9 else "")
-    return f"ended with {code}"

@@ -1,5 +1,6 @@
 """The training stages on Ray give what ``dvc repro`` gives, whatever happens to nodes and to the driver."""
 
+import contextlib
 import json
 import os
 import re
@@ -28,7 +29,7 @@ from cnn_study.schema import StudyError, read_yaml
 from cnn_study.spec import spec_of
 from cnn_study.training import Run, Status
 from engine import node
-from engine.cluster import connected, machine_of, nodes_for
+from engine.cluster import connected, machine_for, room_for
 from engine.driver import Job, params_of
 from engine.outputs import write_training
 from engine.pipeline import Pipeline
@@ -42,6 +43,7 @@ CORES = usable_cores()
 STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", str(CORES))
 # Not 127.0.0.1, for which those who connect take the address of the network.
 LOOPBACK = "127.0.0.2"
+LOST = " was lost and goes on from the last whole epoch"
 SLOWER = """
 import time
 _epoch_ended = Progress.epoch_ended
@@ -51,15 +53,21 @@ Progress.epoch_ended = lambda *arguments: (_epoch_ended(*arguments), time.sleep(
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """One node, with room for one task at a time."""
+    """A head that takes no task, and a node with room for one at a time."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         cluster = Cluster()
         try:
-            cluster.add_node(num_cpus=CORES, include_dashboard=False, node_ip_address=LOOPBACK)
+            cluster.add_node(num_cpus=0, include_dashboard=False, node_ip_address=LOOPBACK)
+            add_node(cluster)
             yield cluster
         finally:
             cluster.shutdown()
+
+
+def add_node(cluster: Cluster, **more: Any) -> Any:
+    """A node with room for one task at a time."""
+    return cluster.add_node(num_cpus=CORES, node_ip_address=LOOPBACK, **more)
 
 
 def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
@@ -71,6 +79,16 @@ def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
         if not missing:
             return printed
     raise AssertionError(f"{missing} not found in:\n" + "\n".join(printed))
+
+
+def trainings() -> dict[int, int]:
+    """The processes that train, here or in another test, each with the worker of Ray that started it."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if b"engine.child\0stages.train" in (folder / "cmdline").read_bytes():
+                found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    return found
 
 
 def end(process: "subprocess.Popen[str]", how: signal.Signals) -> list[str]:
@@ -94,16 +112,24 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
         file.write(SLOWER)
     (project.folder / "stages/analyze.py").write_text("")  # the analysis is no matter of the engine's
 
-    # On two nodes, of which one is lost, and then the driver.
+    # On two nodes. A training is lost, and a worker with the other; then both nodes, and at last the driver.
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    second = cluster.add_node(num_cpus=CORES, node_ip_address=LOOPBACK)
+    add_node(cluster)
     process = start(project, *STUDY)
-    printed = lines_until(process, "train small seed 0 epoch 2/30", "train small seed 1 epoch 2/30")
-    cluster.remove_node(second)
-    printed += lines_until(process, "its worker was lost; it goes on elsewhere from the last whole epoch")
-    lost = printed[-1].partition(":")[0].replace("@", " ")
+    both = ("train small seed 0 epoch", "train small seed 1 epoch")
+    printed = lines_until(process, *(f"{one} 2/30" for one in both))
+    (first, _), (_, worker) = trainings().items()
+    os.kill(first, signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
+    printed += lines_until(process, f"{LOST}: its process was killed by signal 9", f"{LOST}: The worker died")
+    printed += lines_until(process, *both)
+    for one in cluster.worker_nodes.copy():
+        cluster.remove_node(one)
+    printed += lines_until(process, LOST, "no node has room for a task: waiting for one that has")
+    add_node(cluster)
+    printed += lines_until(process, " epoch ")
     assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
-    printed += lines_until(process, lost) + end(process, signal.SIGKILL)
+    printed += end(process, signal.SIGKILL)
 
     # Interrupted, on a Ray of its own.
     monkeypatch.delenv("RAY_ADDRESS")
@@ -116,7 +142,7 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     epochs = [line for line in printed if " epoch " in line]
     assert len(epochs) == len(set(epochs))
     # A checkpoint can have arrived from which the line did not: with the node, with the driver, at the interrupt.
-    assert len([line for line in epochs if line.startswith("train small ")]) >= 2 * 30 - 4
+    assert len([line for line in epochs if line.startswith("train small ")]) >= 2 * 30 - 8
 
     expected, found = results(longer_run.project), results(project)
     small = [path for path in expected if path.startswith("small/")]
@@ -136,19 +162,25 @@ def test_a_node_with_other_versions_is_refused(
     (tmp_path / "numpy-0.1.dist-info").mkdir()
     (tmp_path / "numpy-0.1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
     with connected():
-        assert machine_of(nodes_for(Resources())) == node.describe()
-        unlike = cluster.add_node(num_cpus=2, node_ip_address=LOOPBACK, env_vars={"PYTHONPATH": str(tmp_path)})
+        assert machine_for(Resources()) == node.describe(0)
+        unlike = add_node(cluster, env_vars={"PYTHONPATH": str(tmp_path)})
         with pytest.raises(StudyError, match=rf"^node \S+: found numpy 0.1, allowed: {np.__version__}$"):
-            machine_of(nodes_for(Resources()))
+            machine_for(Resources())
         cluster.remove_node(unlike)
 
 
 def test_tasks_for_which_no_node_has_room_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    with connected(), pytest.raises(StudyError) as refused:
-        nodes_for(Resources(gpus=1))
-    asked = "ENGINE=ray: found tasks of CPUS=1 GPUS=1 MEMORY=0GiB"
-    assert str(refused.value).startswith(f"{asked}, allowed: what a node has (CPUS={CORES} GPUS=0 MEMORY=")
+    with connected():
+        assert room_for(Resources(cpus=CORES)) == 1
+        with pytest.raises(StudyError) as refused:
+            machine_for(Resources(gpus=1))
+    found, _, allowed = str(refused.value).partition(", allowed: what a node has (")
+    assert found == "ENGINE=ray: found tasks of CPUS=1 GPUS=1 MEMORY=0GiB"
+    assert [offer.split(" MEMORY=")[0] for offer in allowed.split("; ")] == [
+        "CPUS=0 GPUS=0",
+        f"CPUS={CORES} GPUS=0",
+    ]
 
 
 def noted(project: Project, stage: str) -> Any:
@@ -204,7 +236,7 @@ def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Task]:
     shared = {name: node.read(REPOSITORY / name) for name in ("engine/__init__.py", "engine/child.py")}
     (tmp_path / "stage.py").write_text(code)
     files = {"stages/toy.py": node.read(tmp_path / "stage.py")}
-    return shared, node.Task("toy", "small", files, node.describe(), 0)
+    return shared, node.Task("toy", "small", files, node.describe(0), 0)
 
 
 def test_a_failed_task_says_what_its_stage_said(tmp_path: Path) -> None:
@@ -215,7 +247,24 @@ def test_a_failed_task_says_what_its_stage_said(tmp_path: Path) -> None:
 
 def test_a_task_that_was_killed_says_so(tmp_path: Path) -> None:
     sent = list(node.run(*task("import os\nos.kill(os.getpid(), 9)", tmp_path)))
-    assert sent == [node.Failed("killed by signal 9; is its memory enough? (MEMORY=...)")]
+    assert sent == [node.Killed("its process was killed by signal 9; is its memory enough? (MEMORY=...)")]
+
+
+def test_a_node_says_its_build_of_torch_and_its_kinds_of_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, model in enumerate(("NVIDIA L4", "NVIDIA A10", "NVIDIA L4")):
+        (tmp_path / f"gpus/{number}").mkdir(parents=True)
+        (tmp_path / f"gpus/{number}/information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 65\n")
+    (tmp_path / "torch-2.14.1+cpu.dist-info").mkdir()
+    (tmp_path / "torch-2.14.1+cpu.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: torch\nVersion: 2.14.1+cpu\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(node, "GPUS", tmp_path / "gpus")
+    assert node.describe(0)["GPU"] == "none"
+    said = node.describe(0.25)
+    assert (said["torch"], said["torch for"], said["GPU"]) == ("2.14.1", "cpu", "NVIDIA A10, NVIDIA L4")
 
 
 def test_a_task_does_nothing_where_versions_differ(tmp_path: Path) -> None:
