@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 
 from dvc.repo import Repo
 from ray.cluster_utils import Cluster
+from ray.exceptions import WorkerCrashedError
 
 from cnn_study.checkpoint import Checkpoint
 from cnn_study.environment import Environment, usable_cores
@@ -28,11 +30,12 @@ from cnn_study.params import validate
 from cnn_study.schema import StudyError, read_yaml
 from cnn_study.spec import spec_of
 from cnn_study.training import Run, Status
-from engine import node
+from engine import driver, node
 from engine.cluster import connected, machine_for, room_for
 from engine.driver import Job, params_of
 from engine.outputs import write_training
 from engine.pipeline import Pipeline
+from engine.progress import ProgressLines
 from engine.resources import Resources
 from scripts.study import main
 from stages import train
@@ -286,8 +289,84 @@ def test_a_stage_ends_with_the_worker_that_started_it_and_leaves_nothing_behind(
         assert child.stdin is not None
         assert child.stdout.readline() == b"begun\n"
         child.stdin.close()  # as when the worker is killed
-        child.wait(timeout=20)
+        try:
+            child.wait(timeout=20)
+        finally:
+            child.kill()
     assert not scratch.exists()
+
+
+class Script:
+    """In place of Ray and of DVC: what a task sends each time it is started, if that is not only its end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int, **sends: list[list[Any]]) -> None:
+        self.params, self.sends, self.recorded = validate(read_yaml()), sends, list[str]()
+        monkeypatch.setattr(driver, "ray", self)
+        monkeypatch.setattr(driver, "room_for", lambda _: room)
+        monkeypatch.setattr(driver, "write_outputs", lambda _: None)
+        monkeypatch.setattr(driver, "write_training", lambda *_: None)
+
+    def run(self) -> list[str]:
+        """All stages; those that were recorded, in this order."""
+        pipeline: Any = SimpleNamespace(begin=lambda _: True, commit=self.recorded.extend)
+        driver.Scheduler(self.params, Resources(), {}, pipeline, ProgressLines()).run()
+        return self.recorded
+
+    def start(self, _: Any, task: node.Task) -> Iterator[Any]:
+        sends = self.sends.get(f"{task.stage}_{task.architecture}")
+        return iter(sends.pop(0) if sends else [node.Done({})])
+
+    def put(self, content: Any) -> Any:
+        return content
+
+    def remote(self, _: Any) -> Any:
+        return SimpleNamespace(options=lambda **_: SimpleNamespace(remote=self.start))
+
+    def wait(self, streams: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
+        return streams, []
+
+    def get(self, sent: Any) -> Any:
+        if isinstance(sent, Exception):
+            raise sent
+        return sent
+
+
+FIRST = ["tune@small", "tune@other", "replay@small"]
+KILLED = [node.Killed("its process was killed")]
+SAVED = node.Saved(".work/checkpoints/tune/small/some.safetensors", np.zeros(1, np.uint8))
+
+
+@pytest.mark.parametrize("room", [0, 1, 9])
+def test_all_is_done_with_any_room_and_a_training_after_its_search(
+    room: int, project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project.folder)
+    script = Script(monkeypatch, room, tune_other=[KILLED, [WorkerCrashedError()]])
+    recorded = script.run()
+    assert sorted(recorded) == sorted([*FIRST, "train@small", "train@other"])
+    for name in ("small", "other"):
+        assert recorded.index(f"tune@{name}") < recorded.index(f"train@{name}")
+    assert ("no node has room for a task" in capsys.readouterr().err) == (room == 0)
+
+
+def test_a_task_is_given_up_when_it_is_lost_three_times_with_no_epoch_between(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    Script(monkeypatch, 1, tune_small=[KILLED, KILLED, [SAVED, *KILLED], KILLED, [node.Done({})]]).run()
+    script = Script(monkeypatch, 1, tune_small=[[SAVED, *KILLED], KILLED, KILLED, [node.Done({})]])
+    with pytest.raises(StudyError, match=r"^tune@small failed: lost 3 times .*: its process was killed$"):
+        script.run()
+
+
+def test_what_has_ended_is_recorded_though_another_task_fails(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    script = Script(monkeypatch, 9, replay_small=[[node.Failed("params.yaml: wrong")]])
+    with pytest.raises(StudyError, match=r"^replay@small failed:\nparams.yaml: wrong$"):
+        script.run()
+    assert script.recorded == ["tune@small", "tune@other"]
 
 
 def test_a_stage_that_another_command_has_cannot_be_claimed(
