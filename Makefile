@@ -16,7 +16,7 @@ study: setup ## run the study: whatever of it is not up to date (DATASET=fashion
 	@python -m scripts.study $(DATASET) $(if $(ENGINE),--engine $(ENGINE) $(ON_RAY))
 
 test: setup ## run the tests
-	@python -m pytest
+	@python -m pytest --numprocesses 2 --dist worksteal
 
 lint: setup ## ruff, mypy and deptry
 	@ruff check .

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+# Tests run side by side: a thread that waits for others leaves its core meanwhile.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 REPOSITORY = Path(__file__).resolve().parent.parent
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 SMALL = {"layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 6, "kernel": 3}, {"pool": 2}], "head": {}}

@@ -85,7 +85,7 @@ def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
 
 
 def trainings() -> dict[int, int]:
-    """The processes that train, here or in another test, each with the worker of Ray that started it."""
+    """The processes that train on Ray, each with the worker that started it."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended
