@@ -42,7 +42,7 @@ setup: ## make .venv from requirements.lock, if it is missing or out of date
 
 .PHONY: .venv-anew
 .venv-anew:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 15) else "Python 3.11 to 3.14 is needed, found %d.%d: make PYTHON=python3.12, say" % v[:2])'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11, 4) <= v < (3, 15) else "Python 3.11.4 to 3.14 is needed, found %d.%d.%d: make PYTHON=python3.12, say" % v[:3])'
 	@echo "making .venv: PyTorch is large, this takes a few minutes"
 	@rm -rf .venv
 	@$(PYTHON) -m venv .venv

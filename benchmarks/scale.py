@@ -1,6 +1,6 @@
 """What DVC takes for a study of many architectures: prints a table and writes scale.json.
 
-``python -m benchmarks.scale [ARCHITECTURES ...]``, 40, 100 and 200 if not said: with a file of some bytes for each
+``python -m benchmarks.scale [ARCHITECTURES ...]``, 12, 40, 100 and 200 if not said: with a file of some bytes for each
 output that a stage would write, recorded as if the stages had run, in a clone of this repository. Nothing is
 trained.
 """
@@ -104,5 +104,5 @@ def measure(count: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    measured = [measure(int(count)) for count in sys.argv[1:] or (40, 100, 200)]
+    measured = [measure(int(count)) for count in sys.argv[1:] or (12, 40, 100, 200)]
     RESULTS.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")

@@ -14,6 +14,8 @@ from cnn_study.schema import StudyError
 from engine import node
 from engine.resources import Resources, in_words
 
+ANSWER_SECONDS = 120  # for a node to start Python, which from a slow disk takes a while
+
 
 @contextmanager
 def connected() -> Iterator[None]:
@@ -31,7 +33,8 @@ def connected() -> Iterator[None]:
     try:
         ray.init(address or "local", log_to_driver=False, logging_level="error", **({} if address else here))
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise StudyError(f"RAY_ADDRESS: found {address}: {in_a_line(error)}") from None
+        where = f"RAY_ADDRESS: found {address}" if address else "ENGINE=ray: Ray does not start here"
+        raise StudyError(f"{where}: {in_a_line(error)}") from None
     try:
         yield
     finally:
@@ -51,29 +54,22 @@ def alive() -> list[dict[str, Any]]:
 def machine_for(resources: Resources) -> dict[str, str]:
     """What ``node.describe`` says on all nodes that have room for a task.
 
-    Raises StudyError if there is none, and with a line for each version that is not this machine's and each
-    kind of hardware that is not the first node's; this machine does not train, and its own may be another.
+    Raises StudyError if there is none, if one does not answer, and for differences (``node.shared_by``).
     """
     nodes = [one for one in alive() if resources.room_in(one["Resources"])]
     if not nodes:
         offers = "; ".join(sorted({in_words(one["Resources"]) for one in alive()}))
         raise StudyError(f"ENGINE=ray: found tasks of {resources}, allowed: what a node has ({offers})")
-    asked = []
+    asked = {}
     for one in nodes:
         there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
         describe = ray.remote(node.describe).options(num_cpus=0, scheduling_strategy=there)
-        asked.append(describe.remote(resources.gpus))
+        asked[f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})"] = describe.remote(resources.gpus)
     try:
-        told = ray.get(asked)
+        told = dict(zip(asked, ray.get(list(asked.values()), timeout=ANSWER_SECONDS), strict=True))
     except RayError as error:
         raise StudyError(f"ENGINE=ray: a node does not answer: {in_a_line(error)}") from None
-    hardware = ("processor", "GPU", "torch for")
-    expected = node.describe(resources.gpus) | {what: told[0][what] for what in hardware}
-    mistakes = [
-        f"node {one['NodeManagerHostname']}: {difference}"
-        for one, machine in zip(nodes, told, strict=True)
-        for difference in node.differences(expected, machine)
-    ]
+    expected, mistakes = node.shared_by(told, node.describe(resources.gpus))
     if mistakes:
         raise StudyError("\n".join(mistakes))
     return expected

@@ -5,6 +5,7 @@ node, and a study that lost its driver, go on from them as a stage does.
 """
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +17,8 @@ import ray
 from dvc.repo import Repo
 from ray.exceptions import RayError, RayTaskError
 
-from cnn_study.checkpoint import loaded_sources
 from cnn_study.files import write_whole
-from cnn_study.params import Params
+from cnn_study.params import Params, validate
 from cnn_study.schema import PARAMS, StudyError, read_yaml
 from engine import node
 from engine.cluster import connected, in_a_line, machine_for, room_for
@@ -26,10 +26,11 @@ from engine.outputs import write_outputs, write_training
 from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
 from engine.resources import Resources
-from stages import replay, tune  # noqa: F401  (with outputs' train, the sources that loaded_sources is to guard)
+from stages import replay, tune  # noqa: F401  (with outputs' train, the sources that the tasks run: see loaded_sources)
 
 SOURCES = ("engine/__init__.py", "engine/child.py", "src/cnn_study/**/*.py", "stages/*.py")
 IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
+RECORD_SECONDS = 60  # at most so long, and while there is more to receive, what has ended is not recorded
 LOSSES = 3  # of a task in a row, with no checkpoint between them, after which it is given up
 
 
@@ -52,20 +53,36 @@ class Job:
         return list((node.CHECKPOINTS / self.stage / self.architecture).glob(pattern))
 
 
-def run(params: Params, resources: Resources) -> None:
+@dataclass(frozen=True)
+class Study:
+    """params.yaml, as it stood when the study began: its bytes, what they say, and what that means."""
+
+    text: bytes
+    content: dict[str, Any]
+    params: Params
+
+    @classmethod
+    def read(cls) -> "Study":
+        """Raises StudyError."""
+        text, content = PARAMS.read_bytes(), read_yaml()
+        return cls(text, content, validate(content))
+
+
+def run(resources: Resources) -> None:
     """Do all that is out of date of tune@*, replay@* and train@*; what is before them has to be up to date.
 
     Raises StudyError.
     """
-    loaded_sources()  # now, before any of them can have been edited
-    stages = [*first_stages(params), *(f"train@{name}" for name in params.architectures)]
+    study = Study.read()
+    resources.check(study.params)
+    stages = [*first_stages(study.params), *(f"train@{name}" for name in study.params.architectures)]
     with Repo(_wait_for_lock=True) as repo:  # which a `dvc status`, say, has for a moment
         pipeline = Pipeline(repo)
         with pipeline.lock(stages):
             if any(pipeline.changed(stage) for stage in stages):
                 with connected(), ProgressLines() as progress:
                     machine = machine_for(resources)
-                    Scheduler(params, resources, machine, pipeline, progress).run()
+                    Scheduler(study, resources, machine, pipeline, progress).run()
 
 
 def first_stages(params: Params) -> Iterator[str]:
@@ -98,20 +115,20 @@ class Scheduler:
 
     def __init__(
         self,
-        params: Params,
+        study: Study,
         resources: Resources,
         machine: dict[str, str],
         pipeline: Pipeline,
         progress: ProgressLines,
     ) -> None:
-        self._params, self._resources, self._machine = params, resources, machine
+        self._study, self._params, self._content = study, study.params, study.content
+        self._resources, self._machine = resources, machine
         self._pipeline, self._progress = pipeline, progress
-        self._text, self._content = PARAMS.read_bytes(), read_yaml()
         paths = [path for pattern in (*SOURCES, *IMAGES) for path in sorted(Path().glob(pattern))]
         self._shared = ray.put({path.as_posix(): node.read(path) for path in paths})
         options = resources.options() | {"num_returns": "streaming", "max_retries": 0}
         self._start = ray.remote(node.run).options(**options).remote
-        self._to_begin = deque(first_stages(params))
+        self._to_begin = deque(first_stages(self._params))
         self._waiting: deque[Job] = deque()
         self._running: dict[Any, Job] = {}  # by the stream of what the task sends
         self._outputs: dict[str, dict[int, node.Files]] = {}  # of train, by architecture and seed
@@ -121,16 +138,31 @@ class Scheduler:
         """Until nothing is out of date."""
         self._hand_out()
         while self._running:
-            streams = list(self._running)
-            ray.wait(streams, num_returns=1)
+            ray.wait(list(self._running), num_returns=1)
             try:
-                for stream in ray.wait(streams, num_returns=len(streams), timeout=0)[0]:
-                    self._receive(stream)
-                self._hand_out()  # before what takes its time
+                self._receive_what_is_there()
             finally:
                 if self._ended:  # though another task may have failed
-                    self._pipeline.commit(self._ended)
-                    self._ended.clear()
+                    ended, self._ended = self._ended, []
+                    self._pipeline.commit(ended)
+
+    def _receive_what_is_there(self) -> None:
+        """All that tasks have sent, before what has ended is recorded, which takes its time."""
+        latest = time.monotonic() + RECORD_SECONDS
+        while self._running and time.monotonic() < latest:
+            streams = list(self._running)
+            ready, _ = ray.wait(streams, num_returns=len(streams), timeout=0)
+            if not ready:
+                return
+            mistakes = []
+            for stream in ready:
+                try:
+                    self._receive(stream)
+                except StudyError as error:
+                    mistakes.append(str(error))
+            if mistakes:
+                raise StudyError("\n".join(mistakes))
+            self._hand_out()
 
     def _begin(self, stage: str) -> None:
         """Have its tasks wait, if it has to run: with the parameters of when the study began, or an error."""
@@ -140,7 +172,7 @@ class Scheduler:
                 self._to_begin.append(f"train@{name}")
             return
         # Read anew only where needed, since it takes seconds for hundreds of architectures.
-        now = self._content if PARAMS.read_bytes() == self._text else read_yaml()
+        now = self._content if PARAMS.read_bytes() == self._study.text else read_yaml()
         if read_by_tasks(name, now) != read_by_tasks(name, self._content):
             raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
         if kind == "train":
@@ -182,6 +214,8 @@ class Scheduler:
             self._lost(stream, in_a_line(error))
             return
         match sent:
+            case node.Begun(where):
+                self._progress.show(str(job), f"{job} begins on {where}")
             case node.Line(text):
                 self._progress.show(str(job), text)
             case node.Saved(path, content):

@@ -7,6 +7,7 @@ arrive with the task, as files.
 import importlib.metadata
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,13 @@ class Task:
     files: Files
     machine: dict[str, str]
     gpus: float
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The task runs on ``node``."""
+
+    node: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Killed:
-    """The stage was ended from outside, as ``text`` says: it may go on."""
+    """The stage was ended from outside by a signal, as ``text`` says: it may go on."""
 
     text: str
 
@@ -99,12 +107,30 @@ def _gpu() -> str:
 
 
 def _processor() -> str:
+    # More than a result says of its processor (cnn_study.environment), which people read.
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     model = {line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))}
     flags = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}
     bits_differ_by = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16", "sve")
     return " ".join([platform.machine(), *sorted(model), *(flag for flag in bits_differ_by if flag in flags)])
+
+
+def shared_by(told: Mapping[str, Mapping[str, str]], here: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What all nodes have to say, and a line for each thing in which one differs.
+
+    ``told``: what each says, by its name. In versions they have to be as ``here``, which may be another machine;
+    in hardware as the first of them.
+    """
+    hardware = ("processor", "GPU", "torch for")
+    first = next(iter(told.values()))
+    expected = {what: first[what] if what in hardware else value for what, value in here.items()}
+    mistakes = []
+    for name, machine in told.items():
+        mistakes += [f"node {name}: {difference}" for difference in differences(expected, machine)]
+        if ", " in machine["GPU"]:
+            mistakes.append(f"node {name}: found GPU {machine['GPU']}, allowed: one kind")
+    return expected, mistakes
 
 
 def differences(expected: Mapping[str, str], machine: Mapping[str, str]) -> list[str]:
@@ -116,12 +142,21 @@ def differences(expected: Mapping[str, str], machine: Mapping[str, str]) -> list
     ]
 
 
-def run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | Killed]:
+def run(shared: Files, task: Task) -> Iterator[Begun | Line | Saved | Done | Failed | Killed]:
     """Run ``task`` in a folder with its files and the ``shared`` ones, sending each new checkpoint."""
+    here = platform.node()
     # A node can have joined since the driver looked.
     if mistakes := differences(task.machine, describe(task.gpus)):
-        yield Failed("\n".join(f"node {platform.node()}: {mistake}" for mistake in mistakes))
+        yield Failed("\n".join(f"node {here}: {mistake}" for mistake in mistakes))
         return
+    yield Begun(here)
+    try:
+        yield from _run(shared, task)
+    except OSError as error:  # its disk is full, say
+        yield Failed(f"node {here}: {error}")
+
+
+def _run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | Killed]:
     with tempfile.TemporaryDirectory(prefix="cnn-study-", ignore_cleanup_errors=True) as name:
         scratch = Path(name)
         for path, content in (shared | task.files).items():
@@ -130,7 +165,7 @@ def run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | Ki
         sent = _stamps(scratch)
         said: list[str] = []
         with subprocess.Popen(
-            [sys.executable, "-u", "-m", "engine.child", f"stages.{task.stage}", task.architecture],
+            [sys.executable, "-u", "-m", "engine.child", name, f"stages.{task.stage}", task.architecture],
             cwd=scratch,
             env=_environment(task),
             stdin=subprocess.PIPE,
@@ -153,12 +188,12 @@ def run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | Ki
                 code = child.wait()
             finally:
                 child.kill()
-        if code < 0:
-            memory = "; is its memory enough? (MEMORY=...)" if code == -9 else ""
-            yield Killed(f"its process was killed by signal {-code}{memory}")
+        if code in (-signal.SIGKILL, -signal.SIGTERM):
+            yield Killed(f"its process was killed by signal {-code}; is its memory enough? (MEMORY=...)")
             return
-        if code > 0:
-            yield Failed("\n".join(said) or f"ended with {code}")
+        if code != 0:
+            how = f"ended with {code}" if code > 0 else f"ended by signal {-code}"
+            yield Failed("\n".join(said if said and code > 0 else [*said, how]))
             return
         made = {path.relative_to(scratch).as_posix(): path for path in (scratch / "runs").glob("**/*")}
         yield Done({n: read(path) for n, path in made.items() if path.is_file() and n not in task.files})

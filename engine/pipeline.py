@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from dvc.dvcfile import Lockfile
-from dvc.lock import LockError
+from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 from dvc.rwlock import rwlock
 from dvc.stage.cache import RunCacheNotFoundError
 
-from cnn_study.files import SCRATCH
+from cnn_study.files import SCRATCH, write_whole
 from cnn_study.schema import StudyError
 
 LOCK = Path("dvc.lock")
@@ -42,7 +42,7 @@ class Pipeline:
         try:
             with rwlock(self._repo.tmp_dir, self._repo.fs, command, read, write, hardlink):
                 yield
-        except LockError as error:
+        except DvcException as error:
             raise StudyError(str(error)) from None
 
     def changed(self, name: str) -> bool:
@@ -70,18 +70,22 @@ class Pipeline:
             return False
 
     def commit(self, names: Iterable[str]) -> None:
-        """Note that these stages are done; an error where one has read what has changed since it began."""
-        stages = [self._stages[name] for name in names]
+        """Note that these stages are done, but for one that has read what has changed since it began: an error."""
+        good, mistakes = list[Any](), list[str]()
         with self._locked():
-            for stage in stages:
+            for stage in (self._stages[name] for name in names):
                 stage.save_deps()
                 before = self._begun[stage.addressing]
-                for path, content in _read_by(stage).items():
-                    if content != before[path]:
-                        raise StudyError(
-                            f"{path}: changed while {stage.addressing} ran; the same command runs it again"
-                        )
-            self._save(stages)
+                changed = [path for path, content in _read_by(stage).items() if content != before[path]]
+                mistakes += [
+                    f"{path}: changed while {stage.addressing} ran; the same command runs it again"
+                    for path in changed
+                ]
+                if not changed:
+                    good.append(stage)
+            self._save(good)
+        if mistakes:
+            raise StudyError("\n".join(mistakes))
 
     def _save(self, stages: list[Any]) -> None:
         for stage in stages:
@@ -95,14 +99,14 @@ class Pipeline:
         if LOCK.exists():
             shutil.copyfile(LOCK, copy)
         Lockfile(self._repo, str(copy)).dump_stages(stages)
-        copy.replace(LOCK)
+        write_whole(LOCK, copy.read_bytes())
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
             with lock_repo(self._repo):
                 yield
-        except LockError as error:
+        except DvcException as error:
             raise StudyError(str(error)) from None
 
 

@@ -23,8 +23,8 @@ class ProgressLines:
 
     def remove(self, task: str) -> None:
         """``task`` has ended."""
-        if line := self._lines.pop(task, None):
-            line.close()
+        if task in self._lines:
+            self._lines.pop(task).close()
 
     def say(self, text: str) -> None:
         """A line that stays."""

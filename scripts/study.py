@@ -14,6 +14,7 @@ import sys
 from ruamel.yaml import YAML
 
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
+from cnn_study.checkpoint import loaded_sources
 from cnn_study.datasets import CIFAR10_MD5, cifar10_is_reachable
 from cnn_study.files import write_whole
 from cnn_study.params import validate
@@ -70,13 +71,12 @@ def repro_on_ray(resources: Resources) -> int:
     """Like ``repro``, with the training stages on Ray."""
     from engine import driver  # here, since it needs an extra
 
+    loaded_sources()  # now, before any of them can have been edited
     resources.check(validate(read_yaml()))
     if code := repro("prepare"):
         return code
-    params = validate(read_yaml())  # which may have been edited meanwhile
-    resources.check(params)
     try:
-        driver.run(params, resources)
+        driver.run(resources)
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,10 +3,13 @@
 import contextlib
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -85,11 +88,11 @@ def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
 
 
 def trainings() -> dict[int, int]:
-    """The processes that train on Ray, each with the worker that started it."""
+    """The processes that train ``small`` on Ray, each with the worker that started it."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended
-            if b"engine.child\0stages.train" in (folder / "cmdline").read_bytes():
+            if (folder / "cmdline").read_bytes().endswith(b"\0stages.train\0small\0"):
                 found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
     return found
 
@@ -134,13 +137,17 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
     printed += end(process, signal.SIGKILL)
 
-    # Interrupted, on a Ray of its own.
-    monkeypatch.delenv("RAY_ADDRESS")
+    # There again, and interrupted.
     process = start(project, *STUDY)
     printed += lines_until(process, "train small seed") + end(process, signal.SIGINT)
     assert "interrupted: the same command goes on from the last whole epoch" in printed[-2:]
     assert "Traceback" not in "\n".join(printed)
+    ended = time.monotonic()
+    while trainings():
+        assert time.monotonic() - ended < 20
 
+    # On a Ray of its own.
+    monkeypatch.delenv("RAY_ADDRESS")
     printed += project.run(*STUDY).splitlines()
     epochs = [line for line in printed if " epoch " in line]
     assert len(epochs) == len(set(epochs))
@@ -167,8 +174,10 @@ def test_a_node_with_other_versions_is_refused(
     with connected():
         assert machine_for(Resources()) == node.describe(0)
         unlike = add_node(cluster, env_vars={"PYTHONPATH": str(tmp_path)})
-        with pytest.raises(StudyError, match=rf"^node \S+: found numpy 0.1, allowed: {np.__version__}$"):
+        with pytest.raises(StudyError) as refused:
             machine_for(Resources())
+        found = f"found numpy 0.1, allowed: {np.__version__}"
+        assert str(refused.value) == f"node {platform.node()} ({LOOPBACK}): {found}"
         cluster.remove_node(unlike)
 
 
@@ -244,13 +253,60 @@ def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Task]:
 
 def test_a_failed_task_says_what_its_stage_said(tmp_path: Path) -> None:
     code = "import sys\nprint('toy small epoch 1/2: fine', flush=True)\nsys.exit('params.yaml: wrong')"
-    sent = list(node.run(*task(code, tmp_path)))
+    begun, *sent = node.run(*task(code, tmp_path))
+    assert begun == node.Begun(platform.node())
     assert sent == [node.Line("toy small epoch 1/2: fine"), node.Failed("params.yaml: wrong")]
 
 
-def test_a_task_that_was_killed_says_so(tmp_path: Path) -> None:
-    sent = list(node.run(*task("import os\nos.kill(os.getpid(), 9)", tmp_path)))
+def test_a_task_that_was_killed_may_go_on(tmp_path: Path) -> None:
+    _, *sent = node.run(*task("import os\nos.kill(os.getpid(), 9)", tmp_path))
     assert sent == [node.Killed("its process was killed by signal 9; is its memory enough? (MEMORY=...)")]
+
+
+def test_a_task_that_crashed_says_what_it_said_and_how(tmp_path: Path) -> None:
+    code = "import os\nprint('terminate called', flush=True)\nos.abort()"
+    _, *sent = node.run(*task(code, tmp_path))
+    assert sent == [node.Failed("terminate called\nended by signal 6")]
+
+
+def test_a_task_on_a_full_disk_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, one = task("raise SystemExit('it ran')", tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nothing here"))
+    _, failed = node.run(shared, one)
+    assert isinstance(failed, node.Failed)
+    assert failed.text.startswith(f"node {platform.node()}: [Errno ")
+
+
+def test_nodes_have_the_driver_s_versions_and_one_kind_of_hardware() -> None:
+    def machine(**different: str) -> dict[str, str]:
+        alike = {"numpy": "2.0", "torch": "2.14.1", "torch for": "cu130", "processor": "a", "GPU": "L4"}
+        return alike | {key.replace("_", " "): value for key, value in different.items()}
+
+    here = machine(processor="b", GPU="none", torch_for="cpu")
+    assert node.shared_by({"one": machine(), "two": machine()}, here) == (machine(), [])
+    for unlike, said in (
+        (machine(numpy="1.0"), "found numpy 1.0, allowed: 2.0"),
+        (machine(torch_for="cpu"), "found torch for cpu, allowed: cu130"),
+        (machine(processor="b"), "found processor b, allowed: a"),
+        (machine(GPU="A10"), "found GPU A10, allowed: L4"),
+    ):
+        assert node.shared_by({"one": machine(), "two": unlike}, here)[1] == [f"node two: {said}"]
+    both = machine(GPU="A10, L4")
+    assert node.shared_by({"one": both}, here)[1] == ["node one: found GPU A10, L4, allowed: one kind"]
+
+
+def test_each_running_task_has_a_line_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with ProgressLines() as progress:
+        for task, text in (("a", "a begins"), ("b", "b begins"), ("a", "a: epoch 1")):
+            progress.show(task, text)
+        progress.remove("b")
+        progress.say("b was lost")
+    printed = capsys.readouterr().err
+    # The line of b is below that of a: one down, and up again; what stays has a line of its own.
+    assert re.search(r"\ra begins.*\n\rb begins.*\x1b\[A.*\ra: epoch 1.*b was lost\n", printed, re.DOTALL)
 
 
 def test_a_node_says_its_build_of_torch_and_its_kinds_of_gpu(
@@ -283,7 +339,7 @@ def test_a_stage_ends_with_the_worker_that_started_it_and_leaves_nothing_behind(
     for path, content in (shared | one.files).items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         content.tofile(scratch / path)
-    command = [sys.executable, "-m", "engine.child", "stages.toy"]
+    command = [sys.executable, "-m", "engine.child", str(scratch), "stages.toy"]
     with subprocess.Popen(command, cwd=scratch, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdin is not None
@@ -300,7 +356,7 @@ class Script:
     """In place of Ray and of DVC: what a task sends each time it is started, if that is not only its end."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int, **sends: list[list[Any]]) -> None:
-        self.params, self.sends, self.recorded = validate(read_yaml()), sends, list[str]()
+        self.sends, self.recorded, self.commits = sends, list[str](), 0
         monkeypatch.setattr(driver, "ray", self)
         monkeypatch.setattr(driver, "room_for", lambda _: room)
         monkeypatch.setattr(driver, "write_outputs", lambda _: None)
@@ -308,9 +364,13 @@ class Script:
 
     def run(self) -> list[str]:
         """All stages; those that were recorded, in this order."""
-        pipeline: Any = SimpleNamespace(begin=lambda _: True, commit=self.recorded.extend)
-        driver.Scheduler(self.params, Resources(), {}, pipeline, ProgressLines()).run()
+        pipeline: Any = SimpleNamespace(begin=lambda _: True, commit=self.commit)
+        driver.Scheduler(driver.Study.read(), Resources(), {}, pipeline, ProgressLines()).run()
         return self.recorded
+
+    def commit(self, stages: list[str]) -> None:
+        self.recorded += stages
+        self.commits += 1
 
     def start(self, _: Any, task: node.Task) -> Iterator[Any]:
         sends = self.sends.get(f"{task.stage}_{task.architecture}")
@@ -363,10 +423,19 @@ def test_what_has_ended_is_recorded_though_another_task_fails(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.folder)
-    script = Script(monkeypatch, 9, replay_small=[[node.Failed("params.yaml: wrong")]])
-    with pytest.raises(StudyError, match=r"^replay@small failed:\nparams.yaml: wrong$"):
+    script = Script(monkeypatch, 9, tune_other=[[node.Failed("params.yaml: wrong")]])
+    with pytest.raises(StudyError, match=r"^tune@other failed:\nparams.yaml: wrong$"):
         script.run()
-    assert script.recorded == ["tune@small", "tune@other"]
+    assert script.recorded == ["tune@small", "replay@small"]
+
+
+def test_all_that_is_there_is_received_before_something_is_recorded(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.folder)
+    script = Script(monkeypatch, 9, tune_other=[[node.Line("tune other")] * 20 + [node.Done({})]])
+    script.run()
+    assert script.commits == 1
 
 
 def test_a_stage_that_another_command_has_cannot_be_claimed(
