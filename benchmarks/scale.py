@@ -1,8 +1,8 @@
 """What DVC takes for a study of many architectures: prints a table and writes scale.json.
 
-``python -m benchmarks.scale [ARCHITECTURES ...]``, 12, 40, 100 and 200 if not said: with a file of some bytes for each
-output that a stage would write, recorded as if the stages had run, in a clone of this repository. Nothing is
-trained.
+``python -m benchmarks.scale [ARCHITECTURES ...]``, 12, 40, 100 and 200 if not said: with a file of some bytes
+for each output that a stage would write, recorded as if the stages had run, in a clone of this repository.
+Nothing is trained.
 """
 
 import json
