@@ -60,16 +60,17 @@ def machine_for(resources: Resources) -> dict[str, str]:
     if not nodes:
         offers = "; ".join(sorted({in_words(one["Resources"]) for one in alive()}))
         raise StudyError(f"ENGINE=ray: found tasks of {resources}, allowed: what a node has ({offers})")
-    asked = {}
+    asked = []
     for one in nodes:
         there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
         describe = ray.remote(node.describe).options(num_cpus=0, scheduling_strategy=there)
-        asked[f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})"] = describe.remote(resources.gpus)
+        asked.append(describe.remote(resources.gpus))
     try:
-        told = dict(zip(asked, ray.get(list(asked.values()), timeout=ANSWER_SECONDS), strict=True))
+        told = ray.get(asked, timeout=ANSWER_SECONDS)
     except RayError as error:
         raise StudyError(f"ENGINE=ray: a node does not answer: {in_a_line(error)}") from None
-    expected, mistakes = node.shared_by(told, node.describe(resources.gpus))
+    names = [f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})" for one in nodes]
+    expected, mistakes = node.shared_by(list(zip(names, told, strict=True)), node.describe(resources.gpus))
     if mistakes:
         raise StudyError("\n".join(mistakes))
     return expected

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,17 +116,19 @@ def _processor() -> str:
     return " ".join([platform.machine(), *sorted(model), *(flag for flag in bits_differ_by if flag in flags)])
 
 
-def shared_by(told: Mapping[str, Mapping[str, str]], here: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def shared_by(
+    told: Sequence[tuple[str, Mapping[str, str]]], here: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
     """What all nodes have to say, and a line for each thing in which one differs.
 
-    ``told``: what each says, by its name. In versions they have to be as ``here``, which may be another machine;
-    in hardware as the first of them.
+    ``told``: the name of each, and what it says. In versions they have to be as ``here``, the driver's machine; in
+    hardware as the first of them, since the driver does not train, and its machine may be another.
     """
     hardware = ("processor", "GPU", "torch for")
-    first = next(iter(told.values()))
+    _, first = told[0]
     expected = {what: first[what] if what in hardware else value for what, value in here.items()}
     mistakes = []
-    for name, machine in told.items():
+    for name, machine in told:
         mistakes += [f"node {name}: {difference}" for difference in differences(expected, machine)]
         if ", " in machine["GPU"]:
             mistakes.append(f"node {name}: found GPU {machine['GPU']}, allowed: one kind")

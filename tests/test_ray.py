@@ -283,16 +283,16 @@ def test_nodes_have_the_driver_s_versions_and_one_kind_of_hardware() -> None:
         return alike | {key.replace("_", " "): value for key, value in different.items()}
 
     here = machine(processor="b", GPU="none", torch_for="cpu")
-    assert node.shared_by({"one": machine(), "two": machine()}, here) == (machine(), [])
+    assert node.shared_by([("one", machine()), ("two", machine())], here) == (machine(), [])
     for unlike, said in (
         (machine(numpy="1.0"), "found numpy 1.0, allowed: 2.0"),
         (machine(torch_for="cpu"), "found torch for cpu, allowed: cu130"),
         (machine(processor="b"), "found processor b, allowed: a"),
         (machine(GPU="A10"), "found GPU A10, allowed: L4"),
     ):
-        assert node.shared_by({"one": machine(), "two": unlike}, here)[1] == [f"node two: {said}"]
+        assert node.shared_by([("one", machine()), ("two", unlike)], here)[1] == [f"node two: {said}"]
     both = machine(GPU="A10, L4")
-    assert node.shared_by({"one": both}, here)[1] == ["node one: found GPU A10, L4, allowed: one kind"]
+    assert node.shared_by([("one", both)], here)[1] == ["node one: found GPU A10, L4, allowed: one kind"]
 
 
 def test_each_running_task_has_a_line_on_a_terminal(
