@@ -6,20 +6,30 @@ that nobody waits for would keep its processor from others. FOLDER, which the st
 
 import os
 import runpy
+import subprocess
 import sys
 import threading
-from pathlib import Path
 
 
-def end_with_the_starter(folder: Path) -> None:
-    """Wait for the end of standard input, then leave nothing behind."""
+def end_with_the_starter() -> None:
+    """Wait for the end of standard input."""
     while os.read(0, 1024):
         pass
-    # In place of this process, so that nothing writes into its scratch folder while that is removed.
-    os.execlp("rm", "rm", "-rf", folder)
+    os._exit(1)
+
+
+def remove_afterwards(folder: str) -> None:
+    """A process of its own, which Ray does not find when it kills the starter and what that has started."""
+    subprocess.Popen(
+        ["sh", "-c", 'cat; sleep 1; rm -rf "$0"', folder],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 if __name__ == "__main__":
     made, module, *sys.argv[1:] = sys.argv[1:]
-    threading.Thread(target=end_with_the_starter, args=[Path(made)], daemon=True).start()
+    remove_afterwards(made)
+    threading.Thread(target=end_with_the_starter, daemon=True).start()
     runpy.run_module(module, run_name="__main__", alter_sys=True)

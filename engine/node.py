@@ -176,8 +176,10 @@ def _run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | K
             text=True,
             start_new_session=True,  # an interrupt is the driver's business
         ) as child:
+            assert child.stdin is not None
+            assert child.stdout is not None
             try:
-                for line in child.stdout or ():
+                for line in child.stdout:
                     # A checkpoint is written before the line about its epoch.
                     for path, stamp in _stamps(scratch).items():
                         if sent.get(path) != stamp:
@@ -187,18 +189,20 @@ def _run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | K
                         yield Line(line.rstrip())
                     else:
                         said.append(line.rstrip())
-                code = child.wait()
+                yield _end_of(child.wait(), said, scratch, task)
             finally:
-                child.kill()
-        if code in (-signal.SIGKILL, -signal.SIGTERM):
-            yield Killed(f"its process was killed by signal {-code}; is its memory enough? (MEMORY=...)")
-            return
-        if code != 0:
-            how = f"ended with {code}" if code > 0 else f"ended by signal {-code}"
-            yield Failed("\n".join(said if said and code > 0 else [*said, how]))
-            return
-        made = {path.relative_to(scratch).as_posix(): path for path in (scratch / "runs").glob("**/*")}
-        yield Done({n: read(path) for n, path in made.items() if path.is_file() and n not in task.files})
+                child.stdin.close()  # it ends, and the folder is removed, also if Ray kills this worker now
+
+
+def _end_of(code: int, said: list[str], scratch: Path, task: Task) -> Done | Failed | Killed:
+    """What a stage that ended with ``code`` has come to."""
+    if code in (-signal.SIGKILL, -signal.SIGTERM):
+        return Killed(f"its process was killed by signal {-code}; is its memory enough? (MEMORY=...)")
+    if code != 0:
+        how = f"ended with {code}" if code > 0 else f"ended by signal {-code}"
+        return Failed("\n".join(said if said and code > 0 else [*said, how]))
+    made = {path.relative_to(scratch).as_posix(): path for path in (scratch / "runs").glob("**/*")}
+    return Done({name: read(path) for name, path in made.items() if path.is_file() and name not in task.files})
 
 
 def _stamps(scratch: Path) -> dict[str, tuple[int, int]]:

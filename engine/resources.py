@@ -65,5 +65,6 @@ class Resources:
 
 def in_words(node: Mapping[str, float]) -> str:
     """Resources, as Ray names them, as they stand in a command."""
+    words = f"CPUS={node.get('CPU', 0):g} GPUS={node.get('GPU', 0):g}"
     memory = node.get("memory", 0) / 2**30
-    return f"CPUS={node.get('CPU', 0):g} GPUS={node.get('GPU', 0):g} MEMORY={memory:.3g}GiB"
+    return f"{words} MEMORY={memory:.3g}GiB" if memory else words

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,8 +47,7 @@ from tests.test_interruption import results, start
 
 CORES = usable_cores()
 STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", str(CORES))
-# Not 127.0.0.1, for which those who connect take the address of the network.
-LOOPBACK = "127.0.0.2"
+LOOPBACK = "127.0.0.1"
 LOST = " was lost and goes on from the last whole epoch"
 SLOWER = """
 import time
@@ -97,6 +96,17 @@ def trainings() -> dict[int, int]:
     return found
 
 
+def scratch_folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("cnn-study-*"))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    started = time.monotonic()
+    while not holds():
+        assert time.monotonic() - started < 20
+        time.sleep(0.1)
+
+
 def end(process: "subprocess.Popen[str]", how: signal.Signals) -> list[str]:
     """End the process group; what it has still printed."""
     os.killpg(process.pid, how)
@@ -118,6 +128,7 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
         file.write(SLOWER)
     (project.folder / "stages/analyze.py").write_text("")  # the analysis is no matter of the engine's
 
+    before = scratch_folders()
     # On two nodes. A training is lost, and a worker with the other; then both nodes, and at last the driver.
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     add_node(cluster)
@@ -142,9 +153,8 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     printed += lines_until(process, "train small seed") + end(process, signal.SIGINT)
     assert "interrupted: the same command goes on from the last whole epoch" in printed[-2:]
     assert "Traceback" not in "\n".join(printed)
-    ended = time.monotonic()
-    while trainings():
-        assert time.monotonic() - ended < 20
+    wait_until(lambda: not trainings())
+    wait_until(lambda: scratch_folders() <= before)
 
     # On a Ray of its own.
     monkeypatch.delenv("RAY_ADDRESS")
@@ -181,6 +191,29 @@ def test_a_node_with_other_versions_is_refused(
         cluster.remove_node(unlike)
 
 
+NEIGHBOUR = """
+import contextlib, socket
+import stages
+from engine.cluster import connected
+import ray
+with connected():
+    (node,) = ray.nodes()
+    for port in (node["NodeManagerPort"], node["ObjectManagerPort"]):
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port), 5)
+            print("reached at another address")
+    print("done")
+"""
+
+
+def test_a_ray_of_this_machine_listens_at_no_other_address_than_127_0_0_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    told = subprocess.run([sys.executable, "-c", NEIGHBOUR], cwd=REPOSITORY, capture_output=True, check=True)
+    assert told.stdout == b"done\n"
+
+
 def test_tasks_for_which_no_node_has_room_are_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     with connected():
@@ -188,7 +221,7 @@ def test_tasks_for_which_no_node_has_room_are_refused(cluster: Cluster, monkeypa
         with pytest.raises(StudyError) as refused:
             machine_for(Resources(gpus=1))
     found, _, allowed = str(refused.value).partition(", allowed: what a node has (")
-    assert found == "ENGINE=ray: found tasks of CPUS=1 GPUS=1 MEMORY=0GiB"
+    assert found == "ENGINE=ray: found tasks of CPUS=1 GPUS=1"
     assert [offer.split(" MEMORY=")[0] for offer in allowed.split("; ")] == [
         "CPUS=0 GPUS=0",
         f"CPUS={CORES} GPUS=0",
@@ -349,7 +382,7 @@ def test_a_stage_ends_with_the_worker_that_started_it_and_leaves_nothing_behind(
             child.wait(timeout=20)
         finally:
             child.kill()
-    assert not scratch.exists()
+    wait_until(lambda: not scratch.exists())
 
 
 class Script:
