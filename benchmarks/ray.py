@@ -77,7 +77,7 @@ with connected():
     start = ray.remote(node.run).options(num_cpus=1, num_returns="streaming").remote
     for streams in ([start(shared, task)], [start(shared, task) for _ in range(count)]):
         started = time.perf_counter()
-        assert [ray.get(one) for stream in streams for one in stream] [1::2] == [node.Done({})] * len(streams)
+        assert [ray.get(one) for stream in streams for one in stream][1::2] == [node.Done({})] * len(streams)
     print((time.perf_counter() - started) / count)
 """
 IMAGE_BYTES = 154_000_000  # data/prepared/train and validation, of the whole study

@@ -121,14 +121,13 @@ class Scheduler:
         pipeline: Pipeline,
         progress: ProgressLines,
     ) -> None:
-        self._study, self._params, self._content = study, study.params, study.content
-        self._resources, self._machine = resources, machine
+        self._study, self._resources, self._machine = study, resources, machine
         self._pipeline, self._progress = pipeline, progress
         paths = [path for pattern in (*SOURCES, *IMAGES) for path in sorted(Path().glob(pattern))]
         self._shared = ray.put({path.as_posix(): node.read(path) for path in paths})
         options = resources.options() | {"num_returns": "streaming", "max_retries": 0}
         self._start = ray.remote(node.run).options(**options).remote
-        self._to_begin = deque(first_stages(self._params))
+        self._to_begin = deque(first_stages(self._study.params))
         self._waiting: deque[Job] = deque()
         self._running: dict[Any, Job] = {}  # by the stream of what the task sends
         self._outputs: dict[str, dict[int, node.Files]] = {}  # of train, by architecture and seed
@@ -172,12 +171,12 @@ class Scheduler:
                 self._to_begin.append(f"train@{name}")
             return
         # Read anew only where needed, since it takes seconds for hundreds of architectures.
-        now = self._content if PARAMS.read_bytes() == self._study.text else read_yaml()
-        if read_by_tasks(name, now) != read_by_tasks(name, self._content):
+        now = self._study.content if PARAMS.read_bytes() == self._study.text else read_yaml()
+        if read_by_tasks(name, now) != read_by_tasks(name, self._study.content):
             raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
         if kind == "train":
             self._outputs[name] = {}
-            self._waiting.extend(Job(kind, name, seed) for seed in self._params.training.seeds)
+            self._waiting.extend(Job(kind, name, seed) for seed in self._study.params.training.seeds)
         else:
             self._waiting.append(Job(kind, name))
 
@@ -199,8 +198,8 @@ class Scheduler:
         if job.stage == "train":
             paths.append(Path("runs/tune") / f"{job.architecture}.json")
         files = {path.as_posix(): node.read(path) for path in paths}
-        content = json.dumps(params_of(job, self._content, self._params, self._resources))  # JSON is YAML
-        files[PARAMS.as_posix()] = np.frombuffer(content.encode(), np.uint8)
+        content = params_of(job, self._study.content, self._study.params, self._resources)
+        files[PARAMS.as_posix()] = np.frombuffer(json.dumps(content).encode(), np.uint8)  # JSON is YAML
         return node.Task(job.stage, job.architecture, files, self._machine, self._resources.gpus)
 
     def _receive(self, stream: Any) -> None:
@@ -249,9 +248,9 @@ class Scheduler:
             if job.stage == "tune":
                 self._to_begin.append(f"train@{name}")
             return
-        outputs, seeds = self._outputs[name], self._params.training.seeds
+        outputs, seeds = self._outputs[name], self._study.params.training.seeds
         outputs[job.seed] = files
         if len(outputs) == len(seeds):
-            write_training(name, self._params.architectures[name], {seed: outputs[seed] for seed in seeds})
+            write_training(name, self._study.params.architectures[name], {seed: outputs[seed] for seed in seeds})
             del self._outputs[name]
             self._ended.append(f"train@{name}")

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+import engine  # noqa: F401  (before Ray is imported: nodes of this machine listen on its loopback only)
+
 # Tests run side by side: a thread that waits for others leaves its core meanwhile.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# Before Ray is imported, see engine/__init__.py: nodes on this machine listen on its loopback only.
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 REPOSITORY = Path(__file__).resolve().parent.parent
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 SMALL = {"layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 6, "kernel": 3}, {"pool": 2}], "head": {}}
