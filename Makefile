@@ -7,7 +7,7 @@ ON_RAY = --cpus "$(CPUS)" --gpus "$(GPUS)" --memory "$(MEMORY)"
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test lint check benchmark benchmark-ray kills setup lock clean
+.PHONY: help study test test-processors lint check benchmark benchmark-ray kills setup lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
@@ -17,6 +17,16 @@ study: setup ## run the study: whatever of it is not up to date (DATASET=fashion
 
 test: setup ## run the tests
 	@python -m pytest --numprocesses 2 --dist worksteal
+
+test-processors: setup ## test all shapes of layers, and what depends on the processor with its instruction set lowered
+	@SWEEP=all python -m pytest --numprocesses 2 -k many_shapes
+	@if grep -qs avx512f /proc/cpuinfo; then \
+		echo "As a processor with AVX2 alone computes:"; \
+		ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 SWEEP=all \
+			python -m pytest --numprocesses 2 --dist worksteal -m processor; \
+	else \
+		echo "This processor has no AVX-512: it cannot compute with another instruction set than it has just done."; \
+	fi
 
 lint: setup ## ruff, mypy and deptry
 	@ruff check .

@@ -136,7 +136,7 @@ class Bench:
         torch.manual_seed(0)
         network = Network(self.params.architectures[name])
         initialize(network, recipe.initialization)
-        place(network, self.environment.device).train()
+        place(network, self.environment).train()
         optimizer = make_optimizer(network, recipe, self.environment)
         set_rate(optimizer, 0.001)
         return network, optimizer

@@ -23,6 +23,8 @@ Files = dict[str, npt.NDArray[np.uint8]]  # contents by path; arrays of bytes, w
 PACKAGES = ("numpy", "pandas", "pydantic", "ruamel.yaml", "safetensors", "scipy", "torch", "tqdm")
 CHECKPOINTS = Path(".work/checkpoints")
 GPUS = Path("/proc/driver/nvidia/gpus")
+# Of the libraries, which compute with less than the processor has where these say so.
+SETTINGS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "ONEDNN_DEFAULT_FPMATH_MODE", "MKL_CBWR")
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def _processor() -> str:
     model = {line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))}
     flags = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}
     bits_differ_by = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16", "sve")
-    return " ".join([platform.machine(), *sorted(model), *(flag for flag in bits_differ_by if flag in flags)])
+    words = [platform.machine(), *sorted(model), *(flag for flag in bits_differ_by if flag in flags)]
+    return " ".join([*words, *(f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ)])
 
 
 def shared_by(

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnn_study.checkpoint import folder_digest, loaded_sources
 from cnn_study.environment import Environment, set_up
+from cnn_study.layer_check import checked
 from cnn_study.recipe import Training, recipe_of
 from cnn_study.schema import read_yaml, section
 from cnn_study.spec import Architecture, spec_of
@@ -43,6 +44,6 @@ def read_inputs(name: str) -> Inputs:
     entry = section(params, "architectures", name)
     architecture = spec_of(entry, "architectures", name)
     recipe = recipe_of(section(params, "training"), entry, name)
-    environment = set_up(recipe.device, recipe.precision, recipe.threads)
+    environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
     training, validation = (load_split(PREPARED / split) for split in ("train", "validation"))
     return Inputs(params, architecture, recipe, environment, training, validation)

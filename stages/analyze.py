@@ -6,7 +6,7 @@ shown to it again for its receptive field and its feature maps, which choose not
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from cnn_study.comparisons import compare_all, compare_pairs
 from cnn_study.conclusions import find, split_by_clock
 from cnn_study.contents import Measured, charts_of, page
 from cnn_study.effective_field import Field, field_table, fields_of, side
-from cnn_study.environment import Environment, set_up
+from cnn_study.environment import Environment, Way, set_up
 from cnn_study.files import SCRATCH, read_json, scratch_folder, write_json, write_whole
+from cnn_study.layer_check import checked
 from cnn_study.networks import Network, initialize, place
 from cnn_study.params import Params, validate
 from cnn_study.report import Page, render_html, render_markdown, static_svg
@@ -42,12 +43,14 @@ class Look:
     """An architecture's results, and the network that pictures show: its first run that trained.
 
     ``status``: of that run; ``collapsed`` where none trained, ``diverged`` and the first weights where all did.
+    ``fallbacks``: of the environment that computed its logits.
     """
 
     result: Result
     fields: tuple[Field, ...]
     network: Network
     status: Status
+    fallbacks: Mapping[str, Way]
 
 
 def main() -> None:
@@ -92,8 +95,11 @@ def main() -> None:
         params.data.dataset, summaries, timings, pairs,
         data["gradient_norms_by_seed"], data["replay"], params.replay.training.learning_rate,
     )  # fmt: skip
+    fallbacks = {f"{name}.{layer}": way for name, look in looks.items() for layer, way in look.fallbacks.items()}
     where = environments(
-        list(results.values()), environment.as_dict(), {name: one["environment"] for name, one in replays.items()}
+        list(results.values()),
+        replace(environment, fallbacks=fallbacks).as_dict(),
+        {name: one["environment"] for name, one in replays.items()},
     )
     whole = {"dataset": params.data.dataset, "test_images": len(test), "architectures": summaries}
     conclusions, conclusions_by_clock = split_by_clock(compared, pairs, found, claims, errors)
@@ -171,6 +177,8 @@ def look_at(name: str, params: Params, test: Split, environment: Environment) ->
     folder = RUNS / "train" / name
     run = read_json(folder / "run.json")
     images = Batches.of(test, environment.device).images
+    environment = checked(environment, architecture, name)
+    on_cpu = checked(set_up("cpu", "fp32", environment.threads), architecture, name)
 
     logits: list[Logits | None] = []
     networks: dict[Status, tuple[int, Network]] = {}
@@ -180,13 +188,14 @@ def look_at(name: str, params: Params, test: Split, environment: Environment) ->
             continue
         network = load_network(folder / f"seed-{seed['seed']}.safetensors", architecture)
         networks.setdefault(seed["status"], (seed["seed"], network))
-        outputs = predict(place(network, environment.device), images, environment)
+        outputs = predict(place(network, environment), images, environment)
         logits.append(outputs.cpu().numpy())
-        network.to("cpu")
+        place(network, on_cpu)
     order: tuple[Status, ...] = ("trained", "collapsed")
     status: Status = next((one for one in order if one in networks), "diverged")
     first = run["seeds"][0]["seed"] if status == "diverged" else networks[status][0]
-    before, after = untrained(params, name, images, first), networks[status][1] if status in networks else None
+    before = place(untrained(params, name, images, first), on_cpu)
+    after = networks[status][1] if status in networks else None
     fields = fields_of(architecture, torch.from_numpy(test.images[: params.analysis.images]), before, after)
     profile = read_json(RUNS / "profile" / f"{name}.json")
     clock: list[dict[str, Any]] = read_json(RUNS / "timing" / "train" / f"{name}.json")
@@ -211,7 +220,7 @@ def look_at(name: str, params: Params, test: Split, environment: Environment) ->
         tune_seconds=sum(sum(e["train_seconds"] + e["evaluation_seconds"] for e in s["epochs"]) for s in searches),
         inference_images_per_second=speed["inference_images_per_second"],
     )
-    return Look(result, fields, after or before, status)
+    return Look(result, fields, after or before, status, environment.fallbacks)
 
 
 def untrained(params: Params, name: str, images: torch.Tensor, seed: int) -> Network:

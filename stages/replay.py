@@ -10,6 +10,7 @@ from pathlib import Path
 from cnn_study.checkpoint import Checkpoint, fingerprint, folder_digest, loaded_sources, refuse_edited_sources
 from cnn_study.environment import set_up
 from cnn_study.files import SCRATCH, write_json
+from cnn_study.layer_check import checked
 from cnn_study.progress import Progress
 from cnn_study.replay import Replay
 from cnn_study.schema import parse, read_yaml, section
@@ -27,7 +28,7 @@ def main(name: str) -> None:
     architecture = spec_of(section(params, "architectures", name), "architectures", name)
     recipe = replay.training
     used = recipe.model_dump(exclude={"seeds", "learning_rate"})  # of a run, beside its own seed and rate
-    environment = set_up(recipe.device, recipe.precision, recipe.threads)
+    environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
     whole = load_split(PREPARED / "train")
     validation = Batches.of(load_split(PREPARED / "validation"), environment.device)
     digests = [folder_digest(PREPARED / split) for split in ("train", "validation")]

@@ -10,7 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import LongerRun, Project, longer
+
+pytestmark = pytest.mark.processor
 
 KILLS = int(os.environ.get("KILLS", "10"))
 

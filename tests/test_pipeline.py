@@ -86,6 +86,7 @@ def with_clock(path: Path) -> bool:
     return path.name.startswith("report.") or path.parent.name == "charts"
 
 
+@pytest.mark.processor
 def test_running_twice_gives_the_same_bits_of_all_but_clocks(finished: Project, untouched: Project) -> None:
     again = untouched.copy_to(finished.folder.parent / "again")
     again.repro()

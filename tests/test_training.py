@@ -4,6 +4,7 @@ import copy
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from cnn_study.checkpoint import Checkpoint
 from cnn_study.environment import Environment, set_up
 from cnn_study.gradients import GradientLog
 from cnn_study.networks import Network, place
+from cnn_study.receptive_field import pixel_gradients
 from cnn_study.recipe import Augmentation, Training, recipe_of
 from cnn_study.schema import StudyError, read_yaml
 from cnn_study.spec import Architecture, spec_of
@@ -42,6 +44,7 @@ from cnn_study.training import (
 from cnn_study.weights import load_network, save_network
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.processor
 SHARED = read_yaml(REPOSITORY / "params.yaml")["training"]
 SMALL = {
     "epochs": 3,
@@ -248,7 +251,7 @@ def test_normalisation_is_of_the_training_images() -> None:
 
 def test_gradients_are_logged_as_they_are(environment: Environment) -> None:
     torch.manual_seed(0)
-    network = place(Network(spec_of(SPECS["residual"])), "cpu")
+    network = place(Network(spec_of(SPECS["residual"])), environment)
     optimizer = make_optimizer(network, RECIPE, environment)
     set_rate(optimizer, 0.0)
     log = GradientLog(network, optimizer, every=1)
@@ -276,6 +279,22 @@ def test_gradients_are_logged_for_every_layer_and_epoch(environment: Environment
     assert [(row["epoch"], row["layer"]) for row in run.gradients] == [
         (epoch, layer) for epoch in (1, 2, 3) for layer in ("conv1", "conv2", "hidden1", "output")
     ]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_step_and_an_evaluation_leave_nothing_on_the_cpu(spec: str, environment: Environment) -> None:
+    # On torch's device without numbers, a tensor that was left on the CPU is an error as it is on a GPU.
+    # The fused optimizers of torch's own know no such device.
+    meta = replace(environment, device="meta", precision="fp32")
+    network = Network(spec_of(SPECS[spec]))
+    set_normalization(network, *channel_statistics(TRAINING.images))
+    place(network, meta)
+    optimizer = make_optimizer(network, RECIPE.model_copy(update={"optimizer": "muon"}), meta)
+    GradientLog(network, optimizer, every=1)
+    images = augmented(TRAINING.images[:20].to("meta"), RECIPE.augmentation, seed_epoch(0, 0))
+    loss, correct = train_step(network, optimizer, images, TRAINING.labels[:20].to("meta"), 0.1, meta)
+    made = (loss, correct, predict(network, images, meta), pixel_gradients(network, images))
+    assert [tensor.device.type for tensor in made] == ["meta"] * 4
 
 
 def test_watching_changes_nothing(environment: Environment) -> None:

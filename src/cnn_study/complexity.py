@@ -82,7 +82,7 @@ def activation_bytes(network: nn.Module) -> int:
 def images_per_second(network: Network, environment: Environment, batch: int = 128, seconds: float = 1.0) -> float:
     """Forward passes without gradients, the median of at least five batches in about ``seconds``."""
     images = _images(batch).to(environment.device)
-    place(network, environment.device).eval()
+    place(network, environment).eval()
 
     def forward() -> None:
         with torch.inference_mode(), environment.autocast:

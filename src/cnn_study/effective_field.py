@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import Tensor
 
-from cnn_study.networks import Network, features
+from cnn_study.networks import Convolution, Network, features
 from cnn_study.receptive_field import Floats, center_of_last, effective_rows, influence_of_pixels
 from cnn_study.spec import IMAGE_SIZE, Architecture, Conv, Pool, Residual, geometry
 
@@ -134,4 +134,9 @@ def _cut(network: Network, shorter: Architecture) -> Network:
     part.features = features(shorter)
     weights = network.features.state_dict()
     part.features.load_state_dict({name: weights[name] for name in part.features.state_dict()})
+    for name, module in part.features.named_modules():
+        if isinstance(module, Convolution):
+            original = network.features.get_submodule(name)
+            assert isinstance(original, Convolution)
+            module.way = original.way
     return part

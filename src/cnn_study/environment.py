@@ -2,18 +2,40 @@
 
 import os
 import platform
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import torch
 
 from cnn_study.schema import StudyError
 
+Way = Literal["channels_last", "contiguous", "unfolded"]  # of computing a convolution: see networks.Convolution
+# What oneDNN can compute with, lowest first, each with what a processor has to have for it beside the ones before
+# (oneDNN's developer guide, "CPU Dispatcher Control"). Its own kernels are chosen by this, torch's by another.
+INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
+    "SSE41": ("sse4_1",),
+    "AVX": ("avx",),
+    "AVX2": ("avx2",),
+    "AVX512_CORE": ("avx512_f", "avx512_bw", "avx512_vl", "avx512_dq"),
+    "AVX512_CORE_VNNI": ("avx512_vnni",),
+    "AVX512_CORE_BF16": ("avx512_bf16",),
+    "AVX512_CORE_FP16": ("avx512_fp16",),
+    "AVX512_CORE_AMX": ("amx_bf16",),
+}
+# Settings of the libraries' own that change bits, recorded where somebody has set them.
+SETTINGS = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
+LIMITS = {"AVX2_VNNI": "AVX2", "AVX2_VNNI_2": "AVX2"}  # of oneDNN's, to what they leave of the above
+
 
 @dataclass(frozen=True)
 class Environment:
-    """Two runs whose environments are equal give the same bits."""
+    """Two runs whose environments are equal give the same bits.
+
+    ``fallbacks``: the layers that this machine computes wrongly in the usual way, each with the one that is right
+    instead.
+    """
 
     device: str
     precision: str
@@ -21,13 +43,16 @@ class Environment:
     processor: str
     python: str
     torch: str
+    fallbacks: Mapping[str, Way] = field(default_factory=dict)
 
     @property
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which forward passes compute."""
-        return torch.amp.autocast_mode.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16")
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.amp.autocast_mode.autocast(self.device, torch.bfloat16)
 
-    def as_dict(self) -> dict[str, str | int]:
+    def as_dict(self) -> dict[str, Any]:
         """Its fields, for a JSON file."""
         return asdict(self)
 
@@ -66,32 +91,40 @@ def usable_cores() -> int:
 
 
 def computes_bf16(device: str) -> bool:
-    """Whether the device has instructions for bf16, with which it is faster than fp32."""
+    """Whether the device has instructions for bf16, with which it is faster than fp32, and may use them."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
+    capabilities = torch.cpu.get_capabilities()
+    if capabilities["architecture"] != "x86_64":
+        return bool(capabilities.get("bf16"))
+    order = list(INSTRUCTIONS)
+    return order.index(onednn_instructions()) >= order.index("AVX512_CORE_BF16")
 
 
-def _cpu_flags() -> set[str]:
-    for line in _cpuinfo():
-        if line.startswith(("flags", "Features")):
-            return set(line.partition(":")[2].split())
-    return set()
+def onednn_instructions() -> str:
+    """The set of ``INSTRUCTIONS`` that oneDNN computes with on this x86 processor.
+
+    ONEDNN_MAX_CPU_ISA lowers it, in any process of which it was set at the start.
+    """
+    capabilities = torch.cpu.get_capabilities()
+    limit = (os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "").upper()
+    limit = LIMITS.get(limit, limit)
+    highest = next(iter(INSTRUCTIONS))
+    for name, needed in INSTRUCTIONS.items():
+        if all(capabilities.get(capability) for capability in needed):
+            highest = name
+        if name == limit:
+            break
+    return highest
 
 
 def _processor(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
-    for line in _cpuinfo():
-        if line.startswith("model name"):
-            # Virtual machines hide the model's name; what it can do is what its bits depend on.
-            amx = " with AMX" if "amx_bf16" in _cpu_flags() else ""
-            return f"{line.partition(':')[2].strip()}{amx}, {torch.backends.cpu.get_cpu_capability()}"
-    return f"{platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
-
-
-def _cpuinfo() -> list[str]:
-    try:
-        return Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
+    capabilities = torch.cpu.get_capabilities()
+    # Virtual machines hide the model's name; what it can do is what its bits depend on.
+    words = [capabilities.get("cpu_name") or platform.machine(), torch.backends.cpu.get_cpu_capability()]
+    if capabilities["architecture"] == "x86_64":
+        words.append(f"oneDNN {onednn_instructions()}")
+    words += [f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ]
+    return ", ".join(words)

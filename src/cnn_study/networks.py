@@ -5,7 +5,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear, unfold
 
+from cnn_study.environment import Environment, Way
 from cnn_study.spec import CHANNELS, CLASSES, Architecture, Conv, Pool, Residual, geometry, named_layers
 
 
@@ -28,6 +30,37 @@ class Normalize(nn.Module):
         floats = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last)
         floats.copy_(images)
         return floats.sub_(self.mean[:, None, None]).div_(self.std[:, None, None])
+
+
+class Convolution(nn.Conv2d):
+    """A convolution that can be computed in several ways, which differ in nothing but their rounding.
+
+    ``channels_last`` and ``contiguous`` are memory formats, for which the library has code of its own each.
+    ``unfolded`` is one product of matrices, at the price of memory for every window of the input.
+    """
+
+    way: Way = "channels_last"
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C', H', W')."""
+        stride = self.stride
+        if self.kernel_size == (1, 1) and stride != (1, 1):
+            # The same mathematics. With AVX2, in fp32, and 3 or 4 input channels oneDNN 3.12 computes the weight
+            # gradient of a strided one wrongly, by 10 to 120 % and differently in each call.
+            inputs, stride = inputs[:, :, :: stride[0], :: stride[1]], (1, 1)
+        if self.way == "unfolded":
+            return self._unfolded(inputs, stride)
+        memory_format = torch.channels_last if self.way == "channels_last" else torch.contiguous_format
+        weight = self.weight.contiguous(memory_format=memory_format)
+        inputs = inputs.contiguous(memory_format=memory_format)
+        return conv2d(inputs, weight, self.bias, stride, self.padding, self.dilation, self.groups)
+
+    def _unfolded(self, inputs: Tensor, stride: tuple[int, ...]) -> Tensor:
+        assert not isinstance(self.padding, str)
+        windows = unfold(inputs, self.kernel_size, self.dilation, self.padding, stride).transpose(1, 2)
+        outputs = linear(windows, self.weight.flatten(1), self.bias)
+        size = (inputs.shape[2] - 1) // stride[0] + 1  # images are square, and padding keeps the size
+        return outputs.transpose(1, 2).reshape(len(inputs), self.out_channels, size, -1)
 
 
 class ResidualBlock(nn.Module):
@@ -80,9 +113,9 @@ class Network(nn.Module):
         return logits
 
 
-def convolution(width_in: int, width_out: int, kernel: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+def convolution(width_in: int, width_out: int, kernel: int, stride: int = 1, bias: bool = True) -> Convolution:
     """A convolution padded so that, with stride 1, it keeps the size."""
-    return nn.Conv2d(width_in, width_out, kernel, stride, padding=kernel // 2, bias=bias)
+    return Convolution(width_in, width_out, kernel, stride, padding=kernel // 2, bias=bias)
 
 
 def features(architecture: Architecture) -> nn.Sequential:
@@ -145,10 +178,13 @@ def initialize(network: nn.Module, scheme: Literal["he", "pytorch"]) -> None:
                 module.reset_parameters()
 
 
-def place(network: Network, device: str) -> Network:
-    """Move the network to ``device``, its weights in the memory format in which convolutions are fast."""
+def place(network: Network, environment: Environment) -> Network:
+    """Move the network to where it is computed, each convolution with its way and the memory format of that."""
+    for name, layer in weighted_layers(network).items():
+        if isinstance(layer, Convolution):
+            layer.way = environment.fallbacks.get(name, Convolution.way)
     network.to(memory_format=torch.channels_last)
-    return network.to(device)
+    return network.to(environment.device)
 
 
 def weighted_layers(network: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:

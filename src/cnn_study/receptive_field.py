@@ -64,19 +64,26 @@ def _side(influence: Tensor) -> int:
 def influence_of_pixels(network: Network, images: Tensor) -> Floats:
     """How much each pixel moves the central unit of the last feature map: (32, 32), summing to 1.
 
-    The absolute gradient of that unit, summed over its channels and the image's, averaged over ``images``
-    (N, 3, 32, 32) uint8. All zeros if no image moves it.
+    The mean of ``pixel_gradients`` over ``images`` (N, 3, 32, 32) uint8. All zeros if no image moves it.
+    """
+    influence: Floats = pixel_gradients(network, images).double().numpy(force=True)
+    return influence / influence.sum() if influence.sum() > 0 else influence
+
+
+def pixel_gradients(network: Network, images: Tensor) -> Tensor:
+    """The absolute gradient of the central unit of the last feature map for each pixel: (H, W).
+
+    Summed over that unit's channels, the image's, and ``images`` (N, 3, H, W) uint8.
     """
     network.eval()
-    total = torch.zeros(images.shape[2:])
+    total = torch.zeros(images.shape[2:], device=images.device)
     for batch in torch.split(images, 100):
         inputs = network.normalize(batch).requires_grad_()
         outputs = network.features(inputs)
         center = outputs[:, :, outputs.shape[2] // 2, outputs.shape[3] // 2]
         (gradient,) = torch.autograd.grad(center.sum(), inputs)
         total += gradient.abs().sum((0, 1))
-    influence: Floats = total.double().numpy()
-    return influence / influence.sum() if influence.sum() > 0 else influence
+    return total
 
 
 def effective_rows(influence: Floats, center: float, share: float = 0.95) -> tuple[int, int] | None:

@@ -120,5 +120,6 @@ def environments(
                 break
         else:
             groups.append(environment | {"stages": [stage]})
-    # Replays are compared with nothing but replays.
-    return {"comparable": all(where == analysis for _, where in compared), "environments": groups}
+    # Replays are compared with nothing but replays, and a fallback computes the same, rounded otherwise.
+    apart = [where for _, where in compared if where | {"fallbacks": {}} != analysis | {"fallbacks": {}}]
+    return {"comparable": not apart, "environments": groups}

@@ -112,7 +112,7 @@ def train(
     network = Network(architecture)
     initialize(network, recipe.initialization)
     set_normalization(network, *training.channel_statistics)
-    place(network, environment.device)
+    place(network, environment)
     optimizer = make_optimizer(network, recipe, environment)
     batch_size = min(recipe.batch_size, len(training))
     steps = len(training) // batch_size
