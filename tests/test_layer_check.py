@@ -193,13 +193,11 @@ def test_layers_of_many_shapes_are_right_in_every_call(precision: str, environme
     environment = replace(environment, precision=precision)
     chosen = SWEEP if os.environ.get("SWEEP") == "all" else random.Random(0).sample(SWEEP, 60)
     for width_in, width_out, kernel, stride, size in chosen:
-        with torch.device("meta"):
-            case = Case(convolution(width_in, width_out, kernel, stride), (width_in, size, size))
-        way = right_way(case, environment, seconds=0.0)
         layer = convolution(width_in, width_out, kernel, stride).to(memory_format=torch.channels_last)
-        layer.way = way
+        case = Case(layer, (width_in, size, size))
+        layer.way = right_way(case, environment, seconds=0.0)
         error = off_by(layer, environment, torch.randn(20, width_in, size, size))
-        assert error < (1e-4 if environment.precision == "fp32" else 1e-2), (case, way)
+        assert error < (1e-4 if environment.precision == "fp32" else 1e-2), (case, layer.way)
 
 
 def off_by(layer: Convolution, environment: Environment, images: Tensor, calls: int = 20) -> float:
@@ -237,9 +235,7 @@ from cnn_study.layer_check import Case, fault_of
 from cnn_study.networks import convolution
 environment = set_up()
 print(environment.precision, environment.processor.split(", ", 1)[1])
-with torch.device("meta"):
-    layers = torch.nn.Conv2d(4, 16, 1, 2), convolution(4, 16, 1, 2)
-for layer in layers:
+for layer in (torch.nn.Conv2d(4, 16, 1, 2), convolution(4, 16, 1, 2)):
     print(fault_of(Case(layer, (4, 8, 8)), "channels_last", environment, 10.0))
 """
 

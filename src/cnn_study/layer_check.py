@@ -38,7 +38,7 @@ REMEMBERED = SCRATCH / "layers"
 
 @dataclass(frozen=True)
 class Case:
-    """A layer as it stands in a network, on torch's meta device, and the shape of an input: (C, H, W) or (N,)."""
+    """A layer as it stands in a network, and the shape of what it gets for one image: (C, H, W) or (N,)."""
 
     module: nn.Conv2d | nn.Linear
     shape: tuple[int, ...]
@@ -77,9 +77,7 @@ def checked(environment: Environment, architecture: Architecture, name: str) -> 
 
 def cases_of(architecture: Architecture) -> dict[str, Case]:
     """The layers with weights, by the name that ``weighted_layers`` gives them."""
-    with torch.device("meta"):
-        network = Network(architecture).eval()
-        images = torch.empty(1, CHANNELS, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
+    network = Network(architecture).eval()
     cases: dict[str, Case] = {}
     for name, module in weighted_layers(network).items():
 
@@ -87,7 +85,8 @@ def cases_of(architecture: Architecture) -> dict[str, Case]:
             cases[name] = Case(module, tuple(inputs[0].shape[1:]))
 
         module.register_forward_pre_hook(note)
-    network(images)
+    with torch.inference_mode():
+        network(torch.zeros(1, CHANNELS, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
     return cases
 
 
@@ -122,7 +121,7 @@ def fault_of(case: Case, way: Way, environment: Environment, seconds: float) -> 
         """Numbers that the precision has, so that the reference is computed from the same."""
         return torch.randn(shape, generator=generator).to(environment.device, dtype).float()
 
-    module = copy.deepcopy(case.module).to_empty(device=environment.device)
+    module = copy.deepcopy(case.module).to(environment.device)
     if isinstance(module, Convolution):
         module.way = way
     with torch.no_grad():
@@ -173,7 +172,8 @@ def _results(
     for tensor in tensors.values():
         tensor.requires_grad_()
     outputs = call(tensors)
-    gradients = torch.autograd.grad(outputs, list(tensors.values()), gradient.to(outputs.dtype))
+    # As a sum: torch takes half a second of imports to begin with a gradient that it is given.
+    gradients = torch.autograd.grad((outputs * gradient.to(outputs.dtype)).sum(), list(tensors.values()))
     names = [f"{name} gradient" for name in tensors]
     return {"output": outputs.detach(), **dict(zip(names, gradients, strict=True))}
 
