@@ -25,27 +25,23 @@ def confirmed_by_gradient(architecture: Architecture) -> dict[str, int]:
     row = _one_row(features(_one_channel(architecture)))
     last = geometry(architecture)[-1]
     pixels = last.jump * (last.receptive_field // last.jump + 4)
-    blank = torch.zeros((), dtype=torch.float64)
-    image = blank.expand(1, 1, 1, pixels).requires_grad_()  # means are linear: any image will do
+    blank = torch.zeros((), dtype=torch.float64)  # the gradient of means is the same everywhere
+    layers: list[tuple[str, nn.Module, Tensor]] = []
+    shape = torch.Size((1, 1, 1, pixels))
+    for name, module in row.named_children():
+        layers.append((name, module, blank.expand(shape)))
+        shape = module(layers[-1][2]).shape
 
-    jumps: dict[str, int] = {}
-    seen: dict[str, int] = {}  # of a layer's units, by the last layer's central one
-    outputs: Tensor = image
-    names = {name for name, _ in named_layers(architecture)}
-    # Of what a layer got, its gradient needs the shape alone: hundreds of megabytes are not kept.
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor.shape, blank.expand):
-        for name, module in row.named_children():
-            outputs = module(outputs)
-            if name in names:
-                jumps[name] = pixels // outputs.shape[3]
-
-                def note(gradients: tuple[Tensor, ...], name: str = name) -> None:
-                    seen[name] = _span(gradients[0])
-
-                assert outputs.grad_fn is not None
-                outputs.grad_fn.register_prehook(note)
-    (gradient,) = torch.autograd.grad(outputs[0, 0, 0, outputs.shape[3] // 2], image)
-    return {name: _span(gradient) - (seen[name] - 1) * jump for name, jump in jumps.items()}
+    # Layer by layer, from the last: hundreds of megabytes of a deep network's activations are not kept.
+    gradient = torch.zeros(shape, dtype=torch.float64)
+    gradient[0, 0, 0, shape[3] // 2] = 1
+    seen: dict[str, tuple[int, int]] = {}  # how many of a layer's units, and how far apart they are
+    for name, module, inputs in reversed(layers):
+        seen[name] = _span(gradient), pixels // gradient.shape[3]
+        inputs.requires_grad_()
+        (gradient,) = torch.autograd.grad(module(inputs), inputs, gradient)
+    field = _span(gradient)
+    return {name: field - (seen[name][0] - 1) * seen[name][1] for name, _ in named_layers(architecture)}
 
 
 def _one_channel(architecture: Architecture) -> Architecture:
