@@ -88,6 +88,15 @@ def layer_costs(network: Network) -> list[LayerCost]:
 
 def activation_bytes(network: nn.Module) -> int:
     """What a training step in fp32 keeps of one image until the backward pass, weights not counted."""
+    # Of two images, halved: batch normalisation cannot train on a single one.
+    return kept_bytes(network, 2) // 2
+
+
+def kept_bytes(network: nn.Module, images: int) -> int:
+    """What a training step on so many images keeps until the backward pass, the network's own tensors not counted.
+
+    In the precision of the context: under autocast, copies of weights are among it.
+    """
     weights = {_identity(tensor) for tensor in (*network.parameters(), *network.buffers())}
     kept: dict[int, int] = {}
 
@@ -98,24 +107,23 @@ def activation_bytes(network: nn.Module) -> int:
         return tensor
 
     held: list[Tensor] = []
-    # Two images, halved: batch normalisation cannot train on a single one.
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        network.train()(_blank(network, 2))
-    return sum(kept.values()) // 2
+        network.train()(_blank(network, images))
+    return sum(kept.values())
 
 
 def _identity(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)  # not data_ptr(), which fake tensors do not have
 
 
-def forward_bytes(architecture: Architecture, batch: int) -> int:
-    """About the most that a forward pass without gradients holds at a time, weights included.
+def forward_bytes(architecture: Architecture) -> tuple[int, int]:
+    """About the most that a forward pass without gradients holds at a time: in any case, and for each image.
 
     Of weights, their copies in bf16 and the layout that a kernel wants; of activations, what the widest layer
     takes, gives and computes in between, and a shortcut.
     """
     widest = max(step.channels * step.size**2 for step in geometry(architecture))
-    return 8 * count_parameters(without_weights(architecture)) + 4 * 4 * widest * batch
+    return 8 * count_parameters(without_weights(architecture)), 4 * 4 * widest
 
 
 def images_per_second(architecture: Architecture, environment: Environment) -> Speed | None:
@@ -124,7 +132,8 @@ def images_per_second(architecture: Architecture, environment: Environment) -> S
     The batch is the largest of ``BATCHES`` that takes neither more memory nor ``LONGEST_PASS``. At least five
     passes in about a second, or as many as there are in one and a half.
     """
-    fitting = [batch for batch in BATCHES if forward_bytes(architecture, batch) <= MOST_BYTES]
+    weights, image = forward_bytes(architecture)
+    fitting = [batch for batch in BATCHES if weights + batch * image <= MOST_BYTES]
     if not fitting:
         return None
     network = place(Network(architecture), environment.device).eval()
