@@ -34,8 +34,8 @@ lint: setup ## ruff, mypy and deptry
 	@mypy
 	@deptry .
 
-check: setup ## say all that is wrong with params.yaml
-	@python -m stages.check && echo "params.yaml is valid"
+check: setup ## say all that is wrong with params.yaml, and which networks need more memory to train than there is
+	@python -m scripts.check
 
 benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine
 	@python -m benchmarks.speed

@@ -20,6 +20,7 @@ from cnn_study.files import write_whole
 from cnn_study.params import validate
 from cnn_study.schema import PARAMS, StudyError, read_yaml
 from engine.resources import Resources
+from scripts.check import warn_of_memory
 from stages.download import RAW, local_cifar10
 
 # The embedded data, and a study of it that takes minutes.
@@ -59,6 +60,7 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
         note = use_embedded_data(f"no CIFAR-10 in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})")
     if note:
         print(note, flush=True)
+    warn_of_memory(validate(read_yaml()))
     code = repro() if engine == "dvc" else repro_on_ray(resources)
     if code == 0:
         print("Results: plots/report.html, and metrics/ and plots/ for what it rests on.")

@@ -13,10 +13,10 @@ from cnn_study.complexity import (
     forward_flops,
     images_per_second,
     layer_costs,
+    without_weights,
 )
 from cnn_study.environment import set_up
 from cnn_study.files import write_json
-from cnn_study.networks import Network
 from cnn_study.receptive_field import confirmed_by_gradient
 from cnn_study.schema import read_yaml, section
 from cnn_study.spec import geometry, spec_of
@@ -24,11 +24,9 @@ from cnn_study.spec import geometry, spec_of
 
 def main(name: str) -> None:
     architecture = spec_of(section(read_yaml(), "architectures", name), "architectures", name)
-    environment = set_up()
-    torch.manual_seed(0)
-    network = Network(architecture)
-
+    network = without_weights(architecture)
     steps = geometry(architecture)
+    torch.set_num_threads(1)  # more would wait for one another longer than a row of pixels takes
     confirmed = confirmed_by_gradient(architecture)
     if confirmed != {step.name: step.receptive_field for step in steps}:
         raise RuntimeError(f"{name}: receptive fields by formula {steps} and by gradient {confirmed} differ")
@@ -44,10 +42,16 @@ def main(name: str) -> None:
             "weighted_layers": [asdict(cost) for cost in layer_costs(network)],
         },
     )
-    speed = images_per_second(network, environment)
+    environment = set_up()
+    torch.manual_seed(0)
+    speed = images_per_second(architecture, environment)
     write_json(
         Path("runs/timing/profile") / f"{name}.json",
-        {"inference_images_per_second": speed, "environment": environment.as_dict()},
+        {
+            "inference_images_per_second": speed and speed.images_per_second,
+            "inference_batch": speed and speed.batch,
+            "environment": environment.as_dict(),
+        },
     )
 
 

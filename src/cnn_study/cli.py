@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from cnn_study.complexity import count_parameters, forward_flops, layer_costs
+from cnn_study.complexity import count_parameters, forward_flops, layer_costs, without_weights
 from cnn_study.datasets import CLASSES_OF
 from cnn_study.networks import Network
 from cnn_study.params import validate
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
 def _list(_: argparse.Namespace) -> str:
     rows = []
     for name, architecture in validate(read_yaml()).architectures.items():
-        network = Network(architecture)
+        network = without_weights(architecture)
         field = geometry(architecture)[-1].receptive_field
         rows.append((name, f"{count_parameters(network):,}", mega(forward_flops(network)), f"{field} px"))
     return aligned(("architecture", "parameters", "MFLOPs", "receptive field"), rows)
@@ -84,7 +84,7 @@ def _list(_: argparse.Namespace) -> str:
 
 def _show(arguments: argparse.Namespace) -> str:
     architecture = architecture_named(arguments.architecture)
-    network = Network(architecture)
+    network = without_weights(architecture)
     flops: dict[str, int] = {}
     shapes = {}
     for cost in layer_costs(network):

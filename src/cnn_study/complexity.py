@@ -1,16 +1,28 @@
-"""What a network costs: parameters, operations, memory, and images per second."""
+"""What a network costs: parameters, operations, memory, and images per second.
 
+All but the last can be counted with torch's fake tensors, which have shapes and layouts and no numbers: a network
+of any size then costs neither time nor memory. The device ``meta`` would do, but for layouts, which decide what is
+copied.
+"""
+
+import math
+import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_study.environment import Environment
 from cnn_study.networks import Network, place, weighted_layers
-from cnn_study.spec import CHANNELS, IMAGE_SIZE
+from cnn_study.spec import CHANNELS, IMAGE_SIZE, Architecture, geometry
+
+BATCHES = (1, 16, 128)  # how many images a pass may have whose time is taken
+LONGEST_PASS = 0.5  # seconds: a larger batch is not tried if it might take longer
+MOST_BYTES = 256 * 2**20  # for weights and activations of a pass whose time is taken
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,20 @@ class LayerCost:
     output_shape: tuple[int, ...]
     parameters: int
     forward_flops: int
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How many images a second pass through a network, ``batch`` at a time."""
+
+    images_per_second: float
+    batch: int
+
+
+def without_weights(architecture: Architecture) -> Network:
+    """A network whose shapes alone are there, to count with."""
+    with FakeTensorMode():
+        return Network(architecture)
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -36,7 +62,7 @@ def count_conv_parameters(network: nn.Module) -> int:
 def forward_flops(network: nn.Module) -> int:
     """Operations of a forward pass of one image, by torch's own counter: convolutions and products."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network.eval()(_images(1))
+        network.eval()(_blank(network, 1))
     return int(counter.get_total_flops())
 
 
@@ -54,7 +80,7 @@ def layer_costs(network: Network) -> list[LayerCost]:
 
         hooks.append(layer.register_forward_hook(record))
     with torch.inference_mode():
-        network.eval()(_images(1))
+        network.eval()(_blank(network, 1))
     for hook in hooks:
         hook.remove()
     return costs
@@ -62,46 +88,79 @@ def layer_costs(network: Network) -> list[LayerCost]:
 
 def activation_bytes(network: nn.Module) -> int:
     """What a training step in fp32 keeps of one image until the backward pass, weights not counted."""
-    weights = {tensor.untyped_storage().data_ptr() for tensor in (*network.parameters(), *network.buffers())}
+    # Of two images, halved: batch normalisation cannot train on a single one.
+    return kept_bytes(network, 2) // 2
+
+
+def kept_bytes(network: nn.Module, images: int) -> int:
+    """What a training step on so many images keeps until the backward pass, the network's own tensors not counted.
+
+    In the precision of the context: under autocast, copies of weights are among it.
+    """
+    weights = {_identity(tensor) for tensor in (*network.parameters(), *network.buffers())}
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        held.append(tensor)  # so that no address is used twice while counting
+        if _identity(tensor) not in weights:
+            kept[_identity(tensor)] = tensor.untyped_storage().nbytes()
+        held.append(tensor)  # so that no identity is used twice while counting
         return tensor
 
     held: list[Tensor] = []
-    # Two images, halved: batch normalisation cannot train on a single one.
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        network.train()(_images(2))
-    return sum(kept.values()) // 2
+        network.train()(_blank(network, images))
+    return sum(kept.values())
 
 
-def images_per_second(network: Network, environment: Environment, batch: int = 128, seconds: float = 1.0) -> float:
-    """Forward passes without gradients, the median of at least five batches in about ``seconds``."""
-    images = _images(batch).to(environment.device)
-    place(network, environment).eval()
+def _identity(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)  # not data_ptr(), which fake tensors do not have
 
-    def forward() -> None:
+
+def forward_bytes(architecture: Architecture) -> tuple[int, int]:
+    """About the most that a forward pass without gradients holds at a time: in any case, and for each image.
+
+    Of weights, their copies in bf16 and the layout that a kernel wants; of activations, what the widest layer
+    takes, gives and computes in between, and a shortcut.
+    """
+    widest = max(step.channels * step.size**2 for step in geometry(architecture))
+    return 8 * count_parameters(without_weights(architecture)), 4 * 4 * widest
+
+
+def images_per_second(architecture: Architecture, environment: Environment) -> Speed | None:
+    """Forward passes without gradients, by the median of their times; None if one image takes ``MOST_BYTES``.
+
+    The batch is the largest of ``BATCHES`` that takes neither more memory nor ``LONGEST_PASS``. At least five
+    passes in about a second, or as many as there are in one and a half.
+    """
+    weights, image = forward_bytes(architecture)
+    fitting = [batch for batch in BATCHES if weights + batch * image <= MOST_BYTES]
+    if not fitting:
+        return None
+    network = place(Network(architecture), environment).eval()
+
+    def seconds_of_a_pass(images: Tensor) -> float:
+        started = time.perf_counter()
         with torch.inference_mode(), environment.autocast:
             network(images)
         if environment.device == "cuda":
             torch.cuda.synchronize()
+        return time.perf_counter() - started
 
-    forward()
-    durations = _durations(forward, seconds)
-    return batch / sorted(durations)[len(durations) // 2]
-
-
-def _durations(call: Callable[[], None], seconds: float, fewest: int = 5) -> list[float]:
+    for batch, larger in pairwise([*fitting, math.inf]):
+        images = _images(int(batch)).to(environment.device)
+        # Two, since the first one of a shape chooses and prepares kernels.
+        if min(seconds_of_a_pass(images), seconds_of_a_pass(images)) * larger / batch > LONGEST_PASS:
+            break
     durations: list[float] = []
-    while len(durations) < fewest or sum(durations) < seconds:
-        started = time.perf_counter()
-        call()
-        durations.append(time.perf_counter() - started)
-    return durations
+    while sum(durations) < 1 or (len(durations) < 5 and sum(durations) < 1.5):
+        durations.append(seconds_of_a_pass(images))
+    return Speed(len(images) / statistics.median(durations), len(images))
+
+
+def _blank(network: nn.Module, count: int) -> Tensor:
+    """Images whose content does not matter; fake ones for a network without weights."""
+    shape = (count, CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
+    return next(network.parameters()).new_zeros(shape, dtype=torch.uint8)
 
 
 def _images(count: int) -> Tensor:

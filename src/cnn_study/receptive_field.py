@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cnn_study.networks import Network, features
-from cnn_study.spec import Architecture, Conv, Geometry, Pool, Residual, geometry
+from cnn_study.spec import Architecture, Conv, Geometry, Pool, Residual, geometry, named_layers
 
 Floats = npt.NDArray[np.float64]
 
@@ -14,51 +14,72 @@ Floats = npt.NDArray[np.float64]
 def confirmed_by_gradient(architecture: Architecture) -> dict[str, int]:
     """The side, in pixels, of what the central unit of each layer depends on.
 
-    Measured on a twin network in which nothing cancels and nothing hides: one channel everywhere, all
-    weights 1, average instead of maximum pools, an image large enough for the whole field.
+    Measured on a twin of the network's own modules, with their windows, strides and paddings, in which nothing
+    cancels, hides or overflows: every window takes means, and nothing else is left. Windows are square, so that
+    one row of pixels, a little longer than the whole field, is image enough; and one gradient, that of the last
+    layer's central unit, is enough for all layers. It shows how many neighbouring units of a layer the last one
+    sees; their fields lie one jump apart and together make up the last one's.
+
+    Raises RuntimeError if a window is not square.
     """
-    twin = architecture.model_copy(update={"layers": tuple(_one_channel(layer) for layer in architecture.layers)})
-    steps = geometry(architecture)
-    network = features(twin).double().eval()
+    row = _one_row(features(_one_channel(architecture)))
+    last = geometry(architecture)[-1]
+    pixels = last.jump * (last.receptive_field // last.jump + 4)
+    blank = torch.zeros((), dtype=torch.float64)  # the gradient of means is the same everywhere
+    layers: list[tuple[str, nn.Module, Tensor]] = []
+    shape = torch.Size((1, 1, 1, pixels))
+    for name, module in row.named_children():
+        layers.append((name, module, blank.expand(shape)))
+        shape = module(layers[-1][2]).shape
+
+    # Layer by layer, from the last: hundreds of megabytes of a deep network's activations are not kept.
+    gradient = torch.zeros(shape, dtype=torch.float64)
+    gradient[0, 0, 0, shape[3] // 2] = 1
+    seen: dict[str, tuple[int, int]] = {}  # how many of a layer's units, and how far apart they are
+    for name, module, inputs in reversed(layers):
+        seen[name] = _span(gradient), pixels // gradient.shape[3]
+        inputs.requires_grad_()
+        (gradient,) = torch.autograd.grad(module(inputs), inputs, gradient)
+    field = _span(gradient)
+    return {name: field - (seen[name][0] - 1) * seen[name][1] for name, _ in named_layers(architecture)}
+
+
+def _one_channel(architecture: Architecture) -> Architecture:
+    def narrow(layer: Conv | Pool | Residual) -> Conv | Pool | Residual:
+        if isinstance(layer, Conv):
+            return layer.model_copy(update={"conv": 1})
+        if isinstance(layer, Residual):
+            return layer.model_copy(update={"residual": 1})
+        return layer
+
+    return architecture.model_copy(update={"layers": tuple(narrow(layer) for layer in architecture.layers)})
+
+
+def _one_row(network: nn.Sequential) -> nn.Sequential:
+    """``network`` with means along one row, (1, 1, 1, W) to (1, 1, 1, W'), for its windows."""
     for name, module in list(network.named_modules()):
-        if isinstance(module, nn.Conv2d):
-            nn.init.ones_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.MaxPool2d):
-            network.set_submodule(name, nn.AvgPool2d(module.kernel_size))
-    last = steps[-1]
-    size = last.jump * (2 * last.receptive_field // last.jump + 3)
-    image = torch.ones(1, 3, size, size, dtype=torch.float64, requires_grad=True)
-
-    sides = {}
-    outputs: Tensor = image
-    names = {step.name for step in steps}
-    for name, module in network.named_children():
-        outputs = module(outputs)
-        if name in names:
-            center = outputs.shape[2] // 2, outputs.shape[3] // 2
-            (gradient,) = torch.autograd.grad(outputs[0, 0, center[0], center[1]], image, retain_graph=True)
-            sides[name] = _side(gradient[0].abs().sum(0))
-    return sides
+        if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            window = tuple(_side(value) for value in (module.kernel_size, module.stride, module.padding))
+            if _side(getattr(module, "dilation", 1)) != 1:
+                raise RuntimeError(f"{name}: a window with gaps cannot be confirmed by its means")
+            kernel, stride, padding = window
+            network.set_submodule(name, nn.AvgPool2d((1, kernel), (1, stride), (0, padding)))
+        elif isinstance(module, nn.BatchNorm2d | nn.ReLU):  # they have no window
+            network.set_submodule(name, nn.Identity())
+    return network
 
 
-def _one_channel(layer: Conv | Pool | Residual) -> Conv | Pool | Residual:
-    if isinstance(layer, Conv):
-        return layer.model_copy(update={"conv": 1})
-    if isinstance(layer, Residual):
-        return layer.model_copy(update={"residual": 1})
-    return layer
+def _side(value: object) -> int:
+    sides = set(value) if isinstance(value, tuple) else {value}
+    if len(sides) > 1 or not isinstance(side := sides.pop(), int):
+        raise RuntimeError(f"a window of {value} is not square")
+    return side
 
 
-def _side(influence: Tensor) -> int:
-    rows = influence.sum(1).nonzero()
-    columns = influence.sum(0).nonzero()
-    height = int(rows.max() - rows.min()) + 1
-    width = int(columns.max() - columns.min()) + 1
-    if height != width:
-        raise RuntimeError(f"a receptive field of {height}x{width} pixels is not square")
-    return height
+def _span(influence: Tensor) -> int:
+    """From the first to the last unit of a row that has influence: a stride can leave holes between."""
+    units = influence.flatten().nonzero()
+    return int(units.max() - units.min()) + 1
 
 
 def influence_of_pixels(network: Network, images: Tensor) -> Floats:

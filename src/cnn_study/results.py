@@ -19,7 +19,8 @@ class Result:
     """One architecture. Lists have an entry for each seed, in the order of ``seeds``.
 
     ``environments``: by stage. ``test_logits``: arrays (N, 10), None where the run diverged. ``clock``: each
-    run's epochs with ``train_seconds``, ``evaluation_seconds`` and ``images``.
+    run's epochs with ``train_seconds``, ``evaluation_seconds`` and ``images``. ``inference_images_per_second``:
+    None for a network too large to be timed beside others.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Result:
     trials: list[dict[str, Any]]
     clock: list[list[dict[str, float]]]
     tune_seconds: float
-    inference_images_per_second: float
+    inference_images_per_second: float | None
 
     @property
     def status(self) -> Status:

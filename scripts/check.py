@@ -1,0 +1,29 @@
+"""Say all that is wrong with params.yaml, and which of its networks this machine cannot train.
+
+python -m scripts.check
+"""
+
+import sys
+
+import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
+from cnn_study.params import Params, validate
+from cnn_study.schema import PARAMS, read_yaml
+from stages import check
+
+
+def main() -> None:
+    check.main()
+    warn_of_memory(validate(read_yaml()))
+    print(f"{PARAMS} is valid")
+
+
+def warn_of_memory(params: Params) -> None:
+    """Print a line for each network that needs more memory to train than there is."""
+    from cnn_study.memory import memory_warnings  # here, since torch takes seconds to load
+
+    for line in memory_warnings(params):
+        print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""A profile takes little, whatever the network, and what cannot be trained here is told before."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ruamel.yaml import YAML
+from torch import nn
+
+from cnn_study import complexity, memory, receptive_field
+from cnn_study.complexity import activation_bytes, count_parameters, forward_flops, layer_costs, without_weights
+from cnn_study.environment import set_up
+from cnn_study.memory import machine_bytes, memory_warnings, training_need
+from cnn_study.networks import Network, features
+from cnn_study.params import validate
+from cnn_study.receptive_field import confirmed_by_gradient
+from cnn_study.recipe import recipe_of
+from cnn_study.schema import read_yaml
+from cnn_study.spec import Architecture, Conv, Geometry, geometry, spec_of
+from tests.conftest import REPOSITORY
+
+CONTENT = read_yaml(REPOSITORY / "params.yaml")
+PARAMS = validate(CONTENT)
+WIDE = {"conv": 4096, "kernel": 31}
+CONV, BLOCK = {"conv": 1, "kernel": 31}, {"residual": 4}
+HARDEST: dict[str, list[dict[str, Any]]] = {  # 62 is the largest jump that leaves something of 32 pixels
+    "the largest field": [CONV | {"stride": 31}, CONV | {"stride": 2}, *[CONV] * 198],
+    "the most work": [*[CONV] * 100, CONV | {"stride": 31}, CONV | {"stride": 2}, *[CONV] * 98],
+    "residual": [*[BLOCK] * 100, BLOCK | {"stride": 31}, BLOCK | {"stride": 2}, *[CONV] * 98],
+    "the most weights": [WIDE] * 200,
+    "a pool first": [{"pool": 32}, *[CONV] * 6],
+}
+PROFILE = """
+import resource, sys
+import stages.profile
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+stages.profile.main("hard")
+print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def network_of(*layers: dict[str, Any]) -> Architecture:
+    return spec_of({"layers": list(layers), "head": {}})
+
+
+@pytest.mark.parametrize("layers", HARDEST.values(), ids=HARDEST)
+def test_the_hardest_valid_networks_are_confirmed_in_a_row_of_pixels(
+    layers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = network_of(*layers)
+    widest = 0
+
+    def note(gradient: torch.Tensor) -> int:
+        nonlocal widest
+        widest = max(widest, gradient.numel())
+        return span(gradient)
+
+    span = receptive_field._span
+    monkeypatch.setattr(receptive_field, "_span", note)
+    steps = geometry(architecture)
+    assert confirmed_by_gradient(architecture) == {step.name: step.receptive_field for step in steps}
+    assert steps[-1].receptive_field < widest <= steps[-1].receptive_field + 4 * steps[-1].jump
+
+
+@pytest.mark.parametrize("module", ["kernel", "stride", "dilation", "second stride"])
+def test_a_network_that_is_not_what_the_formula_takes_it_for_is_noticed(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = network_of({"conv": 2, "kernel": 3, "stride": 2}, {"conv": 2, "kernel": 5}, {"pool": 2})
+    expected = {step.name: step.receptive_field for step in geometry(architecture)}
+    assert confirmed_by_gradient(architecture) == expected
+    built = features(architecture)
+    conv1, conv2 = built.get_submodule("conv1"), built.get_submodule("conv2")
+    assert isinstance(conv1, nn.Conv2d)
+    assert isinstance(conv2, nn.Conv2d)
+    if module == "kernel":
+        conv2.kernel_size, conv2.padding = (7, 7), (3, 3)
+    elif module == "stride":
+        conv1.stride = (1, 1)
+    elif module == "dilation":
+        conv2.dilation = (2, 2)
+    else:
+        conv1.stride = (2, 1)
+    monkeypatch.setattr(receptive_field, "features", lambda _: built)
+    try:
+        assert confirmed_by_gradient(architecture) != expected
+    except RuntimeError as error:
+        assert module in ("dilation", "second stride")
+        assert re.search("window", str(error))
+
+
+def wrong_geometry(change: str) -> Any:
+    def wrong(architecture: Architecture) -> tuple[Geometry, ...]:
+        field, jump, steps = 1, 1, []
+        for step, layer in zip(geometry(architecture), architecture.layers, strict=True):
+            assert isinstance(layer, Conv)
+            if change == "stride first":
+                jump *= layer.stride
+            field += (layer.kernel - (change != "kernel")) * jump
+            if change != "stride first":
+                jump *= layer.stride
+            steps.append(Geometry(step.name, step.channels, step.size, field, jump))
+        return tuple(steps)
+
+    return wrong
+
+
+@pytest.mark.parametrize("change", ["stride first", "kernel"])
+def test_a_wrong_formula_is_noticed_though_it_chooses_the_image(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = network_of({"conv": 2, "kernel": 3}, {"conv": 2, "kernel": 5, "stride": 2}, CONV)
+    for formula, right in ((wrong_geometry("nothing"), True), (wrong_geometry(change), False)):
+        monkeypatch.setattr(receptive_field, "geometry", formula)
+        claimed = {step.name: step.receptive_field for step in formula(architecture)}
+        assert (confirmed_by_gradient(architecture) == claimed) == right
+
+
+@pytest.mark.parametrize("name", PARAMS.architectures)
+def test_shapes_alone_cost_what_the_network_does(name: str) -> None:
+    real, counted = Network(PARAMS.architectures[name]), without_weights(PARAMS.architectures[name])
+    assert count_parameters(counted) == count_parameters(real)
+    assert forward_flops(counted) == forward_flops(real)
+    assert layer_costs(counted) == layer_costs(real)
+    assert activation_bytes(counted) == activation_bytes(real)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux")
+@pytest.mark.parametrize(
+    ("layers", "timed"),
+    [(HARDEST["the most weights"], False), (HARDEST["the most work"], True), ([{"conv": 900, "kernel": 5}], True)],
+    ids=["the most weights", "the most work", "wide"],
+)
+def test_the_stage_takes_less_than_a_gibibyte(layers: list[dict[str, Any]], timed: bool, tmp_path: Path) -> None:
+    YAML().dump(
+        {"architectures": {"hard": {"layers": [dict(layer) for layer in layers], "head": {}}}},
+        tmp_path / "params.yaml",
+    )
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{PROFILE}"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    before, peak = map(int, printed.split())
+    assert peak < 2**20, f"{before} KiB with torch alone, {peak} in all"
+    profile = json.loads((tmp_path / "runs/profile/hard.json").read_text())
+    assert profile["parameters"] == count_parameters(without_weights(network_of(*layers)))
+    speed = json.loads((tmp_path / "runs/timing/profile/hard.json").read_text())
+    assert (speed["inference_images_per_second"] is not None) == timed
+    assert (speed["inference_batch"] is not None) == timed
+
+
+def test_a_slow_or_wide_network_is_timed_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    small, environment = network_of({"conv": 2, "kernel": 1}), set_up()
+    weights, image = complexity.forward_bytes(small)
+    monkeypatch.setattr(complexity, "MOST_BYTES", weights + 20 * image)
+    speed = complexity.images_per_second(small, environment)
+    assert speed is not None
+    assert speed.batch in (1, 16)
+    monkeypatch.setattr(complexity, "LONGEST_PASS", 0.0)
+    speed = complexity.images_per_second(small, environment)
+    assert speed is not None
+    assert speed.batch == 1
+    monkeypatch.setattr(complexity, "MOST_BYTES", weights)
+    assert complexity.images_per_second(small, environment) is None
+
+
+def test_a_network_that_needs_more_memory_than_there_is_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert list(memory_warnings(PARAMS)) == []
+    wide: dict[str, Any] = {"layers": [{"conv": 4096, "kernel": 3}] * 4, "head": {}}
+    content = CONTENT | {"architectures": CONTENT["architectures"] | {"wide": wide}}
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 4 * 2**30)
+    (warning,) = memory_warnings(validate(content))
+    assert re.fullmatch(
+        r"params\.yaml: architectures\.wide: training takes about [\d.]+ GiB \(weights and optimizer [\d.]+, "
+        r"activations of 128 images [\d.]+, the program 0\.7\), this machine has 4\.0 GiB",
+        warning,
+    )
+    wide["training"] = {"batch_size": 2}
+    (fewer,) = memory_warnings(validate(content))
+    assert "activations of 2 images" in fewer
+
+
+def test_what_training_needs_grows_with_batch_precision_and_optimizer() -> None:
+    architecture = PARAMS.architectures["depth_6_norm"]
+
+    def need(batch: int = 128, **change: Any) -> memory.Need:
+        return training_need(architecture, recipe_of(CONTENT["training"] | change, {}, "mine"), batch)
+
+    fp32 = need(precision="fp32")
+    assert need(256, precision="fp32").activations == pytest.approx(2 * fp32.activations)
+    assert fp32.activations / 2 <= need(precision="bf16").activations < fp32.activations
+    assert fp32.activations > 128 * activation_bytes(without_weights(architecture))
+    parameters = count_parameters(without_weights(architecture))
+    sgd, adam = (need(precision="fp32", optimizer=name).weights for name in ("sgd", "adam"))
+    # And what batch normalisation keeps, which does not grow with the batch.
+    assert (sgd, adam) == pytest.approx((12 * parameters, 16 * parameters), rel=0.01)
+
+
+def test_a_limit_of_the_control_group_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(memory, "CGROUP_LIMITS", (tmp_path / "none", limit))
+    whole = machine_bytes()
+    limit.write_text("max\n")
+    assert machine_bytes() == whole
+    limit.write_text(f"{2**30}\n")
+    assert machine_bytes() == 2**30
