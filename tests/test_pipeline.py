@@ -86,8 +86,10 @@ def with_clock(path: Path) -> bool:
     return path.name.startswith("report.") or path.parent.name == "charts"
 
 
-def test_running_twice_gives_the_same_bits_of_all_but_clocks(finished: Project, untouched: Project) -> None:
-    again = untouched.copy_to(finished.folder.parent / "again")
+def test_running_twice_gives_the_same_bits_of_all_but_clocks(
+    finished: Project, untouched: Project, tmp_path: Path
+) -> None:
+    again = untouched.copy_to(tmp_path / "again")
     again.repro()
     same = [
         path.relative_to(finished.folder)
@@ -98,7 +100,6 @@ def test_running_twice_gives_the_same_bits_of_all_but_clocks(finished: Project, 
     assert {path.parts[0] for path in same} == {"runs", "metrics", "plots", "data"}
     for path in same:
         assert (finished.folder / path).read_bytes() == (again.folder / path).read_bytes(), path
-    shutil.rmtree(again.folder)
 
 
 def test_changing_one_spec_retrains_only_that_network_and_diffs_show_exactly_that(project: Project) -> None:
@@ -132,14 +133,14 @@ def test_the_test_accuracy_is_that_of_the_saved_weights_on_the_test_images(finis
         assert reported["ci95"] is None
 
 
-def test_each_study_has_its_pictures_and_every_plot_its_points(finished: Project) -> None:
+def test_each_study_has_its_pictures_and_every_plot_its_points(project: Project) -> None:
     kinds = ("first_layers/kernel_size", "receptive_fields/kernel_size", "side_by_side/kernel_size_image_1")
     for kind in kinds:
-        picture = finished.folder / f"plots/images/{kind}.png"
+        picture = project.folder / f"plots/images/{kind}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
-    page = finished.run("dvc", "plots", "show", "--json")
+    page = project.run("dvc", "plots", "show", "--json")
     plots = json.loads(page)["data"]
-    declared = [next(iter(plot)) for plot in read_yaml(finished.folder / "dvc.yaml")["plots"][:-1]]
+    declared = [next(iter(plot)) for plot in read_yaml(project.folder / "dvc.yaml")["plots"][:-1]]
     assert len(declared) >= 6
     for name in declared:
         (plot,) = plots[name]
