@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from ruamel.yaml import YAML
 
 # The cluster that these variables speak of, the user's own, is no matter of the tests.
@@ -26,6 +27,9 @@ import engine  # noqa: E402, F401  (before Ray is imported: nodes of this machin
 
 # Tests run side by side: a thread that waits for others leaves its core meanwhile.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# An example that takes long on a busy machine is no failure.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 REPOSITORY = Path(__file__).resolve().parent.parent
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 SMALL = {"layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 6, "kernel": 3}, {"pool": 2}], "head": {}}
@@ -158,6 +162,16 @@ def small_study(content: Any) -> None:
             "controls": [{"of": "other", "against": "small", "question": "anything"}],
         }
     }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first, so that in the end no core is idle; then those with the small study, beside all others."""
+
+    def order(item: pytest.Item) -> tuple[bool, bool]:
+        needs_the_study = "untouched" in getattr(item, "fixturenames", ())
+        return item.get_closest_marker("long") is None, not needs_the_study
+
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from cnn_study.schema import read_yaml
@@ -45,7 +46,10 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
     assert "up to date" in project.run("dvc", "status")
 
 
-def test_queued_experiments_run_in_the_background_and_are_shown_in_a_table_that_fits(project: Project) -> None:
+@pytest.mark.long
+def test_queued_experiments_with_more_epochs_retrain_all_in_the_background_and_a_table_and_plots_show_them(
+    project: Project,
+) -> None:
     project.run("dvc", "exp", "run", "--queue", "-S", "training.epochs=2,3")
     project.run("dvc", "queue", "start")
     try:
@@ -57,6 +61,9 @@ def test_queued_experiments_run_in_the_background_and_are_shown_in_a_table_that_
     found = experiments(project)
     epochs = {name: row["params"]["params.yaml"]["data"]["training"]["epochs"] for name, row in found.items()}
     assert sorted(epochs.values()) == [2, 3]
+    for name in epochs:  # nothing is prepared, nor searched for
+        log = project.run("dvc", "queue", "logs", name)
+        assert set(re.findall(r"Running stage '(\S+)'", log)) == {"train@small", "train@other", "analyze"}
     # The working tree was not touched.
     assert read_yaml(project.folder / "params.yaml")["training"]["epochs"] == 1
     assert project.run("git", "status", "--porcelain") == ""
@@ -66,6 +73,18 @@ def test_queued_experiments_run_in_the_background_and_are_shown_in_a_table_that_
     columns = table[0].split(",")
     assert {"test_accuracy_percent.small", "test_accuracy_percent.other", "training.epochs"} <= set(columns)
     assert len(columns) <= 12, columns
+
+    # One of them beside main.
+    one, longer = epochs.popitem()
+    project.run("git", "checkout", "--quiet", "-b", "longer")
+    project.run("dvc", "exp", "apply", one)
+    project.commit("longer")
+    rows = pd.read_csv(project.folder / "plots/data/curves.csv")
+    assert set(rows["epoch"]) == set(range(1, longer + 1))
+    plots = json.loads(project.run("dvc", "plots", "diff", "main", "--json"))["data"]
+    (plot,) = plots["validation_accuracy"]
+    revisions = {point["rev"] for point in plot["content"]["data"]["values"]}
+    assert revisions == {"main", "workspace"}
 
 
 def test_metrics_are_two_columns_for_each_architecture(project: Project) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import LongerRun, Project, kill, lines_until, longer, rest_of
 
 KILLS = int(os.environ.get("KILLS", "10"))
@@ -69,6 +71,7 @@ def killed_at(moment: Moment, project: Project) -> tuple[bool, list[str]]:
         return alive, printed + process.stdout.readlines()
 
 
+@pytest.mark.long
 def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
     finished: Project, longer_run: LongerRun, tmp_path: Path
 ) -> None:
