@@ -87,7 +87,7 @@ LAYERS = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(LAYERS, min_size=1, max_size=3).filter(lambda layers: any("pool" not in layer for layer in layers))
 )

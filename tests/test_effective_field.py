@@ -97,7 +97,7 @@ STACKS = st.lists(LAYERS, min_size=1, max_size=3).filter(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(STACKS)
 def test_the_field_of_every_layer_is_what_lighting_pixels_one_by_one_finds(
     layers: list[dict[str, object]],
@@ -116,7 +116,7 @@ def test_the_field_of_every_layer_is_what_lighting_pixels_one_by_one_finds(
         assert field.visible[1] <= last
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(STACKS)
 def test_the_gradient_confirms_the_field_of_every_layer(layers: list[dict[str, object]]) -> None:
     # A maximum passes the gradient to one pixel only, which hides the others: averages instead.

@@ -9,13 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from cnn_study.schema import read_yaml
 from cnn_study.spec import spec_of
 from cnn_study.weights import load_network
-from tests.conftest import REPOSITORY, Project
-from tests.test_interruption import start, until_an_epoch_ends
+from tests.conftest import REPOSITORY, Project, lines_until, rest_of
 
 README, CONTRIBUTING = (
     (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
@@ -46,17 +46,24 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
     assert "up to date" in project.run("dvc", "status")
 
 
-def test_queued_experiments_run_in_the_background_and_are_shown_in_a_table_that_fits(project: Project) -> None:
+@pytest.mark.long
+def test_queued_experiments_with_more_epochs_retrain_all_in_the_background_and_a_table_and_plots_show_them(
+    project: Project,
+) -> None:
     project.run("dvc", "exp", "run", "--queue", "-S", "training.epochs=2,3")
     project.run("dvc", "queue", "start")
-    deadline = time.monotonic() + 300
-    while re.search("Running|Queued", project.run("dvc", "queue", "status")) and time.monotonic() < deadline:
-        time.sleep(10)  # each look takes time from the experiments
-    project.run("dvc", "queue", "stop")
+    try:
+        while re.search("Running|Queued", project.run("dvc", "queue", "status")):
+            time.sleep(5)  # each look takes time from the experiments
+    finally:
+        project.run("dvc", "queue", "stop", "--kill")
     assert project.run("dvc", "queue", "status").count("Success") == 2
     found = experiments(project)
     epochs = {name: row["params"]["params.yaml"]["data"]["training"]["epochs"] for name, row in found.items()}
     assert sorted(epochs.values()) == [2, 3]
+    for name in epochs:  # nothing is prepared, nor searched for
+        log = project.run("dvc", "queue", "logs", name)
+        assert set(re.findall(r"Running stage '(\S+)'", log)) == {"train@small", "train@other", "analyze"}
     # The working tree was not touched.
     assert read_yaml(project.folder / "params.yaml")["training"]["epochs"] == 1
     assert project.run("git", "status", "--porcelain") == ""
@@ -67,16 +74,28 @@ def test_queued_experiments_run_in_the_background_and_are_shown_in_a_table_that_
     assert {"test_accuracy_percent.small", "test_accuracy_percent.other", "training.epochs"} <= set(columns)
     assert len(columns) <= 12, columns
 
+    # One of them beside main.
+    one, longer = epochs.popitem()
+    project.run("git", "checkout", "--quiet", "-b", "longer")
+    project.run("dvc", "exp", "apply", one)
+    project.commit("longer")
+    rows = pd.read_csv(project.folder / "plots/data/curves.csv")
+    assert set(rows["epoch"]) == set(range(1, longer + 1))
+    plots = json.loads(project.run("dvc", "plots", "diff", "main", "--json"))["data"]
+    (plot,) = plots["validation_accuracy"]
+    revisions = {point["rev"] for point in plot["content"]["data"]["values"]}
+    assert revisions == {"main", "workspace"}
 
-def test_metrics_are_two_columns_for_each_architecture(finished: Project) -> None:
-    ((path, content),) = json.loads(finished.run("dvc", "metrics", "show", "--json"))[""]["data"].items()
+
+def test_metrics_are_two_columns_for_each_architecture(project: Project) -> None:
+    ((path, content),) = json.loads(project.run("dvc", "metrics", "show", "--json"))[""]["data"].items()
     assert path == "metrics/headline.json"
     names = {"small", "other"}
     assert {key: set(columns) for key, columns in content["data"].items()} == {
         "test_accuracy_percent": names,
         "parameters": names,
     }
-    summary = json.loads((finished.folder / "metrics/summary.json").read_text())["architectures"]
+    summary = json.loads((project.folder / "metrics/summary.json").read_text())["architectures"]
     for name, percent in content["data"]["test_accuracy_percent"].items():
         assert percent == pytest.approx(100 * summary[name]["test_accuracy"]["mean"])
 
@@ -120,8 +139,8 @@ def test_an_artifact_is_the_model_of_an_architecture_s_first_seed() -> None:
         assert artifact["labels"]
 
 
-def test_the_graph_in_the_readme_is_that_of_dvc(finished: Project) -> None:
-    drawn = finished.run("dvc", "dag", "--md")
+def test_the_graph_in_the_readme_is_that_of_dvc(project: Project) -> None:
+    drawn = project.run("dvc", "dag", "--md")
     names = {node: name.partition("@")[0] for node, name in re.findall(r'(node\d+)\["([^"]+)"\]', drawn)}
     edges = {(names[a], names[b]) for a, b in re.findall(r"(node\d+)-->(node\d+)", drawn)}
     (mermaid,) = re.findall(r"```mermaid\n(.*?)```", README, re.DOTALL)
@@ -132,15 +151,19 @@ def test_the_graph_in_the_readme_is_that_of_dvc(finished: Project) -> None:
     assert told == edges
 
 
-def test_repro_of_one_network_runs_what_it_needs_while_a_second_repro_is_told_to_wait(project: Project) -> None:
-    project.edit_params(lambda params: params["training"].update(epochs=100, label_smoothing=0.2))
-    first = start(project, "dvc", "repro", "train@small")
-    begun = until_an_epoch_ends(first)
-    printed = project.run("dvc", "repro", ok=False)
-    assert "is busy, it is being blocked by" in printed
-    assert "is busy, it is being blocked by" in README
-    assert "Traceback" not in printed
-    rest, _ = first.communicate()
+def test_repro_of_one_network_runs_what_it_needs_while_a_second_repro_is_told_to_wait(
+    project: Project, tmp_path: Path
+) -> None:
+    project.edit_params(lambda params: params["training"].update(epochs=2, label_smoothing=0.2))
+    project.hold(tmp_path / "go on", 2)
+    with project.started("dvc", "repro", "train@small") as first:
+        begun = lines_until(first, "epoch 2/2")
+        printed = project.run("dvc", "repro", ok=False)
+        assert "is busy, it is being blocked by" in printed
+        assert "is busy, it is being blocked by" in README
+        assert "Traceback" not in printed
+        (tmp_path / "go on").touch()
+        rest = rest_of(first)
     assert first.returncode == 0, rest
-    assert set(re.findall(r"Running stage '(\S+)'", begun + rest)) == {"tune@small", "train@small"}
+    assert set(re.findall(r"Running stage '(\S+)'", "\n".join(begun + rest))) == {"tune@small", "train@small"}
     assert "up to date" in project.run("dvc", "status", "train@small")

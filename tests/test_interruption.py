@@ -1,48 +1,25 @@
 """A run that is killed, interrupted or out of room loses nothing and leaves nothing half-written."""
 
-import contextlib
 import os
 import random
+import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import LongerRun, Project, longer
+from tests.conftest import LongerRun, Project, kill, lines_until, longer, rest_of
 
 pytestmark = pytest.mark.processor
 
 KILLS = int(os.environ.get("KILLS", "10"))
-
-
-def start(project: Project, *command: str) -> "subprocess.Popen[str]":
-    """The command in a process group of its own."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.Popen(
-        command,
-        cwd=project.folder,
-        env=os.environ | {"PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        # A shell has what it starts in the background ignore interrupts, these tests as well.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def until_an_epoch_ends(process: "subprocess.Popen[str]") -> str:
-    """What the process prints up to and with its first line about an epoch, or all of it."""
-    printed = []
-    for line in process.stdout or ():
-        printed.append(line)
-        if " epoch " in line:
-            break
-    return "".join(printed)
+EPOCHS = 2 * 30  # of the longer run, both seeds together
 
 
 def results(project: Project) -> dict[str, bytes]:
@@ -50,91 +27,129 @@ def results(project: Project) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("**/*") if path.is_file()}
 
 
+REPRO: tuple[str, ...] = ("dvc", "repro", "train@small")
+STAGE: tuple[str, ...] = (sys.executable, "-m", "stages.train", "small")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """To kill ``command``: so many seconds after it has ended so many epochs, of both seeds together."""
+
+    command: tuple[str, ...]
+    epochs: int
+    seconds: float
+
+
+def moments(undisturbed: LongerRun, generator: random.Random) -> Iterator[Moment]:
+    """Before training begins, in all parts of it, and while outputs are written; ever later ones.
+
+    What went on is known by the lines about epochs, as fast as the machine may be; the seconds spread the moments
+    between two of them. Half of the commands are the stage alone, which starts sooner.
+    """
+    for command in (REPRO, STAGE, REPRO):
+        yield Moment(command, 0, generator.uniform(0, undisturbed.starting))
+    for number, epochs in enumerate(sorted(generator.sample(range(1, EPOCHS), 4))):
+        yield Moment((REPRO, STAGE)[number % 2], epochs, generator.uniform(0, undisturbed.training / EPOCHS))
+    yield Moment(REPRO, EPOCHS, generator.uniform(0, undisturbed.ending))
+    while True:
+        yield Moment(STAGE, EPOCHS, generator.uniform(0, undisturbed.ending))
+
+
+def epochs_done(line: str) -> int:
+    """Of both seeds together, as a line of progress says; 0 for other lines."""
+    found = re.match(r"train small seed ([01])(?: epoch |: )(\d+)(?:/30:| of 30 epochs done)", line)
+    return 30 * int(found[1]) + int(found[2]) if found else 0
+
+
+def killed_at(moment: Moment, project: Project) -> tuple[bool, list[str]]:
+    """Whether the command was alive then, and what it had printed."""
+    printed = list[str]()
+    with project.started(*moment.command) as process:
+        assert process.stdout is not None
+        while max(map(epochs_done, printed), default=0) < moment.epochs and (line := process.stdout.readline()):
+            printed.append(line)
+        time.sleep(moment.seconds)
+        alive = kill(process)
+        return alive, printed + process.stdout.readlines()
+
+
+@pytest.mark.long
 def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
     finished: Project, longer_run: LongerRun, tmp_path: Path
 ) -> None:
-    duration = longer_run.seconds
     expected, before = results(longer_run.project), results(finished)
-
     generator = random.Random(0)
-    kills, in_training, killed = 0, 0, None
-    while kills < KILLS:
-        if killed is None:
-            killed, printed_epochs = finished.copy_to(tmp_path / "killed"), []
-            killed.edit_params(longer)
-        process = start(killed, "dvc", "repro", "train@small")
-        # Starting DVC and PyTorch takes most of the time: every other kill waits for training to begin.
-        printed = until_an_epoch_ends(process) if kills % 2 else ""
-        time.sleep(generator.uniform(*((0.0, 0.08) if printed else (0.3, 1.0))) * duration)
-        alive = process.poll() is None
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-            os.killpg(process.pid, signal.SIGKILL)
-        assert process.stdout is not None
-        with process.stdout:
-            printed += process.stdout.read()
-        process.wait()
-        now = [line for line in printed.splitlines() if " epoch " in line]
-        printed_epochs += now
-        # No epoch that was finished is trained again.
-        assert len(printed_epochs) == len(set(printed_epochs))
-        for path, content in results(killed).items():
-            # Either the whole result of before, of one epoch, or that of now; never a part of one.
-            assert content in (expected.get(path), before.get(path)), path
-        kills += alive
-        in_training += alive and bool(now)
-        if not alive or kills == KILLS:
-            killed.repro("train@small")
-            assert results(killed) == expected
-            killed.repro()
-            assert not (killed.folder / ".work/checkpoints").exists()
-            shutil.rmtree(killed.folder)
-            killed = None
-    assert in_training >= KILLS // 5
+    when = Counter[str]()
+    for number in range(0, KILLS, 10):
+        killed = finished.copy_to(tmp_path / f"killed-{number}")
+        killed.edit_params(longer)
+        kills, printed_epochs = 0, list[str]()
+        for moment in moments(longer_run, generator):
+            alive, printed = killed_at(moment, killed)
+            printed_epochs += [line for line in printed if " epoch " in line]
+            # No epoch that was finished is trained again.
+            assert len(printed_epochs) == len(set(printed_epochs))
+            for path, content in results(killed).items():
+                # Either the whole result of before, of one epoch, or that of now; never a part of one.
+                assert content in (expected.get(path), before.get(path)), path
+            done = max(map(epochs_done, printed), default=0)
+            when["before" if done == 0 else "after" if done == EPOCHS else "in training"] += alive
+            kills += alive
+            if kills == min(10, KILLS - number):
+                break
+        killed.repro("train@small")
+        assert results(killed) == expected
+        killed.repro()
+        assert not (killed.folder / ".work/checkpoints").exists()
+        shutil.rmtree(killed.folder)
+    assert when.total() == KILLS
+    assert min(when[part] for part in ("before", "in training", "after")) >= KILLS // 10, when
 
 
-def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project) -> None:
+def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project, tmp_path: Path) -> None:
     project.edit_params(lambda params: params["training"].update(epochs=10_000))
-    process = start(project, sys.executable, "-m", "stages.train", "small")
-    assert process.stdout is not None
-    while "epoch 1/" not in process.stdout.readline():
-        assert process.poll() is None
-    interrupted = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=20)
-    assert time.monotonic() - interrupted < 5
-    assert process.returncode != 0
-    last = printed.strip().splitlines()[-1]
-    assert last == "interrupted: `dvc repro` goes on from the last whole epoch"
-    assert "Traceback" not in printed
+    printed = tmp_path / "printed"
+    with printed.open("w") as output, project.started(*STAGE, output=output) as process:
+        while "epoch 1/" not in printed.read_text():
+            assert process.poll() is None
+            time.sleep(0.05)
+        # It stands still when the interrupt comes, so that what it printed before and after can be told apart.
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        before = printed.read_text()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait() != 0
+    after = printed.read_text().removeprefix(before)
+    assert after.count(" epoch ") <= 1
+    assert after.strip().splitlines()[-1] == "interrupted: `dvc repro` goes on from the last whole epoch"
+    assert "Traceback" not in after
 
 
 def test_an_interrupt_of_the_study_lets_dvc_end_and_the_last_line_still_tells_the_data(project: Project) -> None:
     project.edit_params(lambda params: params["training"].update(epochs=10_000))
-    process = start(project, sys.executable, "-m", "scripts.study")
-    assert process.stdout is not None
-    while "epoch 1/10000" not in process.stdout.readline():
-        assert process.poll() is None
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    printed, _ = process.communicate(timeout=20)
+    with project.started(sys.executable, "-m", "scripts.study") as process:
+        lines_until(process, "epoch 1/10000")
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        printed = rest_of(process)
     assert process.returncode != 0
-    assert "Traceback" not in printed
-    assert printed.strip().splitlines()[-1].startswith("NOT CIFAR-10")
+    assert "Traceback" not in "\n".join(printed)
+    assert printed[-1].startswith("NOT CIFAR-10")
     project.edit_params(lambda params: params["training"].update(epochs=1))
     assert "had been killed" not in project.run("dvc", "repro")  # DVC's word for a lock left behind
 
 
-def test_results_of_code_that_was_edited_meanwhile_are_refused(project: Project) -> None:
+def test_results_of_code_that_was_edited_meanwhile_are_refused(project: Project, tmp_path: Path) -> None:
     before = results(project)
-    project.edit_params(lambda params: params["training"].update(epochs=30))
-    process = start(project, sys.executable, "-m", "stages.train", "small")
-    assert process.stdout is not None
-    while "epoch 1/30" not in process.stdout.readline():
-        assert process.poll() is None
-    with (project.folder / "src/cnn_study/augment.py").open("a") as file:
-        file.write("# edited\n")
-    printed, _ = process.communicate(timeout=60)
+    project.hold(tmp_path / "edited", 1)
+    with project.started(*STAGE) as process:
+        lines_until(process, "epoch 1/1")
+        with (project.folder / "src/cnn_study/augment.py").open("a") as file:
+            file.write("# edited\n")
+        (tmp_path / "edited").touch()
+        printed = rest_of(process)
     assert process.returncode == 1
-    assert printed.strip().splitlines()[-1].endswith("changed while the stage ran; `dvc repro` runs it again")
+    assert printed[-1].endswith("augment.py: changed while the stage ran; `dvc repro` runs it again")
     assert results(project) == before
 
 

@@ -88,9 +88,7 @@ def look_at(page: Path, folder: Path) -> Seen:
     """Open a page in a browser without a network, and let its scripts run."""
     log = folder / "network.json"
     here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", page.as_uri()]
-    done = subprocess.run(
-        [str(CHROMIUM), *BROWSER, *here], capture_output=True, text=True, timeout=300, check=True
-    )
+    done = subprocess.run([str(CHROMIUM), *BROWSER, *here], capture_output=True, text=True, check=True)
     lines = re.findall(r"CONSOLE:\d+\] (.*)", done.stderr)
     errors = [line for line in lines if re.search(r"Error|Uncaught|Refused|Failed|violates|ERR_", line)]
     return Seen(done.stdout, errors, requests(json.loads(log.read_text())["events"]))

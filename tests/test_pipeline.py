@@ -31,28 +31,21 @@ def test_an_unchanged_repository_runs_nothing(project: Project) -> None:
     assert "up to date" in project.run("dvc", "status")
 
 
-def test_an_architecture_added_in_params_alone_runs_and_leaves_the_others(project: Project) -> None:
-    def add(params: Any) -> None:
+def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others_stay(project: Project) -> None:
+    def change(params: Any) -> None:
         params["architectures"]["added"] = {"layers": [{"conv": 4, "kernel": 1}, {"pool": 8}], "head": {}}
         params["studies"]["kernel_size"]["members"]["added"] = "1×1"
-
-    before = summary_of(project)["architectures"]
-    project.edit_params(add)
-    assert project.repro() == {"tune@added", "train@added", "profile@added", "analyze"}
-    after = summary_of(project)["architectures"]
-    assert after.pop("added")["receptive_field"]["theoretical"] == 8
-    assert after == before
-
-
-def test_a_removed_architecture_leaves_no_trace(project: Project) -> None:
-    def remove(params: Any) -> None:
         del params["architectures"]["other"]
         del params["studies"]["kernel_size"]["members"]["other"]
         params["studies"]["kernel_size"]["controls"] = []
 
-    project.edit_params(remove)
-    assert project.repro() == {"analyze"}
-    assert list(summary_of(project)["architectures"]) == ["small"]
+    before = summary_of(project)["architectures"]
+    project.edit_params(change)
+    assert project.repro() == {"tune@added", "train@added", "profile@added", "analyze"}
+    after = summary_of(project)["architectures"]
+    assert list(after) == ["small", "added"]
+    assert after["added"]["receptive_field"]["theoretical"] == 8
+    assert after["small"] == before["small"]
     published = [*project.folder.glob("metrics/*"), *project.folder.glob("plots/**/*.csv")]
     assert len(published) > 6
     for path in published:
@@ -71,14 +64,9 @@ def test_editing_the_analysis_runs_only_the_analysis(project: Project, edited: s
 
 def test_a_change_of_the_split_reruns_all_that_sees_images(project: Project) -> None:
     project.edit_params(lambda params: params["data"].update(split_seed=1))
-    seeing = ("train@small", "train@other", "replay@small")
-    assert project.repro(*seeing, "profile@small", "profile@other") == {
-        "prepare",
-        "tune@small",
-        "tune@other",
-        *seeing,
-    }
-    assert "analyze" in project.repro("--dry")
+    assert project.repro("prepare") == {"prepare"}
+    seeing = {"tune@small", "tune@other", "train@small", "train@other", "replay@small", "analyze"}
+    assert project.repro("--dry") == seeing
 
 
 def with_clock(path: Path) -> bool:
@@ -87,8 +75,11 @@ def with_clock(path: Path) -> bool:
 
 
 @pytest.mark.processor
-def test_running_twice_gives_the_same_bits_of_all_but_clocks(finished: Project, untouched: Project) -> None:
-    again = untouched.copy_to(finished.folder.parent / "again")
+@pytest.mark.long
+def test_running_twice_gives_the_same_bits_of_all_but_clocks(
+    finished: Project, untouched: Project, tmp_path: Path
+) -> None:
+    again = untouched.copy_to(tmp_path / "again")
     again.repro()
     same = [
         path.relative_to(finished.folder)
@@ -99,9 +90,9 @@ def test_running_twice_gives_the_same_bits_of_all_but_clocks(finished: Project, 
     assert {path.parts[0] for path in same} == {"runs", "metrics", "plots", "data"}
     for path in same:
         assert (finished.folder / path).read_bytes() == (again.folder / path).read_bytes(), path
-    shutil.rmtree(again.folder)
 
 
+@pytest.mark.long
 def test_changing_one_spec_retrains_only_that_network_and_diffs_show_exactly_that(project: Project) -> None:
     project.run("git", "checkout", "--quiet", "-b", "wider")
     project.edit_params(lambda params: params["architectures"]["small"]["layers"][0].update(kernel=5))
@@ -133,14 +124,14 @@ def test_the_test_accuracy_is_that_of_the_saved_weights_on_the_test_images(finis
         assert reported["ci95"] is None
 
 
-def test_each_study_has_its_pictures_and_every_plot_its_points(finished: Project) -> None:
+def test_each_study_has_its_pictures_and_every_plot_its_points(project: Project) -> None:
     kinds = ("first_layers/kernel_size", "receptive_fields/kernel_size", "side_by_side/kernel_size_image_1")
     for kind in kinds:
-        picture = finished.folder / f"plots/images/{kind}.png"
+        picture = project.folder / f"plots/images/{kind}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
-    page = finished.run("dvc", "plots", "show", "--json")
+    page = project.run("dvc", "plots", "show", "--json")
     plots = json.loads(page)["data"]
-    declared = [next(iter(plot)) for plot in read_yaml(finished.folder / "dvc.yaml")["plots"][:-1]]
+    declared = [next(iter(plot)) for plot in read_yaml(project.folder / "dvc.yaml")["plots"][:-1]]
     assert len(declared) >= 6
     for name in declared:
         (plot,) = plots[name]
@@ -155,18 +146,6 @@ def test_the_page_of_plots_needs_no_internet(project: Project) -> None:
     assert "window.vegaEmbed" in page
     assert re.findall(r"<(?:script|link|img)[^>]*https?://", page) == []
     assert page.count("vegaEmbed('#") >= 6
-
-
-def test_more_epochs_retrain_all_and_prepare_nothing_and_plots_draw_both_branches(project: Project) -> None:
-    project.run("git", "checkout", "--quiet", "-b", "longer")
-    project.edit_params(lambda params: params["training"].update(epochs=2))
-    assert project.repro() == {"train@small", "train@other", "analyze"}
-    project.commit("longer")
-    assert set(pd.read_csv(project.folder / "plots/data/curves.csv")["epoch"]) == {1, 2}
-    plots = json.loads(project.run("dvc", "plots", "diff", "main", "--json"))["data"]
-    (plot,) = plots["validation_accuracy"]
-    revisions = {point["rev"] for point in plot["content"]["data"]["values"]}
-    assert revisions == {"main", "workspace"}
 
 
 def test_runs_in_one_environment_are_comparable(finished: Project) -> None:

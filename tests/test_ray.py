@@ -42,32 +42,47 @@ from engine.progress import ProgressLines
 from engine.resources import Resources
 from scripts.study import main
 from stages import train
-from tests.conftest import REPOSITORY, SMALL, LongerRun, Project, longer
-from tests.test_interruption import results, start
+from tests.conftest import REPOSITORY, SMALL, LongerRun, Project, kill, lines_until, longer, rest_of
+from tests.test_interruption import results
 
 CORES = usable_cores()
 STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", str(CORES))
 LOOPBACK = "127.0.0.1"
 LOST = " was lost and goes on from the last whole epoch"
-SLOWER = """
-import time
-_epoch_ended = Progress.epoch_ended
-Progress.epoch_ended = lambda *arguments: (_epoch_ended(*arguments), time.sleep(0.1))[0]
-"""
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A head that takes no task, and a node with room for one at a time."""
-    with pytest.MonkeyPatch.context() as environment:
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder for temporary files of all that these tests have Ray start, which tells its processes as well."""
+    folder = tmp_path_factory.mktemp("temporary")
+    # Ray's own folder, which holds what `ray` takes for the machine's cluster, has a short name: of its sockets'
+    # paths Linux takes 107 characters.
+    short = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+    with short as rays, pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster()
-        try:
-            cluster.add_node(num_cpus=0, include_dashboard=False, node_ip_address=LOOPBACK)
-            add_node(cluster)
-            yield cluster
-        finally:
-            cluster.shutdown()
+        environment.setenv("RAY_TMPDIR", rays)
+        environment.setenv("TMPDIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def head(temporary: Path) -> Iterator[Cluster]:
+    """A cluster whose head takes no task."""
+    cluster = Cluster()
+    try:
+        cluster.add_node(num_cpus=0, include_dashboard=False, node_ip_address=LOOPBACK)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+@pytest.fixture
+def cluster(head: Cluster) -> Cluster:
+    """The head and one node, whatever the test before has left."""
+    for one in head.worker_nodes.copy():
+        head.remove_node(one)
+    add_node(head)
+    return head
 
 
 def add_node(cluster: Cluster, **more: Any) -> Any:
@@ -75,47 +90,31 @@ def add_node(cluster: Cluster, **more: Any) -> Any:
     return cluster.add_node(num_cpus=CORES, node_ip_address=LOOPBACK, **more)
 
 
-def lines_until(process: "subprocess.Popen[str]", *texts: str) -> list[str]:
-    """What the process prints until each of the texts has stood in a line."""
-    missing, printed = set(texts), []
-    for line in process.stdout or ():
-        printed.append(line.rstrip())
-        missing -= {text for text in missing if text in line}
-        if not missing:
-            return printed
-    raise AssertionError(f"{missing} not found in:\n" + "\n".join(printed))
-
-
-def trainings() -> dict[int, int]:
-    """The processes that train ``small`` on Ray, each with the worker that started it."""
+def trainings(temporary: Path) -> dict[int, int]:
+    """The processes of these tests that train ``small`` on Ray, each with the worker that started it."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended
-            if (folder / "cmdline").read_bytes().endswith(b"\0stages.train\0small\0"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            ours = os.fsencode(f"TMPDIR={temporary}") in (folder / "environ").read_bytes().split(b"\0")
+            if ours and (folder / "cmdline").read_bytes().endswith(b"\0stages.train\0small\0"):
                 found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
     return found
 
 
-def scratch_folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("cnn-study-*"))
-
-
 def wait_until(holds: Callable[[], bool]) -> None:
-    started = time.monotonic()
+    """However long it takes; pytest ends a test that hangs."""
     while not holds():
-        assert time.monotonic() - started < 20
         time.sleep(0.1)
 
 
-def end(process: "subprocess.Popen[str]", how: signal.Signals) -> list[str]:
-    """End the process group; what it has still printed."""
-    os.killpg(process.pid, how)
-    printed, _ = process.communicate(timeout=30)
-    return printed.splitlines()
-
-
+@pytest.mark.long
 def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_done_twice(
-    cluster: Cluster, longer_run: LongerRun, project: Project, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster,
+    temporary: Path,
+    longer_run: LongerRun,
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def change(params: Any) -> None:
         longer(params)
@@ -124,39 +123,46 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
         params["studies"]["kernel_size"]["controls"] = []
 
     project.edit_params(change)
-    with (project.folder / "src/cnn_study/progress.py").open("a") as file:  # tune, replay and train depend on it
-        file.write(SLOWER)
     (project.folder / "stages/analyze.py").write_text("")  # the analysis is no matter of the engine's
+    # Whatever is to meet a training finds it: none is at its end before that.
+    go_on = {epoch: tmp_path / f"after epoch {epoch}" for epoch in (10, 20, 25)}
+    for epoch, file in go_on.items():
+        project.hold(file, epoch)
 
-    before = scratch_folders()
     # On two nodes. A training is lost, and a worker with the other; then both nodes, and at last the driver.
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     add_node(cluster)
-    process = start(project, *STUDY)
     both = ("train small seed 0 epoch", "train small seed 1 epoch")
-    printed = lines_until(process, *(f"{one} 2/30" for one in both))
-    (first, _), (_, worker) = trainings().items()
-    os.kill(first, signal.SIGKILL)
-    os.kill(worker, signal.SIGKILL)
-    printed += lines_until(process, f"{LOST}: its process was killed by signal 9", f"{LOST}: The worker died")
-    printed += lines_until(process, *both)
-    for one in cluster.worker_nodes.copy():
-        cluster.remove_node(one)
-    printed += lines_until(process, LOST, "no node has room for a task: waiting for one that has")
-    add_node(cluster)
-    printed += lines_until(process, " epoch ")
-    assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
-    printed += end(process, signal.SIGKILL)
+    with project.started(*STUDY) as process:
+        printed = lines_until(process, *(f"{one} 2/30" for one in both))
+        (first, _), (_, worker) = trainings(temporary).items()
+        os.kill(first, signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
+        printed += lines_until(process, f"{LOST}: its process was killed by signal 9", f"{LOST}: The worker died")
+        go_on[10].touch()
+        printed += lines_until(process, *both)
+        for one in cluster.worker_nodes.copy():
+            cluster.remove_node(one)
+        printed += lines_until(process, LOST, "no node has room for a task: waiting for one that has")
+        go_on[20].touch()
+        add_node(cluster)
+        printed += lines_until(process, " epoch ")
+        assert "is busy, it is being blocked by" in project.run("dvc", "repro", "tune@small", ok=False)
+        assert kill(process)
+        printed += rest_of(process)
 
     # There again, and interrupted.
-    process = start(project, *STUDY)
-    printed += lines_until(process, "train small seed") + end(process, signal.SIGINT)
+    with project.started(*STUDY) as process:
+        printed += lines_until(process, "train small seed")
+        os.killpg(process.pid, signal.SIGINT)
+        printed += rest_of(process)
     assert "interrupted: the same command goes on from the last whole epoch" in printed[-2:]
     assert "Traceback" not in "\n".join(printed)
-    wait_until(lambda: not trainings())
-    wait_until(lambda: scratch_folders() <= before)
+    wait_until(lambda: not trainings(temporary))
+    wait_until(lambda: not list(temporary.glob("cnn-study-*")))
 
     # On a Ray of its own.
+    go_on[25].touch()
     monkeypatch.delenv("RAY_ADDRESS")
     printed += project.run(*STUDY).splitlines()
     epochs = [line for line in printed if " epoch " in line]
@@ -207,9 +213,10 @@ with connected():
 """
 
 
-def test_a_ray_of_this_machine_listens_at_no_other_address_than_127_0_0_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+def test_a_ray_of_this_machine_listens_at_no_other_address_than_127_0_0_1(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER")  # which the import in conftest.py has set
     told = subprocess.run([sys.executable, "-c", NEIGHBOUR], cwd=REPOSITORY, capture_output=True, check=True)
     assert told.stdout == b"done\n"
 
@@ -379,7 +386,7 @@ def test_a_stage_ends_with_the_worker_that_started_it_and_leaves_nothing_behind(
         assert child.stdout.readline() == b"begun\n"
         child.stdin.close()  # as when the worker is killed
         try:
-            child.wait(timeout=20)
+            child.wait()
         finally:
             child.kill()
     wait_until(lambda: not scratch.exists())
