@@ -8,9 +8,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from cnn_study.networks import Network
-from cnn_study.spec import Architecture
-from cnn_study.splits import Split
+from cnn_study.data.splits import Split
+from cnn_study.networks.architecture import Architecture
+from cnn_study.networks.network import Network
 
 WORKERS = (0, 1, 2)  # of the loader; the fastest counts
 IMAGES = 6_400  # measured, after some batches in which the workers start and fill their queues

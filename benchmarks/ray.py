@@ -20,8 +20,8 @@ from ray.cluster_utils import Cluster
 
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.workspace import clone, run
-from cnn_study.environment import set_up, usable_cores
-from cnn_study.files import read_json
+from cnn_study.base.environment import set_up, usable_cores
+from cnn_study.base.files import read_json
 
 RESULTS = Path("benchmarks/ray.json")
 ARCHITECTURES = ("kernel_3x3", "kernel_5x5", "depth_4", "residual")
@@ -41,7 +41,7 @@ from pathlib import Path
 import numpy as np
 import ray
 import stages
-from cnn_study.files import write_whole
+from cnn_study.base.files import write_whole
 from engine import node
 from engine.cluster import connected
 size, count = map(int, sys.argv[1:])

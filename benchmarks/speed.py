@@ -20,16 +20,16 @@ import torch
 
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.plain_loop import WORKERS, Pictures, images_per_second
-from cnn_study.checkpoint import Checkpoint
-from cnn_study.complexity import forward_flops
-from cnn_study.environment import Environment, set_up
-from cnn_study.files import read_json
-from cnn_study.gradients import GradientLog
-from cnn_study.networks import Network, initialize, place
-from cnn_study.params import Params, validate
-from cnn_study.schema import read_yaml
-from cnn_study.splits import Split, load_split
-from cnn_study.training import (
+from cnn_study.base.environment import Environment, set_up
+from cnn_study.base.files import read_json
+from cnn_study.base.yaml import read_yaml
+from cnn_study.data.splits import Split, load_split
+from cnn_study.networks.network import Network, initialize, place
+from cnn_study.params.study import Params, validate
+from cnn_study.profiling.complexity import forward_flops
+from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.gradients import GradientLog
+from cnn_study.training.loop import (
     GRADIENT_SAMPLES,
     Batches,
     accuracy_of,
@@ -281,8 +281,8 @@ def peak_memory(name: str) -> Figure:
         "import tempfile\n"
         "from pathlib import Path\n"
         "import stages.train\n"
-        "from cnn_study.checkpoint import Checkpoint\n"
-        "from cnn_study.training import Batches, train\n"
+        "from cnn_study.training.checkpoint import Checkpoint\n"
+        "from cnn_study.training.loop import Batches, train\n"
         "from stages._inputs import read_inputs\n"
         f"i = read_inputs({name!r})\n"
         "b = [Batches.of(split, i.environment.device) for split in (i.training, i.validation)]\n"

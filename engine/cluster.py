@@ -9,8 +9,8 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cnn_study.environment import usable_cores
-from cnn_study.schema import StudyError
+from cnn_study.base.environment import usable_cores
+from cnn_study.base.errors import StudyError
 from engine import node
 from engine.resources import Resources, in_words
 

@@ -17,9 +17,10 @@ import ray
 from dvc.repo import Repo
 from ray.exceptions import RayError, RayTaskError
 
-from cnn_study.files import write_whole
-from cnn_study.params import Params, validate
-from cnn_study.schema import PARAMS, StudyError, read_yaml
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import write_whole
+from cnn_study.base.yaml import PARAMS, read_yaml
+from cnn_study.params.study import Params, validate
 from engine import node
 from engine.cluster import connected, in_a_line, machine_for, room_for
 from engine.outputs import write_outputs, write_training

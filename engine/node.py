@@ -109,7 +109,7 @@ def _gpu() -> str:
 
 
 def _processor() -> str:
-    # More than a result says of its processor (cnn_study.environment), which people read.
+    # More than a result says of its processor (cnn_study.base.environment), which people read.
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     model = {line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part"))}

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from cnn_study.checkpoint import refuse_edited_sources
-from cnn_study.environment import Environment
-from cnn_study.files import scratch_folder, write_whole
-from cnn_study.networks import Network
-from cnn_study.schema import StudyError
-from cnn_study.spec import Architecture
-from cnn_study.training import Run
-from cnn_study.weights import load_network
+from cnn_study.base.code import refuse_edited_sources
+from cnn_study.base.environment import Environment
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import scratch_folder, write_whole
+from cnn_study.networks.architecture import Architecture
+from cnn_study.networks.network import Network
+from cnn_study.networks.weights import load_network
+from cnn_study.training.loop import Run
 from engine.node import CHECKPOINTS, Files
 from stages import train
 

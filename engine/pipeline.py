@@ -14,8 +14,8 @@ from dvc.repo import Repo, lock_repo
 from dvc.rwlock import rwlock
 from dvc.stage.cache import RunCacheNotFoundError
 
-from cnn_study.files import SCRATCH, write_whole
-from cnn_study.schema import StudyError
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import SCRATCH, write_whole
 
 LOCK = Path("dvc.lock")
 

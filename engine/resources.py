@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnn_study.params import Params
-from cnn_study.schema import PARAMS, StudyError, dotted, found
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import PARAMS
+from cnn_study.messages.mistakes import dotted, found
+from cnn_study.params.study import Params
 
 UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 

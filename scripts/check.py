@@ -6,8 +6,8 @@ python -m scripts.check
 import sys
 
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
-from cnn_study.params import Params, validate
-from cnn_study.schema import PARAMS, read_yaml
+from cnn_study.base.yaml import PARAMS, read_yaml
+from cnn_study.params.study import Params, validate
 from stages import check
 
 
@@ -19,7 +19,7 @@ def main() -> None:
 
 def warn_of_memory(params: Params) -> None:
     """Print a line for each network that needs more memory to train than there is."""
-    from cnn_study.memory import memory_warnings  # here, since torch takes seconds to load
+    from cnn_study.params.memory import memory_warnings  # here, since torch takes seconds to load
 
     for line in memory_warnings(params):
         print(line, file=sys.stderr)

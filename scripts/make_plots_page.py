@@ -11,7 +11,7 @@ from pathlib import Path
 import vl_convert
 
 import stages  # noqa: F401  (puts src/ on the path)
-from cnn_study.files import write_whole
+from cnn_study.base.files import write_whole
 
 PAGE = Path(".dvc/tmp/plots_page.html")  # relative to .dvc/ in the setting
 

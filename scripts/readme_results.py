@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import stages  # noqa: F401  (puts src/ on the path)
-from cnn_study.files import read_json, write_whole
-from cnn_study.params import Params, Study, validate
-from cnn_study.schema import StudyError, read_yaml
-from cnn_study.wording import accuracy_within, points_within, rate
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import read_json, write_whole
+from cnn_study.base.yaml import read_yaml
+from cnn_study.params.study import Params, Study, validate
+from cnn_study.report.kit.wording import accuracy_within, points_within, rate
 
 README = Path("README.md")
 BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of results -->"

@@ -14,11 +14,12 @@ import sys
 from ruamel.yaml import YAML
 
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
-from cnn_study.checkpoint import loaded_sources
-from cnn_study.datasets import CIFAR10_MD5, cifar10_is_reachable
-from cnn_study.files import write_whole
-from cnn_study.params import validate
-from cnn_study.schema import PARAMS, StudyError, read_yaml
+from cnn_study.base.code import loaded_sources
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import write_whole
+from cnn_study.base.yaml import PARAMS, read_yaml
+from cnn_study.params.study import validate
+from cnn_study.sources.datasets import CIFAR10_MD5, cifar10_is_reachable
 from engine.resources import Resources
 from scripts.check import warn_of_memory
 from stages.download import RAW, local_cifar10

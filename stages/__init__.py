@@ -18,7 +18,7 @@ NO_ROOM = {  # a disk that is full or a folder that cannot be written
 
 def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What the user can mend, or did, ends a stage with a line for each thing. Bugs keep their traceback."""
-    from cnn_study.schema import StudyError
+    from cnn_study.base.errors import StudyError
 
     if isinstance(error, StudyError):
         print(error, file=sys.stderr)

@@ -5,13 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cnn_study.checkpoint import folder_digest, loaded_sources
-from cnn_study.environment import Environment, set_up
-from cnn_study.layer_check import checked
-from cnn_study.recipe import Training, recipe_of
-from cnn_study.schema import read_yaml, section
-from cnn_study.spec import Architecture, spec_of
-from cnn_study.splits import Split, load_split
+from cnn_study.base.code import folder_digest, loaded_sources
+from cnn_study.base.environment import Environment, set_up
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.data.splits import Split, load_split
+from cnn_study.networks.architecture import Architecture, spec_of
+from cnn_study.training.layer_check import checked
+from cnn_study.training.recipe import Training, recipe_of
 
 PREPARED = Path("data/prepared")
 

@@ -14,24 +14,24 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from cnn_study import figures, tables
-from cnn_study.activations import Activations, dead_table, look_into
-from cnn_study.claims import CLAIMED_PAIRS, check_claims
-from cnn_study.comparisons import compare_all, compare_pairs
-from cnn_study.conclusions import find, split_by_clock
-from cnn_study.contents import Measured, charts_of, page
-from cnn_study.effective_field import Field, field_table, fields_of, side
-from cnn_study.environment import Environment, Way, set_up
-from cnn_study.files import SCRATCH, read_json, scratch_folder, write_json, write_whole
-from cnn_study.layer_check import checked
-from cnn_study.networks import Network, initialize, place
-from cnn_study.params import Params, validate
-from cnn_study.report import Page, render_html, render_markdown, static_svg
-from cnn_study.results import Logits, Result, environments, headline, summary, timing
-from cnn_study.schema import read_yaml
-from cnn_study.splits import Split, load_split
-from cnn_study.training import Batches, Status, channel_statistics, predict, set_normalization
-from cnn_study.weights import load_network
+from cnn_study.analysis.activations import Activations, dead_table, look_into
+from cnn_study.analysis.comparisons import compare_all, compare_pairs
+from cnn_study.analysis.effective_field import Field, field_table, fields_of, side
+from cnn_study.analysis.results import Logits, Result, environments, headline, summary, timing
+from cnn_study.base.environment import Environment, Way, set_up
+from cnn_study.base.files import SCRATCH, read_json, scratch_folder, write_json, write_whole
+from cnn_study.base.yaml import read_yaml
+from cnn_study.data.splits import Split, load_split
+from cnn_study.networks.network import Network, initialize, place
+from cnn_study.networks.weights import load_network
+from cnn_study.params.study import Params, validate
+from cnn_study.report import figures, tables
+from cnn_study.report.claims import CLAIMED_PAIRS, check_claims
+from cnn_study.report.conclusions import find, split_by_clock
+from cnn_study.report.contents import Measured, charts_of, page
+from cnn_study.report.kit.page import Page, render_html, render_markdown, static_svg
+from cnn_study.training.layer_check import checked
+from cnn_study.training.loop import Batches, Status, channel_statistics, predict, set_normalization
 
 RUNS = Path("runs")
 METRICS = Path("metrics")

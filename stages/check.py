@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cnn_study.params import validate
-from cnn_study.schema import PARAMS, StudyError, dotted, read_yaml
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import PARAMS, read_yaml
+from cnn_study.messages.mistakes import dotted
+from cnn_study.params.study import validate
 
 
 def main() -> None:

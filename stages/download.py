@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
-from cnn_study.datasets import Data, fetch_cifar10, fetch_fashion_mnist, find_cifar10
-from cnn_study.files import scratch_folder, whole_folder
-from cnn_study.schema import parse, read_yaml, section
+from cnn_study.base.files import scratch_folder, whole_folder
+from cnn_study.base.schema import parse
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.sources.datasets import Data, fetch_cifar10, fetch_fashion_mnist, find_cifar10
 
 RAW = Path("data/raw")
 ARCHIVE = Path("data/archive")

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cnn_study.datasets import Data, read_raw
-from cnn_study.files import whole_folder
-from cnn_study.schema import StudyError, parse, read_yaml, section
-from cnn_study.spec import CLASSES
-from cnn_study.splits import Split, balanced_subset, save_split
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import whole_folder
+from cnn_study.base.schema import parse
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.data.shape import CLASSES
+from cnn_study.data.splits import Split, balanced_subset, save_split
+from cnn_study.sources.datasets import Data, read_raw
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")

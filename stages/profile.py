@@ -6,7 +6,11 @@ from pathlib import Path
 
 import torch
 
-from cnn_study.complexity import (
+from cnn_study.base.environment import set_up
+from cnn_study.base.files import write_json
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.networks.architecture import geometry, spec_of
+from cnn_study.profiling.complexity import (
     activation_bytes,
     count_conv_parameters,
     count_parameters,
@@ -15,11 +19,7 @@ from cnn_study.complexity import (
     layer_costs,
     without_weights,
 )
-from cnn_study.environment import set_up
-from cnn_study.files import write_json
-from cnn_study.receptive_field import confirmed_by_gradient
-from cnn_study.schema import read_yaml, section
-from cnn_study.spec import geometry, spec_of
+from cnn_study.profiling.receptive_field import confirmed_by_gradient
 
 
 def main(name: str) -> None:

@@ -7,16 +7,18 @@ they are. They choose nothing.
 import sys
 from pathlib import Path
 
-from cnn_study.checkpoint import Checkpoint, fingerprint, folder_digest, loaded_sources, refuse_edited_sources
-from cnn_study.environment import set_up
-from cnn_study.files import SCRATCH, write_json
-from cnn_study.layer_check import checked
-from cnn_study.progress import Progress
-from cnn_study.replay import Replay
-from cnn_study.schema import parse, read_yaml, section
-from cnn_study.spec import spec_of
-from cnn_study.splits import Split, balanced_subset, load_split
-from cnn_study.training import Batches, train
+from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources
+from cnn_study.base.environment import set_up
+from cnn_study.base.files import SCRATCH, write_json
+from cnn_study.base.schema import parse
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.data.splits import Split, balanced_subset, load_split
+from cnn_study.messages.progress import Progress
+from cnn_study.networks.architecture import spec_of
+from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.layer_check import checked
+from cnn_study.training.loop import Batches, train
+from cnn_study.training.replay import Replay
 
 PREPARED = Path("data/prepared")
 

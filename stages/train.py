@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cnn_study.checkpoint import Checkpoint, fingerprint, refuse_edited_sources
-from cnn_study.environment import Environment
-from cnn_study.files import SCRATCH, read_json, save_array, whole_folder, write_json
-from cnn_study.networks import Network
-from cnn_study.progress import Progress
-from cnn_study.training import Batches, Run, predict, train
-from cnn_study.weights import save_network
+from cnn_study.base.code import fingerprint, refuse_edited_sources
+from cnn_study.base.environment import Environment
+from cnn_study.base.files import SCRATCH, read_json, save_array, whole_folder, write_json
+from cnn_study.messages.progress import Progress
+from cnn_study.networks.network import Network
+from cnn_study.networks.weights import save_network
+from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.loop import Batches, Run, predict, train
 from stages._inputs import Inputs, read_inputs
 
 

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnn_study.checkpoint import Checkpoint, fingerprint, refuse_edited_sources
-from cnn_study.environment import Environment
-from cnn_study.files import SCRATCH, write_json
-from cnn_study.progress import Progress
-from cnn_study.recipe import Search
-from cnn_study.schema import parse, section
-from cnn_study.splits import Split, balanced_subset
-from cnn_study.training import Batches, Run, train
+from cnn_study.base.code import fingerprint, refuse_edited_sources
+from cnn_study.base.environment import Environment
+from cnn_study.base.files import SCRATCH, write_json
+from cnn_study.base.schema import parse
+from cnn_study.base.yaml import section
+from cnn_study.data.splits import Split, balanced_subset
+from cnn_study.messages.progress import Progress
+from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.loop import Batches, Run, train
+from cnn_study.training.recipe import Search
 from stages._inputs import Inputs, read_inputs
 
 

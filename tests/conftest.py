@@ -137,7 +137,7 @@ class Project:
 
     def hold(self, go_on: Path, epoch: int) -> None:
         """Have all trainings wait at the end of this epoch until the file ``go_on`` is there."""
-        with (self.folder / "src/cnn_study/progress.py").open("a") as file:  # all that trains depends on it
+        with (self.folder / "src/cnn_study/messages/progress.py").open("a") as file:
             file.write(HOLD.format(go_on=str(go_on), epoch=epoch))
 
     def copy_to(self, folder: Path) -> "Project":

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from cnn_study.activations import dead_channels, dead_table, feature_maps, first_filters, look_into
-from cnn_study.networks import Network
-from cnn_study.schema import read_yaml
-from cnn_study.spec import Architecture, spec_of
+from cnn_study.analysis.activations import dead_channels, dead_table, feature_maps, first_filters, look_into
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks.architecture import Architecture, spec_of
+from cnn_study.networks.network import Network
 from tests.conftest import REPOSITORY
 
 ENTRIES = read_yaml(REPOSITORY / "params.yaml")["architectures"]

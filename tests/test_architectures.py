@@ -8,13 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnn_study.activations import feature_maps
-from cnn_study.complexity import count_conv_parameters, count_parameters, forward_flops, layer_costs
-from cnn_study.networks import Network, features, initialize
-from cnn_study.params import validate
-from cnn_study.receptive_field import center_of_last, confirmed_by_gradient, effective_rows, influence_of_pixels
-from cnn_study.schema import StudyError, read_yaml
-from cnn_study.spec import Architecture, geometry, named_layers, spec_of
+from cnn_study.analysis.activations import feature_maps
+from cnn_study.analysis.influence import center_of_last, effective_rows, influence_of_pixels
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks.architecture import Architecture, geometry, named_layers, spec_of
+from cnn_study.networks.network import Network, features, initialize
+from cnn_study.params.study import validate
+from cnn_study.profiling.complexity import count_conv_parameters, count_parameters, forward_flops, layer_costs
+from cnn_study.profiling.receptive_field import confirmed_by_gradient
 from tests.conftest import REPOSITORY
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))

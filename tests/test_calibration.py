@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cnn_study.calibration import expected_calibration_error, reliability
-from cnn_study.results import Logits
+from cnn_study.analysis.calibration import expected_calibration_error, reliability
+from cnn_study.analysis.results import Logits
 
 
 def logits_of(probabilities: npt.ArrayLike) -> Logits:

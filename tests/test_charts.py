@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from cnn_study import charts
-from cnn_study.charts import Shown, Spec
-from cnn_study.palette import COLOURS, looks_of
-from cnn_study.report import static_svg
+from cnn_study.report import charts
+from cnn_study.report.charts import Shown, Spec
+from cnn_study.report.kit.page import static_svg
+from cnn_study.report.kit.palette import COLOURS, looks_of
 from tests.conftest import REPOSITORY
 
 ORDER = ["other", "narrow", "wide", "deep"]  # all of a made-up params.yaml; three are in the study

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cnn_study.claims import CLAIMED_PAIRS, CLAIMS, Claim, check_claims
-from cnn_study.comparisons import Comparison
-from cnn_study.statistics import over_seeds
+from cnn_study.analysis.comparisons import Comparison
+from cnn_study.analysis.statistics import over_seeds
+from cnn_study.report.claims import CLAIMED_PAIRS, CLAIMS, Claim, check_claims
 from tests.test_findings import around, entry, numbers_in, numbers_without_source
 
 NAMES = ("3×3", "5×5", "7×7", "1×1+3×3", "2 layers", "4 layers", "6 layers", "residual")

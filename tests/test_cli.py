@@ -13,12 +13,13 @@ import pytest
 import torch
 from PIL import Image
 
-from cnn_study import cli
-from cnn_study.networks import Network
-from cnn_study.params import validate
-from cnn_study.schema import StudyError, read_yaml
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import read_yaml
+from cnn_study.cli import main as cli
+from cnn_study.networks.network import Network
+from cnn_study.networks.weights import save_network
+from cnn_study.params.study import validate
 from cnn_study.trained import load
-from cnn_study.weights import save_network
 from tests.conftest import REPOSITORY
 from tests.test_architectures import BY_HAND
 
@@ -149,7 +150,7 @@ def test_the_readme_s_lines_of_python_load_a_network(command: Command) -> None:
 
 def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: Command, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    from cnn_study import onnx_export
+    from cnn_study.cli import onnx_export
 
     assert "kernel_3x3.onnx" in command("export", "kernel_3x3")
     torch.manual_seed(0)
@@ -165,7 +166,7 @@ def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: C
 
 def test_an_export_that_computes_something_else_is_not_kept(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from cnn_study import onnx_export
+    from cnn_study.cli import onnx_export
 
     path = tmp_path / "network.onnx"
     path.write_bytes(b"an older one")

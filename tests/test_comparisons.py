@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cnn_study.comparisons import (
+from cnn_study.analysis.comparisons import (
     Comparison,
     StudyComparison,
     compare_all,
@@ -17,9 +17,9 @@ from cnn_study.comparisons import (
     holm,
     pareto_front,
 )
-from cnn_study.params import Control, Study
-from cnn_study.results import Result
-from cnn_study.training import Status
+from cnn_study.analysis.results import Result
+from cnn_study.params.study import Control, Study
+from cnn_study.training.loop import Status
 
 CLASSES = [f"class {digit}" for digit in range(10)]
 Right = npt.NDArray[np.bool_]

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cnn_study import tables
-from cnn_study.claims import CLAIMED_PAIRS, check_claims
-from cnn_study.comparisons import compare_all, compare_pairs
-from cnn_study.conclusions import find, split_by_clock
-from cnn_study.contents import Measured, charts_of, page
-from cnn_study.effective_field import Field, field_table
-from cnn_study.params import validate
-from cnn_study.report import Page, render_html, render_markdown
-from cnn_study.results import Result, summary, timing
-from cnn_study.schema import read_yaml
+from cnn_study.analysis.comparisons import compare_all, compare_pairs
+from cnn_study.analysis.effective_field import Field, field_table
+from cnn_study.analysis.results import Result, summary, timing
+from cnn_study.base.yaml import read_yaml
+from cnn_study.params.study import validate
+from cnn_study.report import tables
+from cnn_study.report.claims import CLAIMED_PAIRS, check_claims
+from cnn_study.report.conclusions import find, split_by_clock
+from cnn_study.report.contents import Measured, charts_of, page
+from cnn_study.report.kit.page import Page, render_html, render_markdown
 from tests.conftest import REPOSITORY
 from tests.test_comparisons import CLASSES, labels_of, result
 

@@ -20,11 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.datasets import CIFAR10
 
-from cnn_study import datasets
-from cnn_study.archives import unpack
-from cnn_study.datasets import CIFAR10_FOLDER, CIFAR10_MD5, fetch_cifar10, find_cifar10, read_raw
-from cnn_study.schema import StudyError
-from cnn_study.splits import balanced_subset, load_split
+from cnn_study.base.errors import StudyError
+from cnn_study.data.splits import balanced_subset, load_split
+from cnn_study.sources import datasets
+from cnn_study.sources.archives import unpack
+from cnn_study.sources.datasets import CIFAR10_FOLDER, CIFAR10_MD5, fetch_cifar10, find_cifar10, read_raw
 from tests.conftest import REPOSITORY, Project
 
 

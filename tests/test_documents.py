@@ -7,10 +7,10 @@ import subprocess
 import pytest
 from dvc.cli.parser import get_main_parser
 
-from cnn_study import cli
-from cnn_study.files import read_json
-from cnn_study.params import validate
-from cnn_study.schema import read_yaml
+from cnn_study.base.files import read_json
+from cnn_study.base.yaml import read_yaml
+from cnn_study.cli import main as cli
+from cnn_study.params.study import validate
 from scripts.readme_results import rendered, split
 from tests.conftest import REPOSITORY
 

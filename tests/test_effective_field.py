@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cnn_study.effective_field import Field, field_table, fields_of
-from cnn_study.networks import Network, initialize
-from cnn_study.receptive_field import influence_of_pixels
-from cnn_study.schema import read_yaml
-from cnn_study.spec import Architecture, named_layers, spec_of
+from cnn_study.analysis.effective_field import Field, field_table, fields_of
+from cnn_study.analysis.influence import influence_of_pixels
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks.architecture import Architecture, named_layers, spec_of
+from cnn_study.networks.network import Network, initialize
 from tests.conftest import REPOSITORY
 
 ENTRIES = read_yaml(REPOSITORY / "params.yaml")["architectures"]

@@ -10,10 +10,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cnn_study.activations import Activations
-from cnn_study.effective_field import Field
-from cnn_study.figures import first_layers, receptive_fields, side_by_side
-from cnn_study.schema import read_yaml
+from cnn_study.analysis.activations import Activations
+from cnn_study.analysis.effective_field import Field
+from cnn_study.base.yaml import read_yaml
+from cnn_study.report.figures import first_layers, receptive_fields, side_by_side
 from tests.conftest import REPOSITORY
 
 GENERATOR = np.random.default_rng(0)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cnn_study.checkpoint import fingerprint, folder_digest, loaded_sources, refuse_edited_sources
-from cnn_study.files import read_json, scratch_folder, whole_folder, write_json, write_whole
-from cnn_study.schema import StudyError
+from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import read_json, scratch_folder, whole_folder, write_json, write_whole
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -63,7 +63,7 @@ def test_a_missing_or_broken_json_file_is_one_line(tmp_path: Path, text: str | N
 def test_a_fingerprint_is_of_everything_that_it_is_given_and_of_the_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import cnn_study.augment
+    import cnn_study.training.augment
 
     plain = fingerprint("spec", 0.1, 0)
     assert plain == fingerprint("spec", 0.1, 0)
@@ -71,8 +71,8 @@ def test_a_fingerprint_is_of_everything_that_it_is_given_and_of_the_code(
         len({plain, fingerprint("other", 0.1, 0), fingerprint("spec", 0.2, 0), fingerprint("spec", 0.1, 1)}) == 4
     )
     edited = tmp_path / "augment.py"
-    edited.write_text(Path(str(cnn_study.augment.__file__)).read_text() + "# edited\n")
-    monkeypatch.setattr(cnn_study.augment, "__file__", str(edited))
+    edited.write_text(Path(str(cnn_study.training.augment.__file__)).read_text() + "# edited\n")
+    monkeypatch.setattr(cnn_study.training.augment, "__file__", str(edited))
     loaded_sources.cache_clear()
     assert fingerprint("spec", 0.1, 0) != plain
 

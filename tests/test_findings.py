@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from cnn_study import wording
-from cnn_study.comparisons import Comparison, StudyComparison
-from cnn_study.findings import Finding, of_study
-from cnn_study.params import Control, Study
+from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.params.study import Control, Study
+from cnn_study.report.findings import Finding, of_study
+from cnn_study.report.kit import wording
 
 # No architecture of the project: whatever a user calls his own gets sentences as well.
 STUDY = Study.model_validate(

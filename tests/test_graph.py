@@ -1,14 +1,15 @@
 """The graph in dvc.yaml is what the code needs, no more and no less."""
 
+import json
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from cnn_study.recipe import Training
-from cnn_study.schema import read_yaml
-from tests.conftest import REPOSITORY
+from cnn_study.base.yaml import read_yaml
+from cnn_study.training.recipe import Training
+from tests.conftest import REPOSITORY, Project
 
 STAGES = read_yaml(REPOSITORY / "dvc.yaml")["stages"]
 LISTING = """
@@ -27,16 +28,57 @@ def definition(stage: str) -> Any:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage: str) -> None:
+def test_a_stage_depends_on_exactly_the_packages_that_it_imports(stage: str) -> None:
     listing = LISTING.format(stage=stage)
     imported = subprocess.run(
         [sys.executable, "-c", listing], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     declared = {dep for dep in definition(stage)["deps"] if dep.startswith(("src/", "stages/"))}
-    needed = set(imported.stdout.split())
-    if "src/cnn_study/report.py" in needed:
-        needed.add("src/cnn_study/templates")
-    assert declared == needed
+    # A package of src/cnn_study/ as a whole, with what it holds; of stages/, the file.
+    needed = {"/".join(file.split("/")[: 3 if file.startswith("src/") else 2]) for file in imported.stdout.split()}
+    assert declared == needed - {"src/cnn_study/__init__.py", "src/cnn_study/messages"}
+
+
+def test_what_is_nobody_s_dependency_changes_no_result() -> None:
+    assert len((REPOSITORY / "src/cnn_study/__init__.py").read_text().splitlines()) == 1
+    # What is imported from messages/ is said to people, or looks on while a network trains.
+    users = subprocess.run(
+        ["git", "grep", "-hE", "from cnn_study.messages.* import", "--", "src", "stages"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    names = {name.strip() for line in users.splitlines() for name in line.partition(" import ")[2].split(",")}
+    assert names == {"Progress", "dotted", "explained", "found", "nearest"}
+
+
+# What anyone may edit without a network being trained anew, and what that does make out of date.
+EDITS = {
+    "src/cnn_study/sources/datasets.py": {"download", "prepare", "analyze"},  # a reader
+    "src/cnn_study/params/study.py": {"analyze"},  # an option of a study, or of the analysis
+    "src/cnn_study/report/charts.py": {"analyze"},
+    "src/cnn_study/messages/progress.py": set(),
+    "src/cnn_study/messages/mistakes.py": set(),
+    "src/cnn_study/profiling/complexity.py": {"profile"},
+    "src/cnn_study/training/__pycache__/loop.cpython-311.pyc": set(),
+    "src/cnn_study/training/loop.py~": set(),
+    "src/cnn_study/training/.ipynb_checkpoints/loop-checkpoint.py": set(),
+}
+
+
+def test_what_changes_no_training_makes_none_out_of_date(project: Project) -> None:
+    for edited, expected in EDITS.items():
+        path = project.folder / edited
+        before = path.read_bytes() if path.exists() else None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write("\n# edited\n")
+        status = json.loads(project.run("dvc", "status", "--json"))
+        by_code = {
+            stage.partition("@")[0]
+            for stage, changes in status.items()
+            if any(name.startswith("src/") for change in changes for name in change.get("changed deps", {}))
+        }
+        assert by_code == expected, edited
+        path.unlink() if before is None else path.write_bytes(before)
 
 
 @pytest.mark.parametrize("stage", ["tune", "train", "replay"])

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cnn_study.schema import read_yaml
-from cnn_study.spec import spec_of
-from cnn_study.weights import load_network
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks.architecture import spec_of
+from cnn_study.networks.weights import load_network
 from tests.conftest import REPOSITORY, Project, lines_until, rest_of
 
 README, CONTRIBUTING = (

@@ -144,7 +144,7 @@ def test_results_of_code_that_was_edited_meanwhile_are_refused(project: Project,
     project.hold(tmp_path / "edited", 1)
     with project.started(*STAGE) as process:
         lines_until(process, "epoch 1/1")
-        with (project.folder / "src/cnn_study/augment.py").open("a") as file:
+        with (project.folder / "src/cnn_study/training/augment.py").open("a") as file:
             file.write("# edited\n")
         (tmp_path / "edited").touch()
         printed = rest_of(process)

@@ -14,14 +14,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnn_study import layer_check, networks
-from cnn_study.environment import Environment, onednn_instructions, set_up
-from cnn_study.layer_check import Case, cases_of, checked, fault_of, right_way
-from cnn_study.networks import Convolution, Network, convolution, place
-from cnn_study.params import validate
-from cnn_study.results import environments
-from cnn_study.schema import StudyError, read_yaml
-from cnn_study.spec import spec_of
+from cnn_study.analysis.results import environments
+from cnn_study.base.environment import Environment, onednn_instructions, set_up
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks import network as networks
+from cnn_study.networks.architecture import spec_of
+from cnn_study.networks.network import Convolution, Network, convolution, place
+from cnn_study.params.study import validate
+from cnn_study.training import layer_check
+from cnn_study.training.layer_check import Case, cases_of, checked, fault_of, right_way
 from stages import train
 from tests.conftest import LOWERED, REPOSITORY, Project
 
@@ -230,9 +232,9 @@ def off_by(layer: Convolution, environment: Environment, images: Tensor, calls: 
 STRIDED = """
 import torch
 import stages
-from cnn_study.environment import set_up
-from cnn_study.layer_check import Case, fault_of
-from cnn_study.networks import convolution
+from cnn_study.base.environment import set_up
+from cnn_study.training.layer_check import Case, fault_of
+from cnn_study.networks.network import convolution
 environment = set_up()
 print(environment.precision, environment.processor.split(", ", 1)[1])
 for layer in (torch.nn.Conv2d(4, 16, 1, 2), convolution(4, 16, 1, 2)):

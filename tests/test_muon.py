@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cnn_study.muon import VECTOR_STEP, Muon, orthogonal
+from cnn_study.training.muon import VECTOR_STEP, Muon, orthogonal
 
 SHAPES = [(16, 3, 3, 3), (64, 32, 3, 3), (256, 100), (10, 256), (64,)]
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from cnn_study.findings import Finding
-from cnn_study.observations import (
+from cnn_study.report.findings import Finding
+from cnn_study.report.observations import (
     EXPLODING,
     STEADY,
     VANISHING,
@@ -14,7 +14,7 @@ from cnn_study.observations import (
     of_rates,
     of_replay,
 )
-from cnn_study.tables import first_over_last
+from cnn_study.report.tables import first_over_last
 from tests.test_findings import NAMES, STUDIES, SUMMARY, entry, numbers_without_source
 
 

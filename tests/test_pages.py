@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from cnn_study import charts
-from cnn_study.palette import looks_of
-from cnn_study.report import Figure, Page, render_html
-from cnn_study.schema import read_yaml
+from cnn_study.base.yaml import read_yaml
+from cnn_study.report import charts
+from cnn_study.report.kit.page import Figure, Page, render_html
+from cnn_study.report.kit.palette import looks_of
 from tests.conftest import REPOSITORY, Project
 from tests.test_charts import CHARTS, SHOWN, curves
 

@@ -10,9 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnn_study.params import validate
-from cnn_study.recipe import Search, recipe_of
-from cnn_study.schema import StudyError, parse, read_yaml, section
+from cnn_study.base.errors import StudyError
+from cnn_study.base.schema import parse
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.params.study import validate
+from cnn_study.training.recipe import Search, recipe_of
 from tests.conftest import REPOSITORY, Project
 
 VALID = read_yaml(REPOSITORY / "params.yaml")

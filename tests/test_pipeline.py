@@ -12,12 +12,12 @@ import pytest
 import torch
 import vl_convert
 
-from cnn_study.environment import usable_cores
-from cnn_study.params import validate
-from cnn_study.schema import read_yaml
-from cnn_study.spec import spec_of
-from cnn_study.splits import load_split
-from cnn_study.weights import load_network
+from cnn_study.base.environment import usable_cores
+from cnn_study.base.yaml import read_yaml
+from cnn_study.data.splits import load_split
+from cnn_study.networks.architecture import spec_of
+from cnn_study.networks.weights import load_network
+from cnn_study.params.study import validate
 from scripts.study import EMBEDDED, use_embedded_data
 from tests.conftest import NO_NETWORK, REPOSITORY, Project, small_study
 
@@ -55,7 +55,9 @@ def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others
     assert "up to date" in project.run("dvc", "status")
 
 
-@pytest.mark.parametrize("edited", ["src/cnn_study/figures.py", "src/cnn_study/tables.py", "stages/analyze.py"])
+@pytest.mark.parametrize(
+    "edited", ["src/cnn_study/report/figures.py", "src/cnn_study/report/tables.py", "stages/analyze.py"]
+)
 def test_editing_the_analysis_runs_only_the_analysis(project: Project, edited: str) -> None:
     with (project.folder / edited).open("a") as file:
         file.write("\n# A comment.\n")

@@ -12,16 +12,23 @@ import torch
 from ruamel.yaml import YAML
 from torch import nn
 
-from cnn_study import complexity, memory, receptive_field
-from cnn_study.complexity import activation_bytes, count_parameters, forward_flops, layer_costs, without_weights
-from cnn_study.environment import set_up
-from cnn_study.memory import machine_bytes, memory_warnings, training_need
-from cnn_study.networks import Network, features
-from cnn_study.params import validate
-from cnn_study.receptive_field import confirmed_by_gradient
-from cnn_study.recipe import recipe_of
-from cnn_study.schema import read_yaml
-from cnn_study.spec import Architecture, Conv, Geometry, geometry, spec_of
+from cnn_study.base.environment import set_up
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks.architecture import Architecture, Conv, Geometry, geometry, spec_of
+from cnn_study.networks.network import Network, features
+from cnn_study.params import memory
+from cnn_study.params.memory import machine_bytes, memory_warnings, training_need
+from cnn_study.params.study import validate
+from cnn_study.profiling import complexity, receptive_field
+from cnn_study.profiling.complexity import (
+    activation_bytes,
+    count_parameters,
+    forward_flops,
+    layer_costs,
+    without_weights,
+)
+from cnn_study.profiling.receptive_field import confirmed_by_gradient
+from cnn_study.training.recipe import recipe_of
 from tests.conftest import REPOSITORY
 
 CONTENT = read_yaml(REPOSITORY / "params.yaml")

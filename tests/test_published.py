@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cnn_study.params import validate
-from cnn_study.schema import read_yaml
+from cnn_study.base.yaml import read_yaml
+from cnn_study.params.study import validate
 from tests.conftest import REPOSITORY
 
 PLOTS = REPOSITORY / "plots"

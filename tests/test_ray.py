@@ -26,13 +26,14 @@ from dvc.repo import Repo
 from ray.cluster_utils import Cluster
 from ray.exceptions import WorkerCrashedError
 
-from cnn_study.checkpoint import Checkpoint
-from cnn_study.environment import Environment, usable_cores
-from cnn_study.networks import Network
-from cnn_study.params import validate
-from cnn_study.schema import StudyError, read_yaml
-from cnn_study.spec import spec_of
-from cnn_study.training import Run, Status
+from cnn_study.base.environment import Environment, usable_cores
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks.architecture import spec_of
+from cnn_study.networks.network import Network
+from cnn_study.params.study import validate
+from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.loop import Run, Status
 from engine import driver, node
 from engine.cluster import connected, machine_for, room_for
 from engine.driver import Job, params_of
@@ -238,7 +239,7 @@ def test_tasks_for_which_no_node_has_room_are_refused(cluster: Cluster, monkeypa
 def noted(project: Project, stage: str) -> Any:
     """What dvc.lock says of a stage, without what was edited here and what a clock measured."""
     entry = read_yaml(project.folder / "dvc.lock")["stages"][stage]
-    entry["deps"] = [one for one in entry["deps"] if one["path"] != "src/cnn_study/progress.py"]
+    entry["deps"] = [one for one in entry["deps"] if one["path"] != "src/cnn_study/messages/progress.py"]
     entry["outs"] = [one for one in entry["outs"] if "timing" not in one["path"]]
     return entry
 

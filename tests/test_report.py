@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from cnn_study import report
-from cnn_study.report import Figure, Page, Section, Sentence, Table, render_html, render_markdown, static_svg
+from cnn_study.report.kit import page as report
+from cnn_study.report.kit.page import (
+    Figure,
+    Page,
+    Section,
+    Sentence,
+    Table,
+    render_html,
+    render_markdown,
+    static_svg,
+)
 from tests.test_charts import CHARTS
 
 PIXEL = base64.b64decode(

@@ -16,17 +16,18 @@ from safetensors.torch import save_file
 from scipy import stats
 from torch import Tensor
 
-from cnn_study.augment import augmented
-from cnn_study.checkpoint import Checkpoint
-from cnn_study.environment import Environment, set_up
-from cnn_study.gradients import GradientLog
-from cnn_study.networks import Network, place
-from cnn_study.receptive_field import pixel_gradients
-from cnn_study.recipe import Augmentation, Training, recipe_of
-from cnn_study.schema import StudyError, read_yaml
-from cnn_study.spec import Architecture, spec_of
-from cnn_study.statistics import over_seeds
-from cnn_study.training import (
+from cnn_study.analysis.influence import pixel_gradients
+from cnn_study.analysis.statistics import over_seeds
+from cnn_study.base.environment import Environment, set_up
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import read_yaml
+from cnn_study.networks.architecture import Architecture, spec_of
+from cnn_study.networks.network import Network, place
+from cnn_study.networks.weights import load_network, save_network
+from cnn_study.training.augment import augmented
+from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.gradients import GradientLog
+from cnn_study.training.loop import (
     Batches,
     Run,
     accuracy_of,
@@ -41,7 +42,7 @@ from cnn_study.training import (
     train,
     train_step,
 )
-from cnn_study.weights import load_network, save_network
+from cnn_study.training.recipe import Augmentation, Training, recipe_of
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.processor

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnn_study import wording
+from cnn_study.report.kit import wording
 from tests.test_findings import STUDIES, STUDY
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cnn_study.networks import Network
-from cnn_study.schema import read_yaml, section
-from cnn_study.spec import Architecture, spec_of
-from cnn_study.weights import load_network
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.networks.architecture import Architecture, spec_of
+from cnn_study.networks.network import Network
+from cnn_study.networks.weights import load_network
 
 
 def load(path: str | Path, architecture: str) -> Network:

@@ -1,0 +1,1 @@
+"""What the runs have come to: results, estimates, comparisons, what the networks make of images."""

@@ -1,0 +1,90 @@
+"""What a network's layers make of images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from cnn_study.networks.network import Network
+
+BATCH = 100  # images at once: enough to be fast, few enough for a laptop's memory
+
+Maps = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What one network makes of one image.
+
+    ``filters``: see first_filters. ``maps``: see feature_maps. ``dead``: see dead_channels, of many images.
+    """
+
+    filters: Maps
+    maps: Mapping[str, Maps]
+    dead: Mapping[str, Flags]
+
+
+def look_into(network: Network, shown: Tensor, images: Tensor) -> list[Activations]:
+    """What ``network`` makes of each image ``shown`` (M, 3, H, W), its dead channels judged on ``images``."""
+    filters, dead = first_filters(network), dead_channels(network, images)
+    return [Activations(filters, feature_maps(network, image), dead) for image in shown]
+
+
+def feature_maps(network: Network, image: Tensor) -> dict[str, Maps]:
+    """The maps (C, H, W) of every convolution and residual block, after its ReLU and before any pool.
+
+    ``image`` is (3, H, W) uint8.
+    """
+    return {layer: maps[0].numpy() for layer, maps in _maps(network, image[None]).items()}
+
+
+def dead_channels(network: Network, images: Tensor) -> dict[str, Flags]:
+    """For each layer of feature_maps, which channels (C,) are positive nowhere on any of ``images``.
+
+    ``images`` are (N, 3, H, W) uint8.
+    """
+    dead: dict[str, Flags] = {}
+    for batch in torch.split(images, BATCH):
+        for layer, maps in _maps(network, batch).items():
+            silent = (maps.amax((0, 2, 3)) <= 0).numpy()
+            dead[layer] = dead[layer] & silent if layer in dead else silent
+    return dead
+
+
+def first_filters(network: Network) -> Maps:
+    """The kernels (C, 3, k, k) of the first convolution."""
+    first = next(module for module in network.features.modules() if isinstance(module, nn.Conv2d))
+    filters: Maps = first.weight.numpy(force=True)
+    return filters
+
+
+def dead_table(dead: Mapping[str, Mapping[str, Flags]]) -> pd.DataFrame:
+    """``channels`` and how many of them are ``dead``, by ``architecture`` and ``layer``."""
+    rows = [
+        {"architecture": name, "layer": layer, "channels": len(flags), "dead": int(flags.sum())}
+        for name, layers in dead.items()
+        for layer, flags in layers.items()
+    ]
+    return pd.DataFrame(rows, columns=["architecture", "layer", "channels", "dead"])
+
+
+@torch.inference_mode()
+def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
+    """The maps (N, C, H, W) of feature_maps, for ``images`` (N, 3, H, W) uint8."""
+    network.eval()
+    maps: dict[str, Tensor] = {}
+    outputs = network.normalize(images)
+    for name, module in network.features.named_children():
+        outputs = module(outputs)
+        if name.startswith(("conv", "residual")):
+            layer = name
+        elif not name.startswith("norm"):
+            continue
+        # relu() copies: the network's own ReLU may come after a pool, and works in place.
+        maps[layer] = outputs.relu()
+    return maps

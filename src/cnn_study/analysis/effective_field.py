@@ -1,0 +1,143 @@
+"""What the central unit of every layer sees: in theory, and in effect before and after training.
+
+The effective receptive field is that of Luo et al. (2016), arXiv 1701.04128.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from torch import Tensor
+
+from cnn_study.analysis.influence import Floats, center_of_last, effective_rows, influence_of_pixels
+from cnn_study.data.shape import IMAGE_SIZE
+from cnn_study.networks.architecture import Architecture, Conv, Pool, Residual, geometry
+from cnn_study.networks.network import Convolution, Network, features
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the central unit of one layer sees of a 32×32 image, with the layer's ReLU.
+
+    ``theoretical``: side in pixels, which may exceed the image's; ``center``: where its middle lies, in pixels
+    from the first. ``visible``: the first and the last row, or column, of the image that it holds.
+    ``untrained`` and ``trained``: the influence of each pixel, (32, 32) summing to 1, all zeros if there is
+    none; None where there is no such network.
+    """
+
+    layer: str
+    theoretical: int
+    center: float
+    visible: tuple[int, int]
+    untrained: Floats | None
+    trained: Floats | None
+
+    @property
+    def theoretical_share(self) -> float:
+        """The part of the image that lies in the theoretical field, 0 to 1."""
+        first, last = self.visible
+        return ((last - first + 1) / IMAGE_SIZE) ** 2
+
+    @property
+    def effective_untrained(self) -> tuple[int, int] | None:
+        """The smallest square around ``center`` with 95 % of the influence before training.
+
+        The first and the last row, or column, of the image that it holds.
+        """
+        return None if self.untrained is None else effective_rows(self.untrained, self.center)
+
+    @property
+    def effective_trained(self) -> tuple[int, int] | None:
+        """The same after training."""
+        return None if self.trained is None else effective_rows(self.trained, self.center)
+
+
+def fields_of(
+    architecture: Architecture, images: Tensor, untrained: Network | None, trained: Network | None
+) -> tuple[Field, ...]:
+    """The field of every layer, in order; influences are means over ``images`` (N, 3, 32, 32) uint8."""
+
+    def influence(network: Network | None, shorter: Architecture) -> Floats | None:
+        return None if network is None else influence_of_pixels(_cut(network, shorter), images)
+
+    return tuple(
+        Field(
+            step.name,
+            step.receptive_field,
+            center_of_last(shorter),
+            visible_to_last(shorter),
+            influence(untrained, shorter),
+            influence(trained, shorter),
+        )
+        for step, shorter in zip(geometry(architecture), _prefixes(architecture), strict=True)
+    )
+
+
+def visible_to_last(architecture: Architecture) -> tuple[int, int]:
+    """The first and the last row, or column, of the image that the central unit of the last layer sees.
+
+    Not only the image's border bounds them: a pool or a stride may drop the last rows of what comes before.
+    """
+    sizes = [IMAGE_SIZE, *(step.size for step in geometry(architecture))]
+    first = last = sizes[-1] // 2
+    for layer, before, after in zip(architecture.layers[::-1], sizes[-2::-1], sizes[:0:-1], strict=True):
+        if isinstance(layer, Pool):
+            first, last = first * layer.pool, (last + 1) * layer.pool - 1
+            continue
+        reach = layer.kernel // 2 if isinstance(layer, Conv) else 1
+        if isinstance(layer, Residual):  # its second convolution
+            first, last = max(first - 1, 0), min(last + 1, after - 1)
+        first, last = max(first * layer.stride - reach, 0), min(last * layer.stride + reach, before - 1)
+    return first, last
+
+
+def side(rows: tuple[int, int] | None) -> int | None:
+    """How many rows there are from the first to the last."""
+    return None if rows is None else rows[1] - rows[0] + 1
+
+
+def field_table(fields: Mapping[str, Sequence[Field]]) -> pd.DataFrame:
+    """A row for each ``architecture`` and ``layer``; ``depth`` counts the layers from 1.
+
+    ``theoretical``, ``effective_untrained`` and ``effective_trained`` are sides in pixels; the latter two are
+    of what lies in the image, and empty where there is no network or no influence. ``theoretical_share`` is
+    0 to 1.
+    """
+    rows = [
+        {
+            "architecture": name,
+            "layer": field.layer,
+            "depth": depth,
+            "theoretical": field.theoretical,
+            "theoretical_share": field.theoretical_share,
+            "effective_untrained": side(field.effective_untrained),
+            "effective_trained": side(field.effective_trained),
+        }
+        for name, layers in fields.items()
+        for depth, field in enumerate(layers, start=1)
+    ]
+    # Whole numbers that may be missing: floats would be written as 7.0.
+    return pd.DataFrame(rows).astype({"effective_untrained": "Int64", "effective_trained": "Int64"})
+
+
+def _prefixes(architecture: Architecture) -> Iterator[Architecture]:
+    for count in range(1, len(architecture.layers) + 1):
+        yield architecture.model_copy(update={"layers": architecture.layers[:count]})
+
+
+def _cut(network: Network, shorter: Architecture) -> Network:
+    """A copy of ``network`` whose features end with those of ``shorter``, the first layers of its own.
+
+    Its ReLUs are those of ``shorter``: in the whole network the last one may come after the next pool.
+    """
+    part = copy.deepcopy(network)
+    part.features = features(shorter)
+    weights = network.features.state_dict()
+    part.features.load_state_dict({name: weights[name] for name in part.features.state_dict()})
+    for name, module in part.features.named_modules():
+        if isinstance(module, Convolution):
+            original = network.features.get_submodule(name)
+            assert isinstance(original, Convolution)
+            module.way = original.way
+    return part

@@ -1,0 +1,196 @@
+"""The command ``cnn-study``: look at architectures before they are trained, and use them after."""
+
+import argparse
+import importlib.util
+import sys
+import warnings
+import webbrowser
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cnn_study.base.errors import StudyError
+from cnn_study.base.yaml import read_yaml
+from cnn_study.data.shape import CHANNELS, CLASSES, IMAGE_SIZE
+from cnn_study.networks.architecture import geometry
+from cnn_study.networks.network import Network
+from cnn_study.params.study import validate
+from cnn_study.profiling.complexity import count_parameters, forward_flops, layer_costs, without_weights
+from cnn_study.sources.datasets import CLASSES_OF
+from cnn_study.trained import architecture_named, load
+
+REPORT = Path("plots/report.html")
+CHECKED_IMAGES = 64  # shown to an exported network and to its original
+TOLERANCE = 1e-3  # of a logit, between the two
+
+
+def main() -> None:
+    """Run the command that ``sys.argv`` names; what the user can mend ends it with one line."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no × shows a ?
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    arguments = parser().parse_args()
+    try:
+        print(arguments.run(arguments))
+    except StudyError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename2 or error.filename or 'writing'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command line can hold."""
+    top = argparse.ArgumentParser(
+        prog="cnn-study",
+        description="Look at the study's architectures before they are trained, and use them after.",
+        epilog="To be run in the project's folder. `cnn-study COMMAND --help` says more of each.",
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], str], text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        one.set_defaults(run=run)
+        return one
+
+    command("list", _list, "list the architectures with parameters, FLOPs and receptive field")
+    show = command("show", _show, "show an architecture's layers: shape, receptive field, parameters, FLOPs")
+    predict = command("predict", _predict, "classify PNG or JPEG files with a trained network")
+    export = command("export", _export, "write a trained network as ONNX, and check that onnxruntime agrees")
+    command("report", _report, "open the report in a browser")
+
+    for one in (show, predict, export):
+        one.add_argument("architecture", help="its name in params.yaml")
+    for one in (predict, export):
+        one.add_argument("--seed", type=int, help="which of its training runs; the first if not given")
+    predict.add_argument("images", nargs="+", type=Path, help="files of any size; the middle square is used")
+    predict.add_argument(
+        "--top", type=int, default=3, choices=range(1, CLASSES + 1), metavar=f"1-{CLASSES}", help="classes to name"
+    )
+    export.add_argument("--output", type=Path, help="the file to write; ARCHITECTURE.onnx if not given")
+    return top
+
+
+def _list(_: argparse.Namespace) -> str:
+    rows = []
+    for name, architecture in validate(read_yaml()).architectures.items():
+        network = without_weights(architecture)
+        field = geometry(architecture)[-1].receptive_field
+        rows.append((name, f"{count_parameters(network):,}", mega(forward_flops(network)), f"{field} px"))
+    return aligned(("architecture", "parameters", "MFLOPs", "receptive field"), rows)
+
+
+def _show(arguments: argparse.Namespace) -> str:
+    architecture = architecture_named(arguments.architecture)
+    network = without_weights(architecture)
+    flops: dict[str, int] = {}
+    shapes = {}
+    for cost in layer_costs(network):
+        name = cost.layer.partition(".")[0]  # a residual block's convolutions together
+        flops[name] = flops.get(name, 0) + cost.forward_flops
+        shapes[name] = cost.output_shape
+    parameters: dict[str, int] = {}
+    for part in (network.features, network.head):
+        for name, module in part.named_children():
+            name = name.replace("norm", "conv")  # the normalisation behind a convolution belongs to it
+            parameters[name] = parameters.get(name, 0) + count_parameters(module)
+
+    steps = {step.name: step for step in geometry(architecture)}
+    rows = []
+    for name in [*steps, *(name for name in shapes if name not in steps)]:
+        step = steps.get(name)
+        shape = (step.channels, step.size, step.size) if step else shapes[name]
+        field = f"{step.receptive_field} px" if step else "whole image"
+        rows.append((name, "×".join(map(str, shape)), field, f"{parameters[name]:,}", mega(flops.get(name, 0))))
+    rows.append(("all", "", "", f"{count_parameters(network):,}", mega(forward_flops(network))))
+    return aligned(("layer", "output", "receptive field", "parameters", "MFLOPs"), rows)
+
+
+def _predict(arguments: argparse.Namespace) -> str:
+    network, path = _trained(arguments)
+    images = np.stack([read_image(file) for file in arguments.images])
+    with torch.inference_mode():
+        probabilities = network(torch.from_numpy(images)).softmax(1)
+    classes = CLASSES_OF[validate(read_yaml()).data.dataset]
+    rows = [
+        (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(arguments.top).indices))
+        for file, row in zip(arguments.images, probabilities, strict=True)
+    ]
+    return aligned((f"by {path}", *("" for _ in rows[0][1:])), rows, align_right=False)
+
+
+def _export(arguments: argparse.Namespace) -> str:
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise StudyError(f"{', '.join(missing)}: not installed; `pip install -e '.[onnx]'` brings all of them")
+    network, path = _trained(arguments)
+    output = arguments.output or Path(f"{arguments.architecture}.onnx")
+    from cnn_study.cli.onnx_export import export
+
+    difference = export(network, output, CHECKED_IMAGES, TOLERANCE)
+    return (
+        f"{output}: {path} as ONNX, images (N, 3, 32, 32) uint8 to logits (N, 10); on {CHECKED_IMAGES} random "
+        f"images onnxruntime's logits differ from torch's by {difference:.1e} at most"
+    )
+
+
+def _report(_: argparse.Namespace) -> str:
+    if not REPORT.exists():
+        raise StudyError(f"{REPORT}: not found; `dvc repro` makes it")
+    opened = webbrowser.open(REPORT.resolve().as_uri())
+    return f"{REPORT}: {'opened' if opened else 'no browser found here; open it in one'}"
+
+
+def _trained(arguments: argparse.Namespace) -> tuple[Network, Path]:
+    seeds = validate(read_yaml()).training.seeds
+    seed = seeds[0] if arguments.seed is None else arguments.seed
+    if seed not in seeds:
+        raise StudyError(f"--seed: found {seed}, allowed: {', '.join(map(str, seeds))}, as in training.seeds")
+    path = Path("runs/train") / arguments.architecture / f"seed-{seed}.safetensors"
+    return load(path, arguments.architecture), path
+
+
+def read_image(path: Path) -> npt.NDArray[np.uint8]:
+    """The middle square of a PNG or JPEG file, scaled, on white where it is transparent: (3, 32, 32).
+
+    Raises StudyError if it is none.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("PNG", "JPEG")) as file:
+            image: Image.Image = file
+            if file.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+                image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
+            picture = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    except UnidentifiedImageError:
+        raise StudyError(f"{path}: found no PNG or JPEG image") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise StudyError(f"{path}: {error.strerror}") from None
+        raise StudyError(f"{path}: found a PNG or JPEG image that cannot be read: {error}") from None
+    square = ImageOps.fit(upright, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS)
+    pixels: npt.NDArray[np.uint8] = np.asarray(square, dtype=np.uint8).transpose(2, 0, 1)
+    assert pixels.shape == (CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
+    return pixels
+
+
+def mega(count: int) -> str:
+    """Millions, to a hundredth."""
+    return f"{count / 1e6:,.2f}"
+
+
+def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], align_right: bool = True) -> str:
+    """A table as text: the first column to the left, the others to the right or left."""
+    lines = [tuple(head), *map(tuple, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    side = ">" if align_right else "<"
+    return "\n".join(
+        "  ".join(
+            f"{cell:{'<' if place == 0 else side}{widths[place]}}" for place, cell in enumerate(line)
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,1 @@
+"""Prepared images: how they are divided and lie on disk."""

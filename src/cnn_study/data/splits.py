@@ -1,0 +1,66 @@
+"""Train, validation and test images: how they are divided, and how they lie on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import read_json, save_array, write_json
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, 3, 32, 32) uint8, labels (N,) int64 and the names of the classes."""
+
+    images: npt.NDArray[np.uint8]
+    labels: Integers
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
+    """Indices, ascending, of ``count`` images in which each class has its share of ``labels``.
+
+    A class's share differs from exact proportion by less than one image; the same seed gives the same
+    images. Raises StudyError if there are fewer images than ``count`` or some class would get none.
+    """
+    if count > len(labels):
+        raise StudyError(f"found {len(labels)} images, allowed: at least the {count} asked for")
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(labels))
+    # Spread every class evenly over (0, 1): any prefix then holds all of them in proportion.
+    position = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        position[members] = (np.arange(len(members)) + 0.5) / len(members)
+    chosen = np.argsort(position, kind="stable")[:count]
+    if len(np.unique(labels[chosen])) < len(np.unique(labels)):
+        raise StudyError(f"found {count} images asked for, allowed: enough for one of each class")
+    return np.sort(chosen)
+
+
+def save_split(folder: Path, split: Split) -> None:
+    """Write a split as ``images.npy``, ``labels.npy`` and ``classes.json`` into an existing folder."""
+    save_array(folder / "images.npy", np.ascontiguousarray(split.images))
+    save_array(folder / "labels.npy", split.labels)
+    write_json(folder / "classes.json", list(split.classes))
+
+
+def load_split(folder: Path) -> Split:
+    """A split from disk, its images memory-mapped. Raises StudyError if it is missing or damaged."""
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
+        labels = np.load(folder / "labels.npy", allow_pickle=False)
+    except FileNotFoundError:
+        raise StudyError(f"{folder}: not found; `dvc repro prepare` makes it") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise StudyError(f"{folder}: found no images and labels ({error})") from None
+    if images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(labels):
+        raise StudyError(f"{folder}: found arrays {images.shape} and {labels.shape} that are no split")
+    return Split(images, labels, tuple(read_json(folder / "classes.json")))

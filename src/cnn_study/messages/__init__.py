@@ -1,0 +1,1 @@
+"""What is said to people: mistakes as lines, progress as bars. It changes no result: no stage depends on it."""

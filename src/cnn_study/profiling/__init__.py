@@ -1,0 +1,1 @@
+"""What a network costs and sees, from its spec alone."""

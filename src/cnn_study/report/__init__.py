@@ -1,0 +1,1 @@
+"""What is shown of it: tables, charts, pictures, sentences, the page."""

@@ -1,0 +1,1 @@
+"""Page, palette, wording: nothing here knows a topic."""

@@ -1,0 +1,91 @@
+"""How sentences and tables write numbers and names: each kind in one way, without false digits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnn_study.params.study import Study
+
+FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
+
+Studies = Mapping[str, Study]
+DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "a part of Fashion-MNIST"}
+
+
+def points(difference: float) -> str:
+    """A difference in percentage points, signed: +0.3, −0.3."""
+    return f"{round(difference, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0.0 makes -0.0 positive
+
+
+def points_within(difference: float, interval: tuple[float, float] | None) -> str:
+    """With its 95 % interval: +0.3 [−0.1, +0.7] points."""
+    within = "" if interval is None else f" [{points(interval[0])}, {points(interval[1])}]"
+    return f"{points(difference)}{within} points"
+
+
+def percent(fraction: float) -> str:
+    """A fraction as 82.1 %."""
+    return f"{100 * fraction:.1f} %"
+
+
+def round_percent(fraction: float) -> str:
+    """A fraction that was set, not measured, as 80 %."""
+    return f"{100 * fraction:g} %"
+
+
+def accuracy_within(accuracy: Mapping[str, Any]) -> str:
+    """A mean with its 95 % interval, ``{"mean", "ci95"}`` as fractions: 82.1 % [81.9, 82.3]."""
+    ci95 = accuracy["ci95"]
+    return percent(accuracy["mean"]) + ("" if ci95 is None else f" [{100 * ci95[0]:.1f}, {100 * ci95[1]:.1f}]")
+
+
+def times(ratio: float) -> str:
+    """A ratio: 12×, 1.6×, 0.62×, 0.031×."""
+    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×" if ratio >= 1 else f"{ratio:#.2g}×"
+
+
+def seconds(duration: float) -> str:
+    """A duration: 52 s, 5.2 s."""
+    return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"
+
+
+def seconds_within(duration: Mapping[str, Any]) -> str:
+    """A mean with its 95 % interval, ``{"mean", "ci95"}`` in seconds: 52 s [46 s, 58 s]."""
+    ci95 = duration["ci95"]
+    return seconds(duration["mean"]) + ("" if ci95 is None else f" [{seconds(ci95[0])}, {seconds(ci95[1])}]")
+
+
+def rate(learning_rate: float) -> str:
+    """A learning rate: 0.2, 0.0003."""
+    return f"{learning_rate:g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """1 seed, 3 seeds."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """A, B and C."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def capitalized(text: str) -> str:
+    """A question, say, at the beginning of a sentence; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def quoted(name: str) -> str:
+    """A name; in quotation marks where its comma would tear the sentence apart."""
+    return f"“{name}”" if "," in name else name
+
+
+def named(architecture: str, study: Study) -> str:
+    """The name that the study shows for it; its own where the study has none."""
+    return quoted(study.members.get(architecture, architecture))
+
+
+def shown(architecture: str, studies: Studies) -> str:
+    """The names that the studies show for it: 3×3 (also 2 layers); its own where none names it."""
+    members = [study.members[architecture] for study in studies.values() if architecture in study.members]
+    first, *others = [quoted(name) for name in dict.fromkeys(members)] or [architecture]
+    return f"{first} (also {listed(others)})" if others else first

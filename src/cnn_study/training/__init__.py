@@ -1,0 +1,1 @@
+"""Training: recipes, the loop and all that it computes with."""

@@ -1,0 +1,209 @@
+"""Whether this machine computes the layers of a network right, before it is trained with them.
+
+A library has other code for every instruction set, memory format and kind of shape, and one of them can be wrong
+where all the others are right. Nothing in a training run would show it: wrong gradients train a network as well,
+only worse.
+"""
+
+import copy
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear
+
+from cnn_study.base.environment import Environment, Way
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import SCRATCH, write_whole
+from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
+from cnn_study.networks import network as networks
+from cnn_study.networks.architecture import Architecture
+from cnn_study.networks.network import Convolution, Network, weighted_layers
+
+BATCH = 8  # images, so that every thread has some to do
+CALLS = 64  # of each layer: what goes wrong in one call of ten is missed once in 850 times
+SECONDS = 1.5  # for all layers of a network; what is over is not called again, but FEWEST times at least
+FEWEST = 4
+TOLERANCES = {"fp32": 1e-4, "bf16": 5e-3}  # rounding a result to bf16 makes 0.0017
+REMEMBERED = SCRATCH / "layers"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer as it stands in a network, and the shape of what it gets for one image: (C, H, W) or (N,)."""
+
+    module: nn.Conv2d | nn.Linear
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.module} of {'×'.join(map(str, self.shape))}"
+
+
+def checked(environment: Environment, architecture: Architecture, name: str) -> Environment:
+    """``environment``, with the ways in which it computes every layer of ``architecture`` right.
+
+    Each distinct layer is compared with float64, forward and in all gradients, and called again for the same bits.
+    What this has found for an equal environment is remembered in the working folder. Raises StudyError, with a
+    line for each layer that no way computes right; ``name`` is the architecture's.
+    """
+    cases = cases_of(architecture)
+    distinct = {str(case): case for case in cases.values()}
+    ends = time.monotonic() + SECONDS
+    ways: dict[str, Way] = {}
+    wrong: dict[str, StudyError] = {}
+    for place, (key, case) in enumerate(distinct.items()):
+        share = (ends - time.monotonic()) / (len(distinct) - place)
+        try:
+            ways[key] = _remembered(case, environment, share)
+        except StudyError as error:
+            wrong[key] = error
+    if wrong:
+        lines = [f"{name}: {layer}: {wrong[str(case)]}" for layer, case in cases.items() if str(case) in wrong]
+        raise StudyError("\n".join(lines))
+    by_layer = {layer: ways[str(case)] for layer, case in cases.items()}
+    fallbacks = {layer: way for layer, way in by_layer.items() if way != Convolution.way}
+    for layer, way in fallbacks.items():
+        print(f"{name}: {layer} is computed {way}: in the usual way this machine gets it wrong", file=sys.stderr)
+    return replace(environment, fallbacks=fallbacks)
+
+
+def cases_of(architecture: Architecture) -> dict[str, Case]:
+    """The layers with weights, by the name that ``weighted_layers`` gives them."""
+    network = Network(architecture).eval()
+    cases: dict[str, Case] = {}
+    for name, module in weighted_layers(network).items():
+
+        def note(module: nn.Conv2d | nn.Linear, inputs: tuple[Tensor], name: str = name) -> None:
+            cases[name] = Case(module, tuple(inputs[0].shape[1:]))
+
+        module.register_forward_pre_hook(note)
+    with torch.inference_mode():
+        network(torch.zeros(1, CHANNELS, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
+    return cases
+
+
+def right_way(case: Case, environment: Environment, seconds: float) -> Way:
+    """The first way in which ``environment`` computes the layer right, of those that the layer has.
+
+    Raises StudyError, which says what is wrong with the usual one, if there is none.
+    """
+    ways: tuple[Way, ...] = get_args(Way) if isinstance(case.module, Convolution) else (Convolution.way,)
+    faults = []
+    for way in ways:
+        fault = fault_of(case, way, environment, seconds)
+        if not fault:
+            return way
+        faults.append(fault)
+    raise StudyError(
+        f"{faults[0]} in {environment.precision} on {environment.processor}, allowed: at most "
+        f"{TOLERANCES[environment.precision]:.2%} and the same bits in every call; nothing was trained"
+    )
+
+
+def fault_of(case: Case, way: Way, environment: Environment, seconds: float) -> str:
+    """What is wrong with the layer's output or gradients; empty if nothing is.
+
+    They are computed up to ``CALLS`` times, as long as there are ``seconds``, on random numbers.
+    """
+    started = time.monotonic()
+    generator = torch.Generator().manual_seed(0)
+    dtype = torch.bfloat16 if environment.precision == "bf16" else torch.float32
+
+    def normal(shape: tuple[int, ...]) -> Tensor:
+        """Numbers that the precision has, so that the reference is computed from the same."""
+        return torch.randn(shape, generator=generator).to(environment.device, dtype).float()
+
+    module = copy.deepcopy(case.module).to(environment.device)
+    if isinstance(module, Convolution):
+        module.way = way
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(normal(parameter.shape))
+        module.to(memory_format=torch.channels_last)
+    inputs = normal((BATCH, *case.shape))
+    tensors = {"input": inputs, **dict(module.named_parameters())}
+    exact = {name: tensor.detach().double().contiguous() for name, tensor in tensors.items()}
+    gradient = normal(tuple(_exact(module, exact).shape))
+
+    expected = _results(lambda given: _exact(module, given), exact, gradient.double())
+
+    def call(given: Mapping[str, Tensor]) -> Tensor:
+        with environment.autocast:
+            outputs: Tensor = module(given["input"])
+        return outputs
+
+    first = _results(call, tensors, gradient)
+    for what, result in first.items():
+        error = _error(result, expected[what])
+        if not error <= TOLERANCES[environment.precision]:  # nor if it is no number
+            return f"its {what} is off by {error:.2%}"
+    for number in range(1, CALLS):
+        if number >= FEWEST and time.monotonic() - started > seconds:
+            break
+        # Memory of another place for the next call: what reads beyond its own finds other numbers there.
+        other = [torch.randn(1000 + 37 * number, device=environment.device), torch.empty_like(inputs)]
+        for what, result in _results(call, tensors, gradient).items():
+            if not torch.equal(result, first[what]):
+                return f"its {what} differs from call to call, by {_error(result, first[what]):.2%}"
+        del other
+    return ""
+
+
+def _exact(module: nn.Conv2d | nn.Linear, given: Mapping[str, Tensor]) -> Tensor:
+    """The layer by torch's own code for float64, which is not that of the libraries for fp32 and bf16."""
+    inputs, weight, bias = given["input"], given["weight"], given.get("bias")
+    if isinstance(module, nn.Linear):
+        return linear(inputs, weight, bias)
+    return conv2d(inputs, weight, bias, module.stride, module.padding, module.dilation, module.groups)
+
+
+def _results(
+    call: Callable[[Mapping[str, Tensor]], Tensor], tensors: Mapping[str, Tensor], gradient: Tensor
+) -> dict[str, Tensor]:
+    """The output, and the gradient of each of ``tensors`` for the output's ``gradient``."""
+    for tensor in tensors.values():
+        tensor.requires_grad_()
+    outputs = call(tensors)
+    # As a sum: torch takes half a second of imports to begin with a gradient that it is given.
+    gradients = torch.autograd.grad((outputs * gradient.to(outputs.dtype)).sum(), list(tensors.values()))
+    names = [f"{name} gradient" for name in tensors]
+    return {"output": outputs.detach(), **dict(zip(names, gradients, strict=True))}
+
+
+def _error(result: Tensor, expected: Tensor) -> float:
+    """How far ``result`` is from ``expected``, as a part of it: of all numbers together, or of a single one.
+
+    A single one may be off by ten times as much of the root mean square, since rounding spreads that far.
+    """
+    difference = result.double() - expected.double()
+    size = expected.double().square().mean().sqrt()
+    error: Tensor = torch.maximum(difference.square().mean().sqrt(), difference.abs().max() / 10) / size
+    return error.item()
+
+
+def _remembered(case: Case, environment: Environment, seconds: float) -> Way:
+    """``right_way``, from the working folder if an equal environment has found it there."""
+    computed_by = replace(environment, fallbacks={})
+    key = repr((str(case), computed_by, _sources()))
+    path = REMEMBERED / f"{sha256(key.encode()).hexdigest()}.json"
+    with suppress(OSError, ValueError, KeyError):
+        way: Way = json.loads(path.read_text())["way"]
+        if way in get_args(Way):
+            return way
+    way = right_way(case, environment, seconds)
+    write_whole(path, json.dumps({"layer": str(case), "way": way}).encode())
+    return way
+
+
+@cache
+def _sources() -> tuple[str, ...]:
+    return tuple(sha256(Path(path).read_bytes()).hexdigest() for path in (__file__, networks.__file__))
