@@ -18,9 +18,11 @@ from cnn_study.analysis.results import environments
 from cnn_study.base.environment import Environment, onednn_instructions, set_up
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
-from cnn_study.networks import network as networks
+from cnn_study.networks import modules as networks
 from cnn_study.networks.architecture import spec_of
-from cnn_study.networks.network import Convolution, Network, convolution, place
+from cnn_study.networks.layers import Window
+from cnn_study.networks.modules import Convolution
+from cnn_study.networks.network import Network, place
 from cnn_study.params.study import validate
 from cnn_study.training import layer_check
 from cnn_study.training.layer_check import Case, cases_of, checked, fault_of, right_way
@@ -60,6 +62,10 @@ def plant(
         return right(inputs, weight, *rest)  # type: ignore[call-overload, no-any-return]
 
     monkeypatch.setattr(networks, "conv2d", planted)
+
+
+def padded(kernel: int, stride: int) -> Window:
+    return Window(kernel, stride, kernel // 2)
 
 
 CONV2 = (64, 32, 3, 3)
@@ -169,7 +175,7 @@ def test_a_network_is_comparable_with_others_whatever_its_layers_fell_back_to(en
 @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (3, 1), (3, 3), (5, 2), (7, 1)])
 def test_every_way_of_a_convolution_is_the_same_convolution(way: str, kernel: int, stride: int) -> None:
     torch.manual_seed(0)
-    layer = convolution(5, 7, kernel, stride).double()
+    layer = Convolution.of(5, 7, padded(kernel, stride), bias=True).double()
     layer.way = way  # type: ignore[assignment]
     images = torch.randn(3, 5, 11, 11, dtype=torch.float64, requires_grad=True)
     expected = nn.functional.conv2d(images, layer.weight, layer.bias, stride, kernel // 2)
@@ -195,7 +201,8 @@ def test_layers_of_many_shapes_are_right_in_every_call(precision: str, environme
     environment = replace(environment, precision=precision)
     chosen = SWEEP if os.environ.get("SWEEP") == "all" else random.Random(0).sample(SWEEP, 60)
     for width_in, width_out, kernel, stride, size in chosen:
-        layer = convolution(width_in, width_out, kernel, stride).to(memory_format=torch.channels_last)
+        layer = Convolution.of(width_in, width_out, padded(kernel, stride), bias=True)
+        layer.to(memory_format=torch.channels_last)
         case = Case(layer, (width_in, size, size))
         layer.way = right_way(case, environment, seconds=0.0)
         error = off_by(layer, environment, torch.randn(20, width_in, size, size))
@@ -234,10 +241,10 @@ import torch
 import stages
 from cnn_study.base.environment import set_up
 from cnn_study.training.layer_check import Case, fault_of
-from cnn_study.networks.network import convolution
+from cnn_study.networks.modules import Convolution
 environment = set_up()
 print(environment.precision, environment.processor.split(", ", 1)[1])
-for layer in (torch.nn.Conv2d(4, 16, 1, 2), convolution(4, 16, 1, 2)):
+for layer in (torch.nn.Conv2d(4, 16, 1, 2), Convolution(4, 16, 1, 2)):
     print(fault_of(Case(layer, (4, 8, 8)), "channels_last", environment, 10.0))
 """
 

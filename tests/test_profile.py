@@ -14,7 +14,8 @@ from torch import nn
 
 from cnn_study.base.environment import set_up
 from cnn_study.base.yaml import read_yaml
-from cnn_study.networks.architecture import Architecture, Conv, Geometry, geometry, spec_of
+from cnn_study.networks.architecture import Architecture, Geometry, geometry, spec_of
+from cnn_study.networks.layers import Conv
 from cnn_study.networks.network import Network, features
 from cnn_study.params import memory
 from cnn_study.params.memory import machine_bytes, memory_warnings, training_need

@@ -79,12 +79,12 @@ def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
     network.eval()
     maps: dict[str, Tensor] = {}
     outputs = network.normalize(images)
-    for name, module in network.features.named_children():
+    modules = dict(network.features.named_children())
+    with_weights = {network.layer_of[name] for name, module in modules.items() if any(module.parameters())}
+    for name, module in modules.items():
         outputs = module(outputs)
-        if name.startswith(("conv", "residual")):
-            layer = name
-        elif not name.startswith("norm"):
-            continue
-        # relu() copies: the network's own ReLU may come after a pool, and works in place.
-        maps[layer] = outputs.relu()
+        layer = network.layer_of[name]
+        if layer in with_weights and not isinstance(module, nn.ReLU):
+            # relu() copies: the network's own ReLU may come after a pool, and works in place.
+            maps[layer] = outputs.relu()
     return maps

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from cnn_study.analysis.influence import Floats, center_of_last, effective_rows, influence_of_pixels
 from cnn_study.data.shape import IMAGE_SIZE
-from cnn_study.networks.architecture import Architecture, Conv, Pool, Residual, geometry
-from cnn_study.networks.network import Convolution, Network, features
+from cnn_study.networks.architecture import Architecture, geometry
+from cnn_study.networks.layers import Window
+from cnn_study.networks.modules import Convolution
+from cnn_study.networks.network import Network, features
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,21 @@ def visible_to_last(architecture: Architecture) -> tuple[int, int]:
 
     Not only the image's border bounds them: a pool or a stride may drop the last rows of what comes before.
     """
-    sizes = [IMAGE_SIZE, *(step.size for step in geometry(architecture))]
-    first = last = sizes[-1] // 2
-    for layer, before, after in zip(architecture.layers[::-1], sizes[-2::-1], sizes[:0:-1], strict=True):
-        if isinstance(layer, Pool):
-            first, last = first * layer.pool, (last + 1) * layer.pool - 1
-            continue
-        reach = layer.kernel // 2 if isinstance(layer, Conv) else 1
-        if isinstance(layer, Residual):  # its second convolution
-            first, last = max(first - 1, 0), min(last + 1, after - 1)
-        first, last = max(first * layer.stride - reach, 0), min(last * layer.stride + reach, before - 1)
+    first = last = geometry(architecture)[-1].size // 2
+    for window, size in reversed(_windows(architecture)):
+        first = max(first * window.stride - window.padding, 0)
+        last = min(last * window.stride - window.padding + window.extent - 1, size - 1)
     return first, last
+
+
+def _windows(architecture: Architecture) -> list[tuple[Window, int]]:
+    """Every window through which the network looks, in order, and the size of the maps that it looks at."""
+    size, windows = IMAGE_SIZE, []
+    for layer in architecture.layers:
+        for window in layer.windows:
+            windows.append((window, size))
+            size = window.size_after(size)
+    return windows
 
 
 def side(rows: tuple[int, int] | None) -> int | None:

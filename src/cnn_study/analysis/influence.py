@@ -5,7 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from cnn_study.networks.architecture import Architecture, Geometry, Pool, geometry
+from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.network import Network
 
 Floats = npt.NDArray[np.float64]
@@ -56,11 +56,8 @@ def effective_rows(influence: Floats, center: float, share: float = 0.95) -> tup
 def center_of_last(architecture: Architecture) -> float:
     """Where, in pixels from the first, the central unit of the last feature map looks."""
     start, jump = 0.0, 1
-    step: Geometry = geometry(architecture)[-1]
     for layer in architecture.layers:
-        if isinstance(layer, Pool):
-            start += (layer.pool - 1) / 2 * jump
-            jump *= layer.pool
-        else:
-            jump *= layer.stride
-    return start + (step.size // 2) * jump
+        for window in layer.windows:
+            start += ((window.extent - 1) / 2 - window.padding) * jump
+            jump *= window.stride
+    return start + (geometry(architecture)[-1].size // 2) * jump

@@ -96,7 +96,7 @@ def _show(arguments: argparse.Namespace) -> str:
     parameters: dict[str, int] = {}
     for part in (network.features, network.head):
         for name, module in part.named_children():
-            name = name.replace("norm", "conv")  # the normalisation behind a convolution belongs to it
+            name = network.layer_of.get(name, name)  # the normalisation behind a convolution belongs to it
             parameters[name] = parameters.get(name, 0) + count_parameters(module)
 
     steps = {step.name: step for step in geometry(architecture)}

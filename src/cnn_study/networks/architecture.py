@@ -3,59 +3,16 @@
 Nothing here needs torch, so that a spec is checked before any work starts.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Field
 
 from cnn_study.base.schema import Model, mistake, parse
 from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
-
-LARGEST_KERNEL = 31
-LARGEST_WIDTH = 4096
-
-
-def _odd(kernel: int) -> int:
-    if kernel % 2 == 0:
-        raise mistake(f"found {kernel}, allowed: an odd number, whose padding keeps the size")
-    return kernel
-
-
-Width = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
-Kernel = Annotated[int, Field(ge=1, le=LARGEST_KERNEL), AfterValidator(_odd)]
-Stride = Annotated[int, Field(ge=1, le=IMAGE_SIZE)]
-
-
-class Conv(Model):
-    """``{conv: CHANNELS, kernel: K}``: a convolution, padded to keep the size, and a ReLU."""
-
-    conv: Width
-    kernel: Kernel
-    stride: Stride = 1
-    norm: bool = False
-    bias: bool = True
-
-
-class Pool(Model):
-    """``{pool: P}``: P×P pooling with stride P."""
-
-    pool: Annotated[int, Field(ge=2, le=IMAGE_SIZE)]
-    kind: Literal["max", "average"] = "max"
-
-
-class Residual(Model):
-    """``{residual: CHANNELS}``: two 3×3 convolutions whose input is added to their output.
-
-    A 1×1 convolution projects the input where the shape changes (He et al., 2016,
-    arXiv 1512.03385, option B). With ``norm`` every convolution is followed by batch
-    normalisation and has no bias; without it every convolution has one.
-    """
-
-    residual: Width
-    stride: Stride = 1
-    norm: bool = True
-    shortcut: bool = True
+from cnn_study.networks.layers import KINDS, BaseLayer, Layer, Width
 
 
 class Head(Model):
@@ -63,26 +20,6 @@ class Head(Model):
 
     hidden: Annotated[tuple[Width, ...], Field(strict=False, max_length=8)] = ()
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-
-_WORDS = {"conv": Conv, "pool": Pool, "residual": Residual}
-
-
-def _word(layer: Conv | Pool | Residual) -> str:
-    return next(word for word, kind in _WORDS.items() if isinstance(layer, kind))
-
-
-def _tag(layer: Any) -> str | None:
-    if isinstance(layer, Model):
-        return next(f"tag:{word}" for word, kind in _WORDS.items() if isinstance(layer, kind))
-    words = [word for word in _WORDS if isinstance(layer, dict) and word in layer]
-    return f"tag:{words[0]}" if len(words) == 1 else None
-
-
-Layer = Annotated[
-    Annotated[Conv, Tag("tag:conv")] | Annotated[Pool, Tag("tag:pool")] | Annotated[Residual, Tag("tag:residual")],
-    Discriminator(_tag, custom_error_type="layer", custom_error_message="not a layer"),
-]
 
 
 @dataclass(frozen=True)
@@ -99,18 +36,19 @@ class Geometry:
     jump: int
 
 
-def _keep_a_size(layers: tuple[Conv | Pool | Residual, ...]) -> tuple[Conv | Pool | Residual, ...]:
-    if all(isinstance(layer, Pool) for layer in layers):
-        raise mistake("found no conv and no residual, allowed: at least one of them")
+def _keep_a_size(layers: tuple[BaseLayer, ...]) -> tuple[BaseLayer, ...]:
+    if all(layer.pools for layer in layers):
+        words = " and no ".join(kind.word for kind in KINDS if not kind.pools)
+        raise mistake(f"found no {words}, allowed: at least one of them")
     size = IMAGE_SIZE
     for index, layer in enumerate(layers):
-        window = layer.pool if isinstance(layer, Pool) else layer.stride
-        if window > size:
+        step = max(window.stride for window in layer.windows)
+        if step > size:
             raise mistake(
-                f"found that layers[{index}] takes {window}x{window} pixels at once of {size}x{size}, "
+                f"found that layers[{index}] takes {step}x{step} pixels at once of {size}x{size}, "
                 f"which leaves nothing, allowed: at most {size}"
             )
-        size = _size_after(layer, size)
+        size = layer.size_after(size)
     return layers
 
 
@@ -133,13 +71,12 @@ def spec_of(entry: Any, *keys: str) -> Architecture:
     return parse(Architecture, entry, *keys)
 
 
-def named_layers(architecture: Architecture) -> Iterator[tuple[str, Conv | Pool | Residual]]:
+def named_layers(architecture: Architecture) -> Iterator[tuple[str, BaseLayer]]:
     """The layers with the names that the network and every table give them: conv1, pool1, conv2, ..."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for layer in architecture.layers:
-        word = _word(layer)
-        counts[word] = counts.get(word, 0) + 1
-        yield f"{word}{counts[word]}", layer
+        counts[layer.word] += 1
+        yield f"{layer.word}{counts[layer.word]}", layer
 
 
 def geometry(architecture: Architecture) -> tuple[Geometry, ...]:
@@ -150,27 +87,9 @@ def geometry(architecture: Architecture) -> tuple[Geometry, ...]:
     channels, size, field, jump = CHANNELS, IMAGE_SIZE, 1, 1
     steps = []
     for name, layer in named_layers(architecture):
-        for kernel, stride in _windows(layer):
-            field += (kernel - 1) * jump
-            jump *= stride
-        size = _size_after(layer, size)
-        if isinstance(layer, Conv):
-            channels = layer.conv
-        elif isinstance(layer, Residual):
-            channels = layer.residual
+        for window in layer.windows:
+            field += (window.extent - 1) * jump
+            jump *= window.stride
+        channels, size = layer.channels_after(channels), layer.size_after(size)
         steps.append(Geometry(name, channels, size, field, jump))
     return tuple(steps)
-
-
-def _windows(layer: Conv | Pool | Residual) -> tuple[tuple[int, int], ...]:
-    if isinstance(layer, Conv):
-        return ((layer.kernel, layer.stride),)
-    if isinstance(layer, Pool):
-        return ((layer.pool, layer.pool),)
-    return ((3, layer.stride), (3, 1))
-
-
-def _size_after(layer: Conv | Pool | Residual, size: int) -> int:
-    if isinstance(layer, Pool):
-        return size // layer.pool
-    return (size - 1) // layer.stride + 1

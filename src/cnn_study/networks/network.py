@@ -1,110 +1,29 @@
 """Networks from specs. Padding, bias and initialisation are decided here and nowhere else."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, linear, unfold
 
-from cnn_study.base.environment import Environment, Way
+from cnn_study.base.environment import Environment
 from cnn_study.data.shape import CHANNELS, CLASSES
-from cnn_study.networks.architecture import Architecture, Conv, Pool, Residual, geometry, named_layers
-
-
-class Normalize(nn.Module):
-    """Bytes as numbers of mean 0 and deviation 1 per channel: (N, 3, H, W) uint8 to float32.
-
-    Mean and deviation (3,), in units of bytes, are saved with the weights, so that a network is whole.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(CHANNELS))
-        self.register_buffer("std", torch.ones(CHANNELS))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
-        floats = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last)
-        floats.copy_(images)
-        return floats.sub_(self.mean[:, None, None]).div_(self.std[:, None, None])
-
-
-class Convolution(nn.Conv2d):
-    """A convolution that can be computed in several ways, which differ in nothing but their rounding.
-
-    ``channels_last`` and ``contiguous`` are memory formats, for which the library has code of its own each.
-    ``unfolded`` is one product of matrices, at the price of memory for every window of the input.
-    """
-
-    way: Way = "channels_last"
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H', W')."""
-        stride = self.stride
-        if self.kernel_size == (1, 1) and stride != (1, 1):
-            # The same mathematics. With AVX2, in fp32, and 3 or 4 input channels oneDNN 3.12 computes the weight
-            # gradient of a strided one wrongly, by 10 to 120 % and differently in each call.
-            inputs, stride = inputs[:, :, :: stride[0], :: stride[1]], (1, 1)
-        if self.way == "unfolded":
-            return self._unfolded(inputs, stride)
-        memory_format = torch.channels_last if self.way == "channels_last" else torch.contiguous_format
-        weight = self.weight.contiguous(memory_format=memory_format)
-        inputs = inputs.contiguous(memory_format=memory_format)
-        return conv2d(inputs, weight, self.bias, stride, self.padding, self.dilation, self.groups)
-
-    def _unfolded(self, inputs: Tensor, stride: tuple[int, ...]) -> Tensor:
-        assert not isinstance(self.padding, str)
-        windows = unfold(inputs, self.kernel_size, self.dilation, self.padding, stride).transpose(1, 2)
-        outputs = linear(windows, self.weight.flatten(1), self.bias)
-        size = (inputs.shape[2] - 1) // stride[0] + 1  # images are square, and padding keeps the size
-        return outputs.transpose(1, 2).reshape(len(inputs), self.out_channels, size, -1)
-
-
-class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions, with the input, projected where the shape changes, added to their output."""
-
-    def __init__(self, width_in: int, layer: Residual) -> None:
-        super().__init__()
-        width, stride, bias = layer.residual, layer.stride, not layer.norm
-        self.conv1 = convolution(width_in, width, 3, stride, bias)
-        self.norm1 = nn.BatchNorm2d(width) if layer.norm else nn.Identity()
-        self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = convolution(width, width, 3, 1, bias)
-        self.norm2 = nn.BatchNorm2d(width) if layer.norm else nn.Identity()
-        self.relu2 = nn.ReLU(inplace=True)
-        self.shortcut: nn.Module | None = None
-        if layer.shortcut and (stride != 1 or width_in != width):
-            self.shortcut = nn.Sequential(
-                OrderedDict(
-                    projection=convolution(width_in, width, 1, stride, bias),
-                    norm=nn.BatchNorm2d(width) if layer.norm else nn.Identity(),
-                )
-            )
-        elif layer.shortcut:
-            self.shortcut = nn.Identity()
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H', W')."""
-        outputs: Tensor = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(inputs)))))
-        if self.shortcut is not None:
-            outputs += self.shortcut(inputs)  # in place: nothing needs the sum's terms any more
-        return self.relu2(outputs)  # type: ignore[no-any-return]
+from cnn_study.networks.architecture import Architecture, geometry, named_layers
+from cnn_study.networks.modules import Convolution, Normalize
 
 
 class Network(nn.Module):
     """Bytes (N, 3, 32, 32) to logits (N, 10): ``normalize``, ``features``, ``head``.
 
-    In ``features`` each layer has the name that ``named_layers`` gives it.
+    ``layer_of``: the layer, by the name that ``named_layers`` gives it, of each module of ``features``.
     """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.normalize = Normalize()
         self.features = features(architecture)
+        self.layer_of = {name: layer for layer, name, _ in _modules(architecture)}
         last = geometry(architecture)[-1]
         self.head = head(last.channels * last.size**2, architecture.head.hidden, architecture.head.dropout)
 
@@ -114,40 +33,26 @@ class Network(nn.Module):
         return logits
 
 
-def convolution(width_in: int, width_out: int, kernel: int, stride: int = 1, bias: bool = True) -> Convolution:
-    """A convolution padded so that, with stride 1, it keeps the size."""
-    return Convolution(width_in, width_out, kernel, stride, padding=kernel // 2, bias=bias)
-
-
 def features(architecture: Architecture) -> nn.Sequential:
     """The convolutional part: (N, 3, H, W) to (N, C, H', W')."""
-    modules: OrderedDict[str, nn.Module] = OrderedDict()
-    width = CHANNELS
-    layers = list(named_layers(architecture))
-    delayed = ""  # the convolution whose ReLU comes after the next pool
-    for index, (name, layer) in enumerate(layers):
-        match layer:
-            case Conv():
-                number = name.removeprefix("conv")
-                modules[name] = convolution(width, layer.conv, layer.kernel, layer.stride, layer.bias)
-                width = layer.conv
-                if layer.norm:
-                    modules[f"norm{number}"] = nn.BatchNorm2d(width)
-                following = layers[index + 1][1] if index + 1 < len(layers) else None
-                if isinstance(following, Pool) and following.kind == "max":
-                    # ReLU and maximum commute, and after the pool there are fewer numbers to compare.
-                    delayed = f"relu{number}"
-                else:
-                    modules[f"relu{number}"] = nn.ReLU(inplace=True)
-            case Pool():
-                modules[name] = (nn.MaxPool2d if layer.kind == "max" else nn.AvgPool2d)(layer.pool)
-                if delayed:
-                    modules[delayed] = nn.ReLU(inplace=True)
-                    delayed = ""
-            case Residual():
-                modules[name] = ResidualBlock(width, layer)
-                width = layer.residual
-    return nn.Sequential(modules)
+    return nn.Sequential(OrderedDict((name, module) for _, name, module in _modules(architecture)))
+
+
+def _modules(architecture: Architecture) -> Iterator[tuple[str, str, nn.Module]]:
+    """The modules of the convolutional part, in order: of which layer, under which name."""
+    channels = CHANNELS
+    delayed: list[tuple[str, str, nn.Module]] = []  # the ReLU that comes after the next layer
+    following = [*architecture.layers[1:], None]
+    for (layer_name, layer), after in zip(named_layers(architecture), following, strict=True):
+        number = layer_name.removeprefix(layer.word)
+        parts = layer.modules(channels)
+        relu = [(layer_name, f"relu{number}", parts.pop("relu"))] if "relu" in parts else []
+        yield from ((layer_name, f"{part}{number}", module) for part, module in parts.items())
+        yield from delayed
+        delayed = relu if after is not None and after.commutes_with_relu else []
+        if not delayed:
+            yield from relu
+        channels = layer.channels_after(channels)
 
 
 def head(width: int, hidden: tuple[int, ...], dropout: float) -> nn.Sequential:

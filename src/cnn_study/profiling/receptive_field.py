@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cnn_study.networks.architecture import Architecture, Conv, Pool, Residual, geometry, named_layers
+from cnn_study.networks.architecture import Architecture, geometry, named_layers
 from cnn_study.networks.network import features
 
 
@@ -41,14 +41,9 @@ def confirmed_by_gradient(architecture: Architecture) -> dict[str, int]:
 
 
 def _one_channel(architecture: Architecture) -> Architecture:
-    def narrow(layer: Conv | Pool | Residual) -> Conv | Pool | Residual:
-        if isinstance(layer, Conv):
-            return layer.model_copy(update={"conv": 1})
-        if isinstance(layer, Residual):
-            return layer.model_copy(update={"residual": 1})
-        return layer
-
-    return architecture.model_copy(update={"layers": tuple(narrow(layer) for layer in architecture.layers)})
+    return architecture.model_copy(
+        update={"layers": tuple(layer.with_one_channel() for layer in architecture.layers)}
+    )
 
 
 def _one_row(network: nn.Sequential) -> nn.Sequential:

@@ -25,9 +25,10 @@ from cnn_study.base.environment import Environment, Way
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import SCRATCH, write_whole
 from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
-from cnn_study.networks import network as networks
+from cnn_study.networks import modules
 from cnn_study.networks.architecture import Architecture
-from cnn_study.networks.network import Convolution, Network, weighted_layers
+from cnn_study.networks.modules import Convolution
+from cnn_study.networks.network import Network, weighted_layers
 
 BATCH = 8  # images, so that every thread has some to do
 CALLS = 64  # of each layer: what goes wrong in one call of ten is missed once in 850 times
@@ -206,4 +207,4 @@ def _remembered(case: Case, environment: Environment, seconds: float) -> Way:
 
 @cache
 def _sources() -> tuple[str, ...]:
-    return tuple(sha256(Path(path).read_bytes()).hexdigest() for path in (__file__, networks.__file__))
+    return tuple(sha256(Path(path).read_bytes()).hexdigest() for path in (__file__, modules.__file__))
