@@ -75,9 +75,10 @@ def test_layer_costs_add_up_to_the_network_s() -> None:
 
 LAYERS = st.one_of(
     st.builds(
-        lambda kernel, stride: {"conv": 2, "kernel": kernel, "stride": stride},
+        lambda kernel, stride, dilation: {"conv": 2, "kernel": kernel, "stride": stride, "dilation": dilation},
         st.sampled_from([1, 3, 5, 7]),
         st.sampled_from([1, 1, 2]),
+        st.sampled_from([1, 1, 2, 3]),
     ),
     st.builds(lambda pool, kind: {"pool": pool, "kind": kind}, st.just(2), st.sampled_from(["max", "average"])),
     st.builds(
@@ -122,6 +123,22 @@ def test_receptive_fields_grow_with_every_layer() -> None:
     for architecture in PARAMS.architectures.values():
         sides = [step.receptive_field for step in geometry(architecture)]
         assert all(before <= after for before, after in pairwise(sides))
+
+
+@pytest.mark.parametrize(("dilation", "window"), [(2, 5), (3, 7)])
+def test_a_dilated_convolution_has_the_weights_of_its_kernel_and_the_field_of_a_larger_one(
+    dilation: int, window: int
+) -> None:
+    layers: list[dict[str, object]] = [{"conv": 32}, {"pool": 2}, {"conv": 64}, {"pool": 2}]
+    dilated, large, plain = (
+        small(*({**layer, **more} if "conv" in layer else layer for layer in layers))
+        for more in ({"kernel": 3, "dilation": dilation}, {"kernel": window}, {"kernel": 3})
+    )
+    assert [step.receptive_field for step in geometry(dilated)] == [
+        step.receptive_field for step in geometry(large)
+    ]
+    assert count_parameters(Network(dilated)) == count_parameters(Network(plain))
+    assert forward_flops(Network(dilated)) == forward_flops(Network(plain))
 
 
 def test_a_relu_after_the_pool_changes_no_output() -> None:

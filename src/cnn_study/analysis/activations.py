@@ -80,7 +80,7 @@ def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
     maps: dict[str, Tensor] = {}
     outputs = network.normalize(images)
     modules = dict(network.features.named_children())
-    with_weights = {network.layer_of[name] for name, module in modules.items() if any(module.parameters())}
+    with_weights = {network.layer_of[name] for name, module in modules.items() if list(module.parameters())}
     for name, module in modules.items():
         outputs = module(outputs)
         layer = network.layer_of[name]

@@ -31,16 +31,20 @@ Stride = Annotated[int, Field(ge=1, le=IMAGE_SIZE)]
 
 
 class Window(NamedTuple):
-    """A square of ``kernel`` × ``kernel`` units that moves over a padded map by ``stride``."""
+    """A square of ``kernel`` × ``kernel`` units, ``dilation`` apart, that moves over a padded map.
+
+    It moves by ``stride`` at a time.
+    """
 
     kernel: int
     stride: int
     padding: int
+    dilation: int = 1
 
     @property
     def extent(self) -> int:
         """The side of what it covers, in units."""
-        return self.kernel
+        return self.dilation * (self.kernel - 1) + 1
 
     def size_after(self, size: int) -> int:
         """The side of the map that it makes of one of side ``size``; less than 1 if it does not fit."""
@@ -93,13 +97,15 @@ class Conv(BaseLayer):
     conv: Width
     kernel: Kernel
     stride: Stride = 1
+    dilation: Annotated[int, Field(ge=1, le=IMAGE_SIZE)] = 1
     norm: bool = False
     bias: bool = True
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """That of the convolution."""
-        return (Window(self.kernel, self.stride, self.kernel // 2),)
+        padding = self.dilation * (self.kernel // 2)
+        return (Window(self.kernel, self.stride, padding, self.dilation),)
 
     def channels_after(self, channels: int) -> int:
         """Its own, however many it gets."""

@@ -44,7 +44,7 @@ class Convolution(nn.Conv2d):
     @classmethod
     def of(cls, channels_in: int, channels_out: int, window: Window, bias: bool) -> "Convolution":
         """One that looks through ``window``."""
-        return cls(channels_in, channels_out, window.kernel, window.stride, window.padding, bias=bias)
+        return cls(channels_in, channels_out, *window, bias=bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H', W')."""

@@ -50,14 +50,20 @@ def _one_row(network: nn.Sequential) -> nn.Sequential:
     """``network`` with means along one row, (1, 1, 1, W) to (1, 1, 1, W'), for its windows."""
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-            window = tuple(_side(value) for value in (module.kernel_size, module.stride, module.padding))
-            if _side(getattr(module, "dilation", 1)) != 1:
-                raise RuntimeError(f"{name}: a window with gaps cannot be confirmed by its means")
-            kernel, stride, padding = window
-            network.set_submodule(name, nn.AvgPool2d((1, kernel), (1, stride), (0, padding)))
+            kernel, stride, padding = map(_side, (module.kernel_size, module.stride, module.padding))
+            gaps = _side(getattr(module, "dilation", 1))
+            network.set_submodule(name, _means(kernel, stride, padding, gaps))
         elif isinstance(module, nn.BatchNorm2d | nn.ReLU):  # they have no window
             network.set_submodule(name, nn.Identity())
     return network
+
+
+def _means(kernel: int, stride: int, padding: int, dilation: int) -> nn.Module:
+    if dilation == 1:
+        return nn.AvgPool2d((1, kernel), (1, stride), (0, padding))  # a quarter of a convolution's time
+    module = nn.Conv2d(1, 1, (1, kernel), (1, stride), (0, padding), (1, dilation), bias=False)
+    nn.init.constant_(module.weight, 1 / kernel)
+    return module.double().requires_grad_(requires_grad=False)
 
 
 def _side(value: object) -> int:
