@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_study.environment import Environment
-from cnn_study.networks import Network, place, weighted_layers
+from cnn_study.networks import Convolution, Network, place, weighted_layers
 from cnn_study.spec import CHANNELS, IMAGE_SIZE, Architecture, geometry
 
 BATCHES = (1, 16, 128)  # how many images a pass may have whose time is taken
@@ -44,9 +44,14 @@ class Speed:
 
 
 def without_weights(architecture: Architecture) -> Network:
-    """A network whose shapes alone are there, to count with."""
+    """A network whose shapes and layouts, those of training, alone are there, to count with."""
     with FakeTensorMode():
-        return Network(architecture)
+        network = Network(architecture)
+        for module in network.modules():
+            if isinstance(module, Convolution):  # fake weights cannot be changed in their place, as ``place`` does
+                weight = module.weight.detach().contiguous(memory_format=torch.channels_last)
+                module.weight = nn.Parameter(weight)
+    return network
 
 
 def count_parameters(network: nn.Module) -> int:
