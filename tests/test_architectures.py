@@ -141,6 +141,20 @@ def test_a_dilated_convolution_has_the_weights_of_its_kernel_and_the_field_of_a_
     assert forward_flops(Network(dilated)) == forward_flops(Network(plain))
 
 
+def test_a_convolution_in_groups_sees_its_part_of_the_channels_alone() -> None:
+    for groups, seen in ((1, 6), (3, 2), ("all", 1)):
+        architecture = small({"conv": 6, "kernel": 3}, {"conv": 12, "kernel": 5, "groups": groups})
+        network = features(architecture).double()
+        conv2 = network.get_submodule("conv2")
+        assert count_parameters(conv2) == 12 * (seen * 25 + 1)
+        images = torch.randn(1, 3, 9, 9, dtype=torch.float64)
+        maps = torch.relu(network.get_submodule("conv1")(images)).requires_grad_()
+        (gradient,) = torch.autograd.grad(conv2(maps)[0, 0].sum(), maps)
+        assert int(gradient.abs().amax((0, 2, 3)).count_nonzero()) == seen
+    costs = layer_costs(Network(architecture))
+    assert costs[1].forward_flops == 2 * 32 * 32 * 12 * 25
+
+
 def test_a_relu_after_the_pool_changes_no_output() -> None:
     architecture = small({"conv": 5, "kernel": 3}, {"pool": 2}, {"conv": 4, "kernel": 3})
     network = features(architecture)
@@ -214,6 +228,11 @@ def test_no_pixel_outside_the_theoretical_field_has_influence(name: str) -> None
         ({"layers": [{"conv": 4, "kernel": 3, "strde": 1}], "head": {}}, "did you mean 'stride'?"),
         ({"layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 4}], "head": {}}, "leaves nothing"),
         ({"layers": [{"conv": 4, "kernel": 3, "stride": 32}] * 2, "head": {}}, "leaves nothing"),
+        (
+            {"layers": [{"conv": 4, "kernel": 3}, {"conv": 6, "kernel": 3, "groups": "all"}], "head": {}},
+            "found that layers[1] has groups: all, into which 4 channels in and 6 out cannot be divided",
+        ),
+        ({"layers": [{"conv": 4, "kernel": 3, "groups": "al"}], "head": {}}, "groups: found 'al', allowed: "),
         ({"layers": [{"pool": 2}], "head": {}}, "found no conv and no residual"),
         ({"layers": [], "head": {}}, "allowed: at least 1"),
         ({"layers": [{"conv": 4, "kernel": 3}]}, "head: not found"),

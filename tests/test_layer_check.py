@@ -172,13 +172,21 @@ def test_a_network_is_comparable_with_others_whatever_its_layers_fell_back_to(en
 
 
 @pytest.mark.parametrize("way", ["channels_last", "contiguous", "unfolded"])
-@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (3, 1), (3, 3), (5, 2), (7, 1)])
-def test_every_way_of_a_convolution_is_the_same_convolution(way: str, kernel: int, stride: int) -> None:
+@pytest.mark.parametrize(
+    ("window", "groups"),
+    [
+        (Window(1, 1, 0), 1), (Window(1, 2, 0), 1), (Window(3, 1, 1), 1), (Window(3, 3, 1), 1),
+        (Window(5, 2, 2), 1), (Window(7, 1, 3), 1), (Window(3, 1, 2, 2), 1), (Window(5, 2, 6, 3), 1),
+        (Window(3, 2, 1), 2), (Window(1, 2, 0), 6),
+    ],
+)  # fmt: skip
+def test_every_way_of_a_convolution_is_the_same_convolution(way: str, window: Window, groups: int) -> None:
     torch.manual_seed(0)
-    layer = Convolution.of(5, 7, padded(kernel, stride), bias=True).double()
+    layer = Convolution.of(6, 12, window, bias=True, groups=groups).double()
     layer.way = way  # type: ignore[assignment]
-    images = torch.randn(3, 5, 11, 11, dtype=torch.float64, requires_grad=True)
-    expected = nn.functional.conv2d(images, layer.weight, layer.bias, stride, kernel // 2)
+    images = torch.randn(3, 6, 11, 11, dtype=torch.float64, requires_grad=True)
+    _, stride, padding, dilation = window
+    expected = nn.functional.conv2d(images, layer.weight, layer.bias, stride, padding, dilation, groups)
     gradient = torch.randn_like(expected)
     outputs = layer(images)
     torch.testing.assert_close(outputs, expected)

@@ -40,8 +40,11 @@ def _keep_a_size(layers: tuple[BaseLayer, ...]) -> tuple[BaseLayer, ...]:
     if all(layer.pools for layer in layers):
         words = " and no ".join(kind.word for kind in KINDS if not kind.pools)
         raise mistake(f"found no {words}, allowed: at least one of them")
-    size = IMAGE_SIZE
+    channels, size = CHANNELS, IMAGE_SIZE
     for index, layer in enumerate(layers):
+        if refusal := layer.refusal(channels):
+            raise mistake(f"found that layers[{index}] {refusal}")
+        channels = layer.channels_after(channels)
         step = max(window.stride for window in layer.windows)
         if step > size:
             raise mistake(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from cnn_study.base.schema import Model, mistake
+from cnn_study.base.schema import Model, mistake, or_word
 from cnn_study.data.shape import IMAGE_SIZE
 from cnn_study.messages.mistakes import found
 
@@ -80,6 +80,11 @@ class BaseLayer(Model):
             size = window.size_after(size)
         return size
 
+    def refusal(self, channels: int) -> str:
+        """Why it cannot get so many channels, to follow its name; empty if it can."""
+        del channels
+        return ""
+
     def with_one_channel(self) -> "BaseLayer":
         """A layer with the same windows that gets and gives one channel."""
         return self
@@ -90,7 +95,10 @@ class BaseLayer(Model):
 
 
 class Conv(BaseLayer):
-    """``{conv: CHANNELS, kernel: K}``: a convolution, padded to keep the size, and a ReLU."""
+    """``{conv: CHANNELS, kernel: K}``: a convolution, padded to keep the size, and a ReLU.
+
+    In ``groups``, each sees its part of the channels alone; in ``all`` groups, each sees one (depthwise).
+    """
 
     word = "conv"
 
@@ -98,6 +106,7 @@ class Conv(BaseLayer):
     kernel: Kernel
     stride: Stride = 1
     dilation: Annotated[int, Field(ge=1, le=IMAGE_SIZE)] = 1
+    groups: Annotated[Literal["all"] | int, or_word("all", Width)] = 1
     norm: bool = False
     bias: bool = True
 
@@ -112,9 +121,23 @@ class Conv(BaseLayer):
         del channels
         return self.conv
 
+    def groups_of(self, channels: int) -> int:
+        """How many groups so many channels are in."""
+        return channels if self.groups == "all" else self.groups
+
+    def refusal(self, channels: int) -> str:
+        """Groups have to be of equal size, in what it gets and in what it gives."""
+        groups = self.groups_of(channels)
+        if channels % groups == 0 and self.conv % groups == 0:
+            return ""
+        return (
+            f"has groups: {self.groups}, into which {channels} channels in and {self.conv} out cannot be "
+            "divided, allowed: a divisor of both"
+        )
+
     def with_one_channel(self) -> "Conv":
         """The same windows, one channel."""
-        return self.model_copy(update={"conv": 1})
+        return self.model_copy(update={"conv": 1, "groups": 1})
 
     def modules(self, channels: int) -> "dict[str, nn.Module]":
         """Convolution, batch normalisation if it has it, ReLU."""
@@ -123,7 +146,9 @@ class Conv(BaseLayer):
         from cnn_study.networks.modules import Convolution
 
         (window,) = self.windows
-        modules: dict[str, nn.Module] = {"conv": Convolution.of(channels, self.conv, window, self.bias)}
+        modules: dict[str, nn.Module] = {
+            "conv": Convolution.of(channels, self.conv, window, self.bias, self.groups_of(channels))
+        }
         if self.norm:
             modules["norm"] = nn.BatchNorm2d(self.conv)
         return modules | {"relu": nn.ReLU(inplace=True)}

@@ -42,9 +42,9 @@ class Convolution(nn.Conv2d):
     way: Way = "channels_last"
 
     @classmethod
-    def of(cls, channels_in: int, channels_out: int, window: Window, bias: bool) -> "Convolution":
+    def of(cls, channels_in: int, channels_out: int, window: Window, bias: bool, groups: int = 1) -> "Convolution":
         """One that looks through ``window``."""
-        return cls(channels_in, channels_out, *window, bias=bias)
+        return cls(channels_in, channels_out, *window, groups=groups, bias=bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H', W')."""
@@ -63,7 +63,13 @@ class Convolution(nn.Conv2d):
     def _unfolded(self, inputs: Tensor, stride: tuple[int, ...]) -> Tensor:
         assert not isinstance(self.padding, str)
         windows = unfold(inputs, self.kernel_size, self.dilation, self.padding, stride).transpose(1, 2)
-        outputs = linear(windows, self.weight.flatten(1), self.bias)
+        if self.groups == 1:
+            outputs = linear(windows, self.weight.flatten(1), self.bias)
+        else:
+            grouped = windows.unflatten(2, (self.groups, -1))
+            weights = self.weight.flatten(1).unflatten(0, (self.groups, -1))
+            outputs = torch.einsum("nlgk,gok->nlgo", grouped, weights).flatten(2)
+            outputs = outputs if self.bias is None else outputs + self.bias
         size = (inputs.shape[2] - 1) // stride[0] + 1  # images are square, and padding keeps the size
         return outputs.transpose(1, 2).reshape(len(inputs), self.out_channels, size, -1)
 
