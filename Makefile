@@ -28,11 +28,12 @@ test-processors: setup ## test all shapes of layers, and what depends on the pro
 		echo "This processor has no AVX-512: it cannot compute with another instruction set than it has just done."; \
 	fi
 
-lint: setup ## ruff, mypy and deptry
+lint: setup ## ruff, mypy, deptry and import-linter
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@deptry .
+	@PYTHONPATH=.:src lint-imports --no-logo
 
 check: setup ## say all that is wrong with params.yaml, and which networks need more memory to train than there is
 	@python -m scripts.check
