@@ -66,8 +66,8 @@ class Convolution(nn.Conv2d):
         if self.groups == 1:
             outputs = linear(windows, self.weight.flatten(1), self.bias)
         else:
-            grouped = windows.unflatten(2, (self.groups, -1))
-            weights = self.weight.flatten(1).unflatten(0, (self.groups, -1))
+            grouped = windows.reshape(*windows.shape[:2], self.groups, -1)
+            weights = self.weight.reshape(self.groups, self.out_channels // self.groups, -1)
             outputs = torch.einsum("nlgk,gok->nlgo", grouped, weights).flatten(2)
             outputs = outputs if self.bias is None else outputs + self.bias
         size = (inputs.shape[2] - 1) // stride[0] + 1  # images are square, and padding keeps the size

@@ -1,7 +1,7 @@
 """Networks from specs. Padding, bias and initialisation are decided here and nowhere else."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import torch
@@ -22,8 +22,9 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.normalize = Normalize()
-        self.features = features(architecture)
-        self.layer_of = {name: layer for layer, name, _ in _modules(architecture)}
+        modules = list(_modules(architecture))
+        self.features = _in_order(modules)
+        self.layer_of = {name: layer for layer, name, _ in modules}
         last = geometry(architecture)[-1]
         self.head = head(last.channels * last.size**2, architecture.head.hidden, architecture.head.dropout)
 
@@ -35,7 +36,11 @@ class Network(nn.Module):
 
 def features(architecture: Architecture) -> nn.Sequential:
     """The convolutional part: (N, 3, H, W) to (N, C, H', W')."""
-    return nn.Sequential(OrderedDict((name, module) for _, name, module in _modules(architecture)))
+    return _in_order(_modules(architecture))
+
+
+def _in_order(modules: Iterable[tuple[str, str, nn.Module]]) -> nn.Sequential:
+    return nn.Sequential(OrderedDict((name, module) for _, name, module in modules))
 
 
 def _modules(architecture: Architecture) -> Iterator[tuple[str, str, nn.Module]]:
