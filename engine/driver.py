@@ -198,6 +198,7 @@ class Scheduler:
         paths = job.checkpoints()
         if job.stage == "train":
             paths.append(Path("runs/tune") / f"{job.architecture}.json")
+        paths += node.LAYERS.glob("*.json")
         files = {path.as_posix(): node.read(path) for path in paths}
         content = params_of(job, self._study.content, self._study.params, self._resources)
         files[PARAMS.as_posix()] = np.frombuffer(json.dumps(content).encode(), np.uint8)  # JSON is YAML
@@ -227,7 +228,9 @@ class Scheduler:
                 self._lost(stream, text)
             case node.Done(files):
                 self._remove(stream)
-                self._done(job, files)
+                found = {path: content for path, content in files.items() if Path(path).parent == node.LAYERS}
+                write_outputs(found)
+                self._done(job, {path: content for path, content in files.items() if path not in found})
 
     def _lost(self, stream: Any, why: str) -> None:
         job = self._running[stream]

@@ -22,9 +22,13 @@ Files = dict[str, npt.NDArray[np.uint8]]  # contents by path; arrays of bytes, w
 # What the training stages compute and write with.
 PACKAGES = ("numpy", "pandas", "pydantic", "ruamel.yaml", "safetensors", "scipy", "torch", "tqdm")
 CHECKPOINTS = Path(".work/checkpoints")
+LAYERS = Path(".work/layers")  # what stages have found about the layers that a machine computes
 GPUS = Path("/proc/driver/nvidia/gpus")
 # Of the libraries, which compute with less than the processor has where these say so.
-SETTINGS = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "ONEDNN_DEFAULT_FPMATH_MODE", "MKL_CBWR")
+SETTINGS = (
+    "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -188,9 +192,10 @@ def _run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | K
                         if sent.get(path) != stamp:
                             sent[path] = stamp
                             yield Saved(path, read(scratch / path))
-                    if line.startswith(f"{task.stage} {task.architecture} "):
+                    progress = line.startswith(f"{task.stage} {task.architecture} ")
+                    if progress or line.startswith(f"{task.architecture}: "):
                         yield Line(line.rstrip())
-                    else:
+                    if not progress:
                         said.append(line.rstrip())
                 yield _end_of(child.wait(), said, scratch, task)
             finally:
@@ -204,8 +209,9 @@ def _end_of(code: int, said: list[str], scratch: Path, task: Task) -> Done | Fai
     if code != 0:
         how = f"ended with {code}" if code > 0 else f"ended by signal {-code}"
         return Failed("\n".join(said if said and code > 0 else [*said, how]))
-    made = {path.relative_to(scratch).as_posix(): path for path in (scratch / "runs").glob("**/*")}
-    return Done({name: read(path) for name, path in made.items() if path.is_file() and name not in task.files})
+    made = [path for folder in ("runs", LAYERS) for path in (scratch / folder).glob("**/*") if path.is_file()]
+    files = {path.relative_to(scratch).as_posix(): read(path) for path in made}
+    return Done({name: content for name, content in files.items() if name not in task.files})
 
 
 def _stamps(scratch: Path) -> dict[str, tuple[int, int]]:

@@ -43,7 +43,7 @@ class Look:
     """An architecture's results, and the network that pictures show: its first run that trained.
 
     ``status``: of that run; ``collapsed`` where none trained, ``diverged`` and the first weights where all did.
-    ``fallbacks``: of the environment that computed its logits.
+    ``fallbacks``: of the environments that computed its logits, and its fields and pictures.
     """
 
     result: Result
@@ -220,7 +220,8 @@ def look_at(name: str, params: Params, test: Split, environment: Environment) ->
         tune_seconds=sum(sum(e["train_seconds"] + e["evaluation_seconds"] for e in s["epochs"]) for s in searches),
         inference_images_per_second=speed["inference_images_per_second"],
     )
-    return Look(result, fields, after or before, status, environment.fallbacks)
+    by_cpu = {f"{layer}, for pictures": way for layer, way in on_cpu.fallbacks.items()}
+    return Look(result, fields, after or before, status, {**environment.fallbacks, **by_cpu})
 
 
 def untrained(params: Params, name: str, images: torch.Tensor, seed: int) -> Network:

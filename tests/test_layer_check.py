@@ -1,5 +1,6 @@
 """No network is trained with layers that this machine computes wrongly."""
 
+import json
 import os
 import random
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cnn_study.analysis.effective_field import cut
 from cnn_study.analysis.results import environments
 from cnn_study.base.environment import Environment, onednn_instructions, set_up
 from cnn_study.base.errors import StudyError
@@ -25,8 +27,8 @@ from cnn_study.networks.modules import Convolution
 from cnn_study.networks.network import Network, place
 from cnn_study.params.study import validate
 from cnn_study.training import layer_check
-from cnn_study.training.layer_check import Case, cases_of, checked, fault_of, right_way
-from stages import train
+from cnn_study.training.layer_check import CALLS, FEWEST, Case, cases_of, checked, fault_of, right_way
+from stages import analyze, replay, train, tune
 from tests.conftest import LOWERED, REPOSITORY, Project
 
 pytestmark = pytest.mark.processor
@@ -37,9 +39,9 @@ X86 = torch.cpu.get_capabilities()["architecture"] == "x86_64"
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """That of this machine, in a folder where nothing is remembered."""
+    """That of this machine's processor, in a folder where nothing is remembered."""
     monkeypatch.chdir(tmp_path)
-    return set_up()
+    return set_up("cpu")
 
 
 def one_percent_more(weight: Tensor) -> Tensor:
@@ -75,8 +77,9 @@ def test_every_layer_of_the_study_is_computed_right_here(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layer_check, "SECONDS", 0.0)
-    for name, architecture in PARAMS.architectures.items():
-        assert checked(environment, architecture, name) == environment
+    found = {name: checked(environment, spec, name).fallbacks for name, spec in PARAMS.architectures.items()}
+    layers = sum(len(cases_of(spec)) for spec in PARAMS.architectures.values())
+    assert sum(map(len, found.values())) <= layers / 20, found  # most of them in the usual way
 
 
 def test_a_weight_gradient_that_is_off_by_a_percent_in_one_layer_is_found_and_computed_in_another_format(
@@ -86,7 +89,7 @@ def test_a_weight_gradient_that_is_off_by_a_percent_in_one_layer_is_found_and_co
     found = checked(environment, PLAIN, "plain")
     assert found == replace(environment, fallbacks={"conv2": "contiguous"})
     assert found != environment  # and so are the fingerprints of what they compute
-    told = "plain: conv2 is computed contiguous: in the usual way this machine gets it wrong\n"
+    told = "plain: conv2 is computed contiguous: the usual way is wrong on this machine\n"
     assert capsys.readouterr().err == told
 
 
@@ -104,7 +107,7 @@ def test_what_no_convolution_of_the_library_computes_right_is_computed_as_a_prod
 
 
 @pytest.mark.parametrize("seed", [None, 0, 1])
-def test_a_layer_that_is_wrong_in_one_call_of_ten_is_found(
+def test_a_layer_that_is_wrong_in_one_call_of_ten_is_found_by_the_stages_that_train_it(
     seed: int | None, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls, generator = iter(range(1, 10**6)), random.Random(seed)
@@ -113,9 +116,21 @@ def test_a_layer_that_is_wrong_in_one_call_of_ten_is_found(
         wrong = next(calls) % 10 == 0 if seed is None else generator.random() < 0.1
         return one_percent_more(weight) if wrong else weight
 
-    monkeypatch.setattr(layer_check, "SECONDS", 60.0)  # all calls, on a busy machine too
     plant(monkeypatch, at_times, CONV2, torch.channels_last)
-    assert checked(environment, PLAIN, "plain").fallbacks == {"conv2": "contiguous"}
+    # An idle machine has time for all calls in the first stage; a busy one makes up for the rest in later ones.
+    stages = CALLS // FEWEST
+    found = next(fallbacks for _ in range(stages) if (fallbacks := checked(environment, PLAIN, "plain").fallbacks))
+    assert found == {"conv2": "contiguous"}
+
+
+def test_what_a_stage_has_no_time_for_is_made_up_for_by_later_ones(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer_check, "SECONDS", 0.0)
+    for stage in range(1, 4):
+        checked(environment, PLAIN, "plain")
+        remembered = [json.loads(path.read_text()) for path in layer_check.REMEMBERED.glob("*")]
+        assert {one["calls"] for one in remembered} == {stage * FEWEST}
 
 
 def no_way(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]) -> None:
@@ -136,11 +151,55 @@ def test_where_no_way_is_right_one_line_says_so_and_nothing_is_trained(
     shutil.rmtree(layer_check.REMEMBERED)  # where the project's own run has found all layers right
     with pytest.raises(StudyError) as refused:
         train.main("small")
-    where = set_up()
+    where = set_up("cpu")
     (line,) = str(refused.value).splitlines()
     assert line.startswith("small: conv2: its weight gradient is off by 1.0")
     assert f" in {where.precision} on {where.processor}, allowed: at most " in line
     assert {path: path.read_bytes() for path in Path("runs").glob("train/**/*") if path.is_file()} == before
+
+
+def test_every_stage_that_trains_and_the_analysis_use_the_way_that_is_right_and_record_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, one_percent_more, (6, 4, 3, 3), torch.channels_last)
+    monkeypatch.chdir(project.folder)
+    shutil.rmtree(layer_check.REMEMBERED)
+    for stage, result in ((tune, "tune/small"), (train, "train/small/run"), (replay, "replay/small")):
+        stage.main("small")
+        recorded = json.loads(Path(f"runs/{result}.json").read_text())["environment"]
+        assert recorded["fallbacks"] == {"conv2": "contiguous"}, stage
+    analyze.main()
+    groups = json.loads(Path("metrics/environment.json").read_text())["environments"]
+    (of_analysis,) = [group for group in groups if "analyze" in group["stages"]]
+    assert of_analysis["fallbacks"] == {
+        "small.conv2": "contiguous",
+        "small.conv2, for pictures": "contiguous",
+    }
+
+
+def test_a_network_cut_after_a_layer_keeps_the_ways_of_the_whole(environment: Environment) -> None:
+    whole = place(Network(PLAIN), replace(environment, fallbacks={"conv1": "unfolded"}))
+    shorter = PLAIN.model_copy(update={"layers": PLAIN.layers[:1]})
+    (layer,) = (module for module in cut(whole, shorter).modules() if isinstance(module, Convolution))
+    assert layer.way == "unfolded"
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 9), (8, 1, 1), (3, 9, 9)])
+def test_a_layer_is_looked_at_in_the_layout_of_training(
+    shape: tuple[int, int, int], environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    right = nn.functional.conv2d
+
+    def noting(inputs: Tensor, *rest: object) -> Tensor:
+        seen.append(inputs.stride())
+        return right(inputs, *rest)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(networks, "conv2d", noting)
+    case = Case(Convolution.of(shape[0], 8, padded(3, 1), bias=True), shape)
+    fault_of(case, "channels_last", environment, 0.0)
+    in_training = torch.empty((case.batch, *shape), memory_format=torch.channels_last)
+    assert set(seen) == {in_training.stride()}
 
 
 def test_numbers_that_are_none_are_wrong(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +211,7 @@ def test_what_an_equal_environment_has_found_is_remembered(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, one_percent_more, CONV2)
+    monkeypatch.setattr(layer_check, "SECONDS", 600.0)
     found = checked(environment, PLAIN, "plain")
 
     def computed_anew(*_: object) -> None:
@@ -199,7 +259,8 @@ def test_every_way_of_a_convolution_is_the_same_convolution(way: str, window: Wi
 
 # Shapes that anyone may write, and sizes at which libraries change their code.
 WIDTHS = [1, 3, 4, 8, 14, 16, 19, 32, 64]
-SWEEP = list(product(WIDTHS, [4, 6, 8, 16, 25, 32, 64, 128], [1, 3, 5, 7], [1, 2], [8, 16]))
+SWEEP = list(product(WIDTHS, [4, 6, 8, 16, 25, 32, 64, 128], [1, 3, 5, 7], [1, 2], [8]))
+SWEEP += list(product([32, 64], [64], [3, 5, 7], [1], [16, 32]))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -207,14 +268,18 @@ def test_layers_of_many_shapes_are_right_in_every_call(precision: str, environme
     if precision != environment.precision == "fp32":
         pytest.skip("no bf16 here, or one that is a hundred times slower than fp32")
     environment = replace(environment, precision=precision)
+    fallbacks = []
     chosen = SWEEP if os.environ.get("SWEEP") == "all" else random.Random(0).sample(SWEEP, 60)
     for width_in, width_out, kernel, stride, size in chosen:
         layer = Convolution.of(width_in, width_out, padded(kernel, stride), bias=True)
         layer.to(memory_format=torch.channels_last)
         case = Case(layer, (width_in, size, size))
-        layer.way = right_way(case, environment, seconds=0.0)
+        layer.way = right_way(case, environment, seconds=0.0).way
+        if layer.way != Convolution.way:
+            fallbacks.append(str(case))
         error = off_by(layer, environment, torch.randn(20, width_in, size, size))
         assert error < (1e-4 if environment.precision == "fp32" else 1e-2), (case, layer.way)
+    assert len(fallbacks) <= len(chosen) / 50, fallbacks
 
 
 def off_by(layer: Convolution, environment: Environment, images: Tensor, calls: int = 20) -> float:
@@ -250,10 +315,10 @@ import stages
 from cnn_study.base.environment import set_up
 from cnn_study.training.layer_check import Case, fault_of
 from cnn_study.networks.modules import Convolution
-environment = set_up()
+environment = set_up("cpu")
 print(environment.precision, environment.processor.split(", ", 1)[1])
 for layer in (torch.nn.Conv2d(4, 16, 1, 2), Convolution(4, 16, 1, 2)):
-    print(fault_of(Case(layer, (4, 8, 8)), "channels_last", environment, 10.0))
+    print(fault_of(Case(layer, (4, 8, 8)), "channels_last", environment, 600.0)[0])
 """
 
 
@@ -277,13 +342,13 @@ def test_the_instruction_set_is_the_one_in_effect(monkeypatch: pytest.MonkeyPatc
     for limit in ("AVX2", "avx2", "AVX2_VNNI"):
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
         assert onednn_instructions() == "AVX2"
-        assert set_up().precision == "fp32"
-        assert set_up().processor.endswith(", oneDNN AVX2")
+        assert set_up("cpu").precision == "fp32"
+        assert set_up("cpu").processor.endswith(", oneDNN AVX2")
     for unlimited in ("AVX512_CORE_AMX", "DEFAULT", "no such set"):
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", unlimited)
         assert onednn_instructions() == highest
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-    assert set_up().processor.endswith(", MKL_CBWR=COMPATIBLE")
+    assert set_up("cpu").processor.endswith(", MKL_CBWR=COMPATIBLE")
 
 
 def test_an_exact_layer_has_no_fault_and_every_layer_with_weights_is_looked_at(environment: Environment) -> None:
@@ -297,4 +362,4 @@ def test_an_exact_layer_has_no_fault_and_every_layer_with_weights_is_looked_at(e
         "output": (8,),
     }
     for case in cases.values():
-        assert fault_of(case, "channels_last", environment, 0.0) == ""
+        assert fault_of(case, "channels_last", environment, 0.0) == ("", FEWEST)

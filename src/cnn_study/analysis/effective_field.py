@@ -61,7 +61,7 @@ def fields_of(
     """The field of every layer, in order; influences are means over ``images`` (N, 3, 32, 32) uint8."""
 
     def influence(network: Network | None, shorter: Architecture) -> Floats | None:
-        return None if network is None else influence_of_pixels(_cut(network, shorter), images)
+        return None if network is None else influence_of_pixels(cut(network, shorter), images)
 
     return tuple(
         Field(
@@ -132,7 +132,7 @@ def _prefixes(architecture: Architecture) -> Iterator[Architecture]:
         yield architecture.model_copy(update={"layers": architecture.layers[:count]})
 
 
-def _cut(network: Network, shorter: Architecture) -> Network:
+def cut(network: Network, shorter: Architecture) -> Network:
     """A copy of ``network`` whose features end with those of ``shorter``, the first layers of its own.
 
     Its ReLUs are those of ``shorter``: in the whole network the last one may come after the next pool.

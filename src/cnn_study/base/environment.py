@@ -12,7 +12,7 @@ import torch
 from cnn_study.base.errors import StudyError
 
 Way = Literal["channels_last", "contiguous", "unfolded"]  # of computing a convolution: see networks.Convolution
-# What oneDNN can compute with, lowest first, each with what a processor has to have for it beside the ones before
+# What oneDNN can compute with, lowest first, each with what a processor needs for it beside that of those before
 # (oneDNN's developer guide, "CPU Dispatcher Control"). Its own kernels are chosen by this, torch's by another.
 INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
     "SSE41": ("sse4_1",),
@@ -26,14 +26,15 @@ INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
 }
 # Settings of the libraries' own that change bits, recorded where somebody has set them.
 SETTINGS = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
-LIMITS = {"AVX2_VNNI": "AVX2", "AVX2_VNNI_2": "AVX2"}  # of oneDNN's, to what they leave of the above
+# Other words of oneDNN's for a limit, and what they leave of the above.
+LIMITS = {"AVX2_VNNI": "AVX2", "AVX2_VNNI_2": "AVX2", "AVX10_1_512": "AVX512_CORE_FP16"}
 
 
 @dataclass(frozen=True)
 class Environment:
     """Two runs whose environments are equal give the same bits.
 
-    ``fallbacks``: the layers that this machine computes wrongly in the usual way, each with the one that is right
+    ``fallbacks``: the layers that this machine computes wrongly in the usual way, each with the way that is used
     instead.
     """
 
@@ -111,8 +112,9 @@ def onednn_instructions() -> str:
     limit = LIMITS.get(limit, limit)
     highest = next(iter(INSTRUCTIONS))
     for name, needed in INSTRUCTIONS.items():
-        if all(capabilities.get(capability) for capability in needed):
-            highest = name
+        if not all(capabilities.get(capability) for capability in needed):
+            break
+        highest = name
         if name == limit:
             break
     return highest

@@ -53,7 +53,8 @@ def training_need(architecture: Architecture, recipe: Training, batch: int) -> N
     widest = max(step.channels * step.size**2 for step in geometry(architecture))
     states = STATES[recipe.optimizer] if recipe.optimizer != "sgd" or recipe.momentum > 0 else 0
     weights = 4 * (2 + states) * count_parameters(network) + copies + work
-    return Need(weights, round(MARGIN * batch * (image + 3 * widest * (2 if bf16 else 4))))
+    before = 4 * count_parameters(network) + 32 * largest  # a layer's comparison with float64, before any training
+    return Need(max(weights, before), round(MARGIN * batch * (image + 3 * widest * (2 if bf16 else 4))))
 
 
 def machine_bytes() -> int:

@@ -7,11 +7,12 @@ only worse.
 
 import copy
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -30,10 +31,11 @@ from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.modules import Convolution
 from cnn_study.networks.network import Network, weighted_layers
 
-BATCH = 8  # images, so that every thread has some to do
+BATCHES = (2, 8)  # images: the fewest, and as many as keep a pass below OPERATIONS
+OPERATIONS = 10**9
 CALLS = 64  # of each layer: what goes wrong in one call of ten is missed once in 850 times
-SECONDS = 1.5  # for all layers of a network; what is over is not called again, but FEWEST times at least
-FEWEST = 4
+FEWEST = 4  # in a stage, which takes at most so many SECONDS for more; later stages make up for what is missing
+SECONDS = 1.5
 TOLERANCES = {"fp32": 1e-4, "bf16": 5e-3}  # rounding a result to bf16 makes 0.0017
 REMEMBERED = SCRATCH / "layers"
 
@@ -45,6 +47,14 @@ class Case:
     module: nn.Conv2d | nn.Linear
     shape: tuple[int, ...]
 
+    @property
+    def batch(self) -> int:
+        """How many images to compute it for."""
+        positions = math.prod(self.shape[1:]) // math.prod(getattr(self.module, "stride", ()))
+        operations = 2 * self.module.weight.numel() * positions  # of an image
+        fewest, most = BATCHES
+        return max(fewest, min(most, OPERATIONS // operations))
+
     def __str__(self) -> str:
         return f"{self.module} of {'×'.join(map(str, self.shape))}"
 
@@ -52,9 +62,10 @@ class Case:
 def checked(environment: Environment, architecture: Architecture, name: str) -> Environment:
     """``environment``, with the ways in which it computes every layer of ``architecture`` right.
 
-    Each distinct layer is compared with float64, forward and in all gradients, and called again for the same bits.
-    What this has found for an equal environment is remembered in the working folder. Raises StudyError, with a
-    line for each layer that no way computes right; ``name`` is the architecture's.
+    Each distinct layer is compared with float64, forward and in all gradients, and called again for the same bits:
+    ``CALLS`` times in all, of which each stage does as many as there is time for. What this has found for an equal
+    environment is remembered in the working folder. Raises StudyError, with a line for each layer that no way
+    computes right; ``name`` is the architecture's.
     """
     cases = cases_of(architecture)
     distinct = {str(case): case for case in cases.values()}
@@ -73,7 +84,7 @@ def checked(environment: Environment, architecture: Architecture, name: str) -> 
     by_layer = {layer: ways[str(case)] for layer, case in cases.items()}
     fallbacks = {layer: way for layer, way in by_layer.items() if way != Convolution.way}
     for layer, way in fallbacks.items():
-        print(f"{name}: {layer} is computed {way}: in the usual way this machine gets it wrong", file=sys.stderr)
+        print(f"{name}: {layer} is computed {way}: the usual way is wrong on this machine", file=sys.stderr)
     return replace(environment, fallbacks=fallbacks)
 
 
@@ -92,28 +103,40 @@ def cases_of(architecture: Architecture) -> dict[str, Case]:
     return cases
 
 
-def right_way(case: Case, environment: Environment, seconds: float) -> Way:
-    """The first way in which ``environment`` computes the layer right, of those that the layer has.
+@dataclass(frozen=True)
+class Verdict:
+    """The way in which a layer is computed right, and in how many calls it was."""
 
-    Raises StudyError, which says what is wrong with the usual one, if there is none.
+    way: Way
+    calls: int
+
+
+UNKNOWN = Verdict(Convolution.way, 0)
+
+
+def right_way(case: Case, environment: Environment, seconds: float, before: Verdict = UNKNOWN) -> Verdict:
+    """The first way in which ``environment`` computes the layer right, of that of ``before`` and those after it.
+
+    Raises StudyError, which says what is wrong with the first of them, if there is none.
     """
     ways: tuple[Way, ...] = get_args(Way) if isinstance(case.module, Convolution) else (Convolution.way,)
     faults = []
-    for way in ways:
-        fault = fault_of(case, way, environment, seconds)
+    for way in ways[ways.index(before.way) :]:
+        done = before.calls if way == before.way else 0
+        fault, calls = fault_of(case, way, environment, seconds, CALLS - done)
         if not fault:
-            return way
+            return Verdict(way, done + calls)
         faults.append(fault)
     raise StudyError(
         f"{faults[0]} in {environment.precision} on {environment.processor}, allowed: at most "
-        f"{TOLERANCES[environment.precision]:.2%} and the same bits in every call; nothing was trained"
+        f"{TOLERANCES[environment.precision]:.2%} and the same bits in every call"
     )
 
 
-def fault_of(case: Case, way: Way, environment: Environment, seconds: float) -> str:
-    """What is wrong with the layer's output or gradients; empty if nothing is.
+def fault_of(case: Case, way: Way, environment: Environment, seconds: float, most: int = CALLS) -> tuple[str, int]:
+    """What is wrong with the layer's output or gradients, empty if nothing is, and how often they were computed.
 
-    They are computed up to ``CALLS`` times, as long as there are ``seconds``, on random numbers.
+    At ``most`` so many times, and as long as there are ``seconds``, on random numbers.
     """
     started = time.monotonic()
     generator = torch.Generator().manual_seed(0)
@@ -130,12 +153,15 @@ def fault_of(case: Case, way: Way, environment: Environment, seconds: float) -> 
         for parameter in module.parameters():
             parameter.copy_(normal(parameter.shape))
         module.to(memory_format=torch.channels_last)
-    inputs = normal((BATCH, *case.shape))
+    inputs = normal((case.batch, *case.shape))
+    if inputs.ndim == 4:  # laid out as in training, also where one channel or one pixel allows several layouts
+        inputs = torch.empty_like(inputs, memory_format=torch.channels_last).copy_(inputs)
     tensors = {"input": inputs, **dict(module.named_parameters())}
-    exact = {name: tensor.detach().double().contiguous() for name, tensor in tensors.items()}
+    # By the CPU's own code for float64, which is not that of the libraries for fp32 and bf16.
+    exact = {name: tensor.detach().cpu().double().contiguous() for name, tensor in tensors.items()}
     gradient = normal(tuple(_exact(module, exact).shape))
 
-    expected = _results(lambda given: _exact(module, given), exact, gradient.double())
+    expected = _results(lambda given: _exact(module, given), exact, gradient.cpu().double())
 
     def call(given: Mapping[str, Tensor]) -> Tensor:
         with environment.autocast:
@@ -146,21 +172,21 @@ def fault_of(case: Case, way: Way, environment: Environment, seconds: float) -> 
     for what, result in first.items():
         error = _error(result, expected[what])
         if not error <= TOLERANCES[environment.precision]:  # nor if it is no number
-            return f"its {what} is off by {error:.2%}"
-    for number in range(1, CALLS):
-        if number >= FEWEST and time.monotonic() - started > seconds:
-            break
+            return f"its {what} is off by {error:.2%}", 1
+    calls = 1
+    while calls < most and (calls < FEWEST or time.monotonic() - started < seconds):
         # Memory of another place for the next call: what reads beyond its own finds other numbers there.
-        other = [torch.randn(1000 + 37 * number, device=environment.device), torch.empty_like(inputs)]
+        other = [torch.randn(1000 + 37 * calls, device=environment.device), torch.empty_like(inputs)]
+        calls += 1
         for what, result in _results(call, tensors, gradient).items():
             if not torch.equal(result, first[what]):
-                return f"its {what} differs from call to call, by {_error(result, first[what]):.2%}"
+                return f"its {what} differs from call to call, by {_error(result, first[what]):.2%}", calls
         del other
-    return ""
+    return "", calls
 
 
 def _exact(module: nn.Conv2d | nn.Linear, given: Mapping[str, Tensor]) -> Tensor:
-    """The layer by torch's own code for float64, which is not that of the libraries for fp32 and bf16."""
+    """The layer's output, by torch's functions and in no way of ours."""
     inputs, weight, bias = given["input"], given["weight"], given.get("bias")
     if isinstance(module, nn.Linear):
         return linear(inputs, weight, bias)
@@ -185,24 +211,26 @@ def _error(result: Tensor, expected: Tensor) -> float:
 
     A single one may be off by ten times as much of the root mean square, since rounding spreads that far.
     """
-    difference = result.double() - expected.double()
-    size = expected.double().square().mean().sqrt()
+    result, expected = result.cpu().double(), expected.cpu().double()
+    difference = result - expected
+    size = expected.square().mean().sqrt()
     error: Tensor = torch.maximum(difference.square().mean().sqrt(), difference.abs().max() / 10) / size
     return error.item()
 
 
 def _remembered(case: Case, environment: Environment, seconds: float) -> Way:
-    """``right_way``, from the working folder if an equal environment has found it there."""
+    """``right_way``, with what an equal environment has found remembered in the working folder."""
     computed_by = replace(environment, fallbacks={})
     key = repr((str(case), computed_by, _sources()))
     path = REMEMBERED / f"{sha256(key.encode()).hexdigest()}.json"
+    verdict = UNKNOWN
     with suppress(OSError, ValueError, KeyError):
-        way: Way = json.loads(path.read_text())["way"]
-        if way in get_args(Way):
-            return way
-    way = right_way(case, environment, seconds)
-    write_whole(path, json.dumps({"layer": str(case), "way": way}).encode())
-    return way
+        content = json.loads(path.read_text())
+        verdict = Verdict(content["way"], content["calls"])
+    if verdict.calls < CALLS:
+        verdict = right_way(case, environment, seconds, verdict)
+        write_whole(path, json.dumps({"layer": str(case)} | asdict(verdict)).encode())
+    return verdict.way
 
 
 @cache
