@@ -14,7 +14,8 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.params.study import validate
-from cnn_study.training.recipe import Search, recipe_of
+from cnn_study.training.entry import Override
+from cnn_study.training.recipe import Search, Training
 from tests.conftest import REPOSITORY, Project
 
 VALID = read_yaml(REPOSITORY / "params.yaml")
@@ -210,9 +211,8 @@ def test_an_overrides_mistakes_are_told_while_the_shared_recipe_is_wrong() -> No
 
 
 def test_an_override_changes_only_what_it_names() -> None:
-    shared = VALID["training"]
-    recipe = recipe_of(shared, {"training": {"augmentation": {"shift": 4}, "epochs": 9}}, "mine")
-    plain = recipe_of(shared, {}, "mine")
+    plain = parse(Training, VALID["training"])
+    recipe = plain.updated(parse(Override, {"augmentation": {"shift": 4}, "epochs": 9}))
     assert recipe.augmentation.shift == 4
     assert recipe.augmentation.flip == plain.augmentation.flip
     assert recipe.model_dump(exclude={"augmentation", "epochs"}) == plain.model_dump(
