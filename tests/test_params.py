@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -307,3 +308,64 @@ def test_what_the_report_s_recipe_is_replayed_on_has_to_be_there_once_and_its_ra
 def test_a_study_may_not_be_called_like_another_part_of_the_report() -> None:
     studies = {("gradients" if name == "depth" else name): study for name, study in VALID["studies"].items()}
     assert keys_of(told({"studies": studies})) == {"studies.gradients"}
+
+
+TEXT = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")  # which ends with architectures
+LAYERS = "layers: &layers [&layer {conv: 4, kernel: 3}]"
+
+
+def with_entries(folder: Path, entries: str) -> Path:
+    """A params.yaml with two more architectures."""
+    (folder / "params.yaml").write_text(f"{TEXT}{entries}", encoding="utf-8")
+    return folder / "params.yaml"
+
+
+def set_by_dvc(path: Path, change: str) -> Any:
+    """The architectures one and two after ``dvc exp run -S CHANGE``."""
+    apply_overrides(path, [change])
+    entries = read_yaml(path)["architectures"]
+    return entries["one"], entries["two"]
+
+
+@pytest.mark.parametrize(
+    ("head", "two", "key"),
+    [
+        ("head:", "two: *one", "architectures.two"),
+        ("head: &head", "two: {layers: *layers, head: *head}", "architectures.two.head"),
+        (
+            "head:",
+            "two: {<<: *one, training: {epochs: 1}}",
+            "architectures.two.head",
+        ),  # merged, it is one for both
+    ],
+    ids=["an entry", "a head", "in a merge"],
+)
+def test_a_mapping_in_two_places_is_refused_since_dvc_sets_keys_of_both_or_of_none(
+    tmp_path: Path, head: str, two: str, key: str
+) -> None:
+    path = with_entries(tmp_path, f"  one: &one\n    {LAYERS}\n    {head} {{hidden: [8]}}\n  {two}\n")
+    with pytest.raises(StudyError, match=r"found the mapping of architectures\.one.*, allowed: ") as error:
+        validate(read_yaml(path))
+    assert keys_of(str(error.value).splitlines()) == {key}
+    for changed in ("one", "two"):
+        one, other = set_by_dvc(path, f"+architectures.{changed}.head.dropout=0.5")
+        assert one["head"] == other["head"]
+
+
+@pytest.mark.parametrize(
+    "two",
+    [
+        "two: {layers: *layers, head: {}}",
+        "two: {layers: [*layer, {pool: 2}], head: {}}",
+        "two: {<<: *one, head: {}}",
+    ],
+    ids=["a list", "in a list", "a merge"],
+)
+@pytest.mark.parametrize("changed", [0, 1])
+def test_what_dvc_sets_for_one_network_alone_may_be_shared(tmp_path: Path, two: str, changed: int) -> None:
+    path = with_entries(tmp_path, f"  one: &one\n    {LAYERS}\n    head: {{hidden: [8]}}\n  {two}\n")
+    before = read_yaml(path)
+    validate(before)
+    entries = set_by_dvc(path, f"architectures.{('one', 'two')[changed]}.layers.0.conv=5")
+    assert [entry["layers"][0]["conv"] for entry in entries] == [5 - changed, 4 + changed]
+    assert entries[1 - changed] == before["architectures"][("two", "one")[changed]]
