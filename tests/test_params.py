@@ -275,9 +275,8 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=300)
-@given(st.data())
-def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject) -> None:
+def mutated(data: st.DataObject) -> dict[str, Any]:
+    """The valid file with one to three changes."""
     content = copy.deepcopy(VALID)
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from([place for place in places(content) if place]))
@@ -291,6 +290,13 @@ def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject)
             del holder[path[-1]]
         elif isinstance(holder, dict):
             holder[data.draw(st.text(max_size=8) | st.integers())] = data.draw(JUNK)
+    return content
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject) -> None:
+    content = mutated(data)
     try:
         validate(content)
     except StudyError as error:

@@ -11,7 +11,7 @@ from cnn_study.training.recipe import ImageCount, Rate, Training
 class Recipe(Training):
     """A recipe with one rate for all networks, which figures mark; nothing is trained with it here."""
 
-    learning_rate: Rate
+    learning_rate: Annotated[Rate, Field(description="of all networks, marked in the figure")]
 
 
 class Replay(Model):
