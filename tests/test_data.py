@@ -158,8 +158,8 @@ def of_type(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
 def test_a_malicious_member_is_refused_and_nothing_is_written(tmp_path: Path, member: tarfile.TarInfo) -> None:
     content = b"hello" if member.isreg() else b""
     archive = hostile(tmp_path / "bad.tar.gz", member, content)
-    with pytest.raises(StudyError, match=r"bad\.tar\.gz: found ") as error:
-        read_members(archive, [member.name], most_bytes=1000)
+    with pytest.raises(StudyError, match=rf"bad\.tar\.gz: found {member.name!r}, ") as error:
+        read_members(archive, [member.name], most_bytes=1_000_000)
     assert "\n" not in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.tar.gz"]
 
@@ -184,6 +184,14 @@ def test_a_bomb_in_a_header_is_refused_before_it_goes_off(tmp_path: Path) -> Non
         read_members(tmp_path / "bomb.tar.gz", ["a"], most_bytes=1_000_000)
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
+
+
+def test_a_sparse_file_counts_with_all_its_holes(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("holes")
+    member.pax_headers = {"GNU.sparse.map": "0,5", "GNU.sparse.size": str(10**12)}
+    archive = hostile(tmp_path / "sparse.tar.gz", member, b"hello")
+    with pytest.raises(StudyError, match="found more than 100 members or 1000000 bytes"):
+        read_members(archive, ["holes"], most_bytes=1_000_000)
 
 
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
