@@ -7,7 +7,7 @@ ON_RAY = --cpus "$(CPUS)" --gpus "$(GPUS)" --memory "$(MEMORY)"
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-processors lint check benchmark benchmark-ray kills setup lock clean
+.PHONY: help study test test-processors lint check benchmark benchmark-ray kills setup lock schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
@@ -64,6 +64,9 @@ setup: ## make .venv from requirements.lock, if it is missing or out of date
 lock: ## resolve pyproject.toml into requirements.lock
 	@.venv/bin/pip install --quiet uv
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
+
+schema: setup ## write params.schema.json, by which editors check params.yaml
+	@python -m scripts.make_schema
 
 clean: ## remove half-done work and caches of tools; results and data stay
 	@rm -rf .work .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots

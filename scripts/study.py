@@ -19,10 +19,10 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.params.study import validate
-from cnn_study.sources.datasets import CIFAR10_MD5, cifar10_is_reachable
+from cnn_study.sources import cifar10
 from engine.resources import Resources
 from scripts.check import warn_of_memory
-from stages.download import RAW, local_cifar10
+from stages.download import RAW
 
 # The embedded data, and a study of it that takes minutes.
 EMBEDDED = {
@@ -102,9 +102,9 @@ def repro(*targets: str) -> int:
 
 def why_no_cifar10() -> str:
     """Empty if CIFAR-10 is here or can be fetched, else what stands in the way."""
-    if all((RAW / name).is_file() for name in CIFAR10_MD5) or local_cifar10() is not None:
+    if all((RAW / name).is_file() for name in cifar10.FILES) or cifar10.local_copy() is not None:
         return ""
-    return cifar10_is_reachable()
+    return cifar10.unreachable()
 
 
 def use_embedded_data(reason: str) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 
 from cnn_study.base.code import folder_digest, loaded_sources
 from cnn_study.base.environment import Environment, set_up
+from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.splits import Split, load_split
-from cnn_study.networks.architecture import Architecture, spec_of
+from cnn_study.networks.architecture import Architecture
+from cnn_study.training.entry import Entry
 from cnn_study.training.layer_check import checked
-from cnn_study.training.recipe import Training, recipe_of
+from cnn_study.training.recipe import Training
 
 PREPARED = Path("data/prepared")
 
@@ -41,9 +43,9 @@ def read_inputs(name: str) -> Inputs:
     """Everything for the entry ``name`` of ``architectures``; sets torch up for it."""
     loaded_sources()  # now, before any of them can have been edited
     params = read_yaml()
-    entry = section(params, "architectures", name)
-    architecture = spec_of(entry, "architectures", name)
-    recipe = recipe_of(section(params, "training"), entry, name)
+    entry = parse(Entry, section(params, "architectures", name), "architectures", name)
+    architecture = entry.network
+    recipe = entry.recipe(parse(Training, section(params, "training"), "training"))
     environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
     training, validation = (load_split(PREPARED / split) for split in ("train", "validation"))
     return Inputs(params, architecture, recipe, environment, training, validation)

@@ -10,7 +10,7 @@ from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.shape import CLASSES
 from cnn_study.data.splits import Split, balanced_subset, save_split
-from cnn_study.sources.datasets import Data, read_raw
+from cnn_study.sources.datasets import Data
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
@@ -18,7 +18,7 @@ PREPARED = Path("data/prepared")
 
 def main() -> None:
     data = parse(Data, section(read_yaml(), "data"), "data")
-    raw = read_raw(data.dataset, RAW)
+    raw = data.source.read(RAW)
 
     pool = np.arange(len(raw.train_labels))
     if data.train_images != "all":

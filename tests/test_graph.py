@@ -110,3 +110,11 @@ def test_every_stage_checks_all_parameters_first(stage: str) -> None:
     commands = definition(stage)["cmd"]
     assert commands[0] == "python -m stages.check"
     assert commands[1].startswith(f"python -m stages.{stage}")
+
+
+def test_the_check_before_every_stage_takes_no_time_to_load_torch() -> None:
+    listing = "import sys, stages.check; print({'torch', 'torchvision'} & set(sys.modules))"
+    printed = subprocess.run(
+        [sys.executable, "-c", listing], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed == "set()\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,8 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.params.study import validate
-from cnn_study.training.recipe import Search, recipe_of
+from cnn_study.training.entry import Override
+from cnn_study.training.recipe import Search, Training
 from tests.conftest import REPOSITORY, Project
 
 VALID = read_yaml(REPOSITORY / "params.yaml")
@@ -210,9 +212,8 @@ def test_an_overrides_mistakes_are_told_while_the_shared_recipe_is_wrong() -> No
 
 
 def test_an_override_changes_only_what_it_names() -> None:
-    shared = VALID["training"]
-    recipe = recipe_of(shared, {"training": {"augmentation": {"shift": 4}, "epochs": 9}}, "mine")
-    plain = recipe_of(shared, {}, "mine")
+    plain = parse(Training, VALID["training"])
+    recipe = plain.updated(parse(Override, {"augmentation": {"shift": 4}, "epochs": 9}))
     assert recipe.augmentation.shift == 4
     assert recipe.augmentation.flip == plain.augmentation.flip
     assert recipe.model_dump(exclude={"augmentation", "epochs"}) == plain.model_dump(
@@ -274,9 +275,8 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=300)
-@given(st.data())
-def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject) -> None:
+def mutated(data: st.DataObject) -> dict[str, Any]:
+    """The valid file with one to three changes."""
     content = copy.deepcopy(VALID)
     for _ in range(data.draw(st.integers(1, 3))):
         path = data.draw(st.sampled_from([place for place in places(content) if place]))
@@ -290,6 +290,13 @@ def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject)
             del holder[path[-1]]
         elif isinstance(holder, dict):
             holder[data.draw(st.text(max_size=8) | st.integers())] = data.draw(JUNK)
+    return content
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject) -> None:
+    content = mutated(data)
     try:
         validate(content)
     except StudyError as error:
@@ -307,3 +314,64 @@ def test_what_the_report_s_recipe_is_replayed_on_has_to_be_there_once_and_its_ra
 def test_a_study_may_not_be_called_like_another_part_of_the_report() -> None:
     studies = {("gradients" if name == "depth" else name): study for name, study in VALID["studies"].items()}
     assert keys_of(told({"studies": studies})) == {"studies.gradients"}
+
+
+TEXT = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")  # which ends with architectures
+LAYERS = "layers: &layers [&layer {conv: 4, kernel: 3}]"
+
+
+def with_entries(folder: Path, entries: str) -> Path:
+    """A params.yaml with two more architectures."""
+    (folder / "params.yaml").write_text(f"{TEXT}{entries}", encoding="utf-8")
+    return folder / "params.yaml"
+
+
+def set_by_dvc(path: Path, change: str) -> Any:
+    """The architectures one and two after ``dvc exp run -S CHANGE``."""
+    apply_overrides(path, [change])
+    entries = read_yaml(path)["architectures"]
+    return entries["one"], entries["two"]
+
+
+@pytest.mark.parametrize(
+    ("head", "two", "key"),
+    [
+        ("head:", "two: *one", "architectures.two"),
+        ("head: &head", "two: {layers: *layers, head: *head}", "architectures.two.head"),
+        (
+            "head:",
+            "two: {<<: *one, training: {epochs: 1}}",
+            "architectures.two.head",
+        ),  # merged, it is one for both
+    ],
+    ids=["an entry", "a head", "in a merge"],
+)
+def test_a_mapping_in_two_places_is_refused_since_dvc_sets_keys_of_both_or_of_none(
+    tmp_path: Path, head: str, two: str, key: str
+) -> None:
+    path = with_entries(tmp_path, f"  one: &one\n    {LAYERS}\n    {head} {{hidden: [8]}}\n  {two}\n")
+    with pytest.raises(StudyError, match=r"found the mapping of architectures\.one.*, allowed: ") as error:
+        validate(read_yaml(path))
+    assert keys_of(str(error.value).splitlines()) == {key}
+    for changed in ("one", "two"):
+        one, other = set_by_dvc(path, f"+architectures.{changed}.head.dropout=0.5")
+        assert one["head"] == other["head"]
+
+
+@pytest.mark.parametrize(
+    "two",
+    [
+        "two: {layers: *layers, head: {}}",
+        "two: {layers: [*layer, {pool: 2}], head: {}}",
+        "two: {<<: *one, head: {}}",
+    ],
+    ids=["a list", "in a list", "a merge"],
+)
+@pytest.mark.parametrize("changed", [0, 1])
+def test_what_dvc_sets_for_one_network_alone_may_be_shared(tmp_path: Path, two: str, changed: int) -> None:
+    path = with_entries(tmp_path, f"  one: &one\n    {LAYERS}\n    head: {{hidden: [8]}}\n  {two}\n")
+    before = read_yaml(path)
+    validate(before)
+    entries = set_by_dvc(path, f"architectures.{('one', 'two')[changed]}.layers.0.conv=5")
+    assert [entry["layers"][0]["conv"] for entry in entries] == [5 - changed, 4 + changed]
+    assert entries[1 - changed] == before["architectures"][("two", "one")[changed]]

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from torch import nn
 
 from cnn_study.base.environment import set_up
+from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml
 from cnn_study.networks.architecture import Architecture, Geometry, geometry, spec_of
 from cnn_study.networks.layers import Conv
@@ -29,7 +30,7 @@ from cnn_study.profiling.complexity import (
     without_weights,
 )
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
-from cnn_study.training.recipe import recipe_of
+from cnn_study.training.recipe import Training
 from tests.conftest import REPOSITORY
 
 CONTENT = read_yaml(REPOSITORY / "params.yaml")
@@ -203,7 +204,7 @@ def test_what_training_needs_grows_with_batch_precision_and_optimizer() -> None:
     architecture = PARAMS.architectures["depth_6_norm"]
 
     def need(batch: int = 128, **change: Any) -> memory.Need:
-        return training_need(architecture, recipe_of(CONTENT["training"] | change, {}, "mine"), batch)
+        return training_need(architecture, parse(Training, CONTENT["training"] | change), batch)
 
     fp32 = need(precision="fp32")
     assert need(256, precision="fp32").activations == pytest.approx(2 * fp32.activations)

@@ -20,12 +20,14 @@ from cnn_study.analysis.influence import pixel_gradients
 from cnn_study.analysis.statistics import over_seeds
 from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.errors import StudyError
+from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.network import Network, place
 from cnn_study.networks.weights import load_network, save_network
 from cnn_study.training.augment import augmented
 from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.entry import Override
 from cnn_study.training.gradients import GradientLog
 from cnn_study.training.loop import (
     Batches,
@@ -42,7 +44,7 @@ from cnn_study.training.loop import (
     train,
     train_step,
 )
-from cnn_study.training.recipe import Augmentation, Training, recipe_of
+from cnn_study.training.recipe import Augmentation, Training
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.processor
@@ -55,7 +57,7 @@ SMALL = {
     "weight_decay": 0.0005,
     "augmentation": {"flip": True, "shift": 1},
 }
-RECIPE = recipe_of(SHARED | SMALL, {}, "x")
+RECIPE = parse(Training, SHARED | SMALL)
 SPECS = {
     "plain": {
         "layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 8, "kernel": 3, "norm": True}],
@@ -397,7 +399,7 @@ def test_the_report_s_own_recipe_in_the_readme_is_a_matter_of_parameters(environ
         place = report["augmentation"] if key.startswith("augmentation.") else report
         place[key.removeprefix("augmentation.")] = YAML(typ="safe").load(value)
     assert (report["optimizer"], report["learning_rate"], report["schedule"]) == ("adam", 0.01, "constant")
-    recipe = recipe_of(SHARED, {"training": report}, "x")
+    recipe = parse(Training, SHARED).updated(parse(Override, report))
     assert recipe.augmentation == Augmentation(flip=False, shift=0)
     assert (recipe.batch_size, recipe.epochs, recipe.precision) == (64, 15, "fp32")
     assert (recipe.weight_decay, recipe.label_smoothing, recipe.momentum) == (0, 0, 0.9)

@@ -1,11 +1,14 @@
 """Parameters as frozen models, and every mistake in them as one line."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     TypeAdapter,
     ValidationError,
@@ -13,7 +16,7 @@ from pydantic import (
     WrapValidator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, core_schema
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS
@@ -37,17 +40,31 @@ class Model(BaseModel):
         try:
             return handler(value)
         except ValidationError as error:
+            keys = [field.alias or name for name, field in cls.model_fields.items()]
             raise ValidationError.from_exception_data(
                 error.title,
                 [
                     InitErrorDetails(
-                        type=mistake(explained(detail, list(cls.model_fields))),
-                        loc=detail["loc"],
-                        input=detail["input"],
+                        type=mistake(explained(detail, keys)), loc=detail["loc"], input=detail["input"]
                     )
                     for detail in _own(error)
                 ],
             ) from None
+
+    def updated(self: M, part: "Model") -> M:
+        """A copy with the fields that ``part`` sets, those of models within it one by one."""
+        changes = {name: getattr(part, name) for name in part.model_fields_set}
+        for name, new in changes.items():
+            if isinstance(new, Model):
+                changes[name] = getattr(self, name).updated(new)
+        return self.model_copy(update=changes)
+
+
+class Mistake(NamedTuple):
+    """One that a user made: under which keys of params.yaml, and what was found there and is allowed."""
+
+    keys: tuple[str | int, ...]
+    text: str
 
 
 def mistake(text: str) -> PydanticCustomError:
@@ -55,26 +72,52 @@ def mistake(text: str) -> PydanticCustomError:
     return PydanticCustomError("mistake", "{text}", {"text": text})
 
 
-def each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+class EachOnce:
     """For a list in which nothing may stand twice."""
-    if len(set(values)) < len(values):
-        raise mistake(f"{found(list(values))}, allowed: each once")
-    return values
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | {"uniqueItems": True}
+
+    @staticmethod
+    def _check(values: tuple[T, ...]) -> tuple[T, ...]:
+        if len(set(values)) < len(values):
+            raise mistake(f"{found(list(values))}, allowed: each once")
+        return values
 
 
-def or_word(word: str, kind: Any) -> WrapValidator:
-    """Allows ``word`` beside what ``kind`` allows, with one message for both."""
-    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+@dataclass(frozen=True)
+class OneOf:
+    """For one of ``words`` that are known only where the program runs; else ``Literal`` says it."""
 
-    def check(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
-        if isinstance(value, str) and value == word:
-            return value
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        return core_schema.literal_schema(list(self.words))
+
+
+def or_word(word: str) -> WrapValidator:
+    """For ``Literal[word] | KIND``: one message for both."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
-            return adapter.validate_python(value, strict=True)
+            return handler(value)
         except ValidationError as error:
-            raise mistake(f"{explained(error.errors()[0], [])}, or {word}") from None
+            *_, of_kind = error.errors()
+            raise mistake(f"{explained(of_kind, [])}, or {word}") from None
 
     return WrapValidator(check)
+
+
+def attempt(kind: type[T], value: Any) -> tuple[T | None, list[Mistake]]:
+    """``value`` as a ``kind`` and no mistakes, or None and all mistakes in it."""
+    try:
+        return TypeAdapter(kind).validate_python(value), []
+    except ValidationError as error:
+        return None, [Mistake(_keys(detail), explained(detail, [])) for detail in _own(error)]
 
 
 def parse(kind: type[T], value: Any, *keys: str | int) -> T:
@@ -82,36 +125,20 @@ def parse(kind: type[T], value: Any, *keys: str | int) -> T:
 
     Raises StudyError with one line for each mistake: file, full key, what was found, what is allowed.
     """
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise _told(_own(error), keys) from None
+    parsed, mistakes = attempt(kind, value)
+    if parsed is None:
+        raise as_error(Mistake((*keys, *one.keys), one.text) for one in mistakes)
+    return parsed
 
 
-def check_part(kind: type[Any], value: Any, part: Any, *keys: str | int) -> None:
-    """Like ``parse``, but for the mistakes in those keys of ``value`` that ``part`` has as well."""
-    try:
-        TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        mistakes = [detail for detail in _own(error) if _lies_in(detail["loc"], part)]
-        if mistakes:
-            raise _told(mistakes, keys) from None
+def as_error(mistakes: Iterable[Mistake]) -> StudyError:
+    """The error that says all of them, one line each."""
+    return StudyError("\n".join(f"{PARAMS}: {dotted(keys)}: {text}" for keys, text in mistakes))
 
 
-def _told(mistakes: Iterable[ErrorDetails], keys: Sequence[str | int]) -> StudyError:
-    return StudyError(
-        "\n".join(f"{PARAMS}: {dotted((*keys, *one['loc']))}: {explained(one, [])}" for one in mistakes)
-    )
-
-
-def _lies_in(keys: Sequence[str | int], part: Any) -> bool:
-    for key in keys:
-        if not isinstance(part, Mapping):
-            return True
-        if key not in part:
-            return False
-        part = part[key]
-    return True
+def _keys(detail: ErrorDetails) -> tuple[str | int, ...]:
+    """Those of the file, without pydantic's own."""
+    return tuple(key for key in detail["loc"] if key != "[key]" and not str(key).startswith("tag:"))
 
 
 def _own(error: ValidationError) -> list[ErrorDetails]:

@@ -20,7 +20,6 @@ from cnn_study.networks.architecture import geometry
 from cnn_study.networks.network import Network
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import count_parameters, forward_flops, layer_costs, without_weights
-from cnn_study.sources.datasets import CLASSES_OF
 from cnn_study.trained import architecture_named, load
 
 REPORT = Path("plots/report.html")
@@ -115,7 +114,7 @@ def _predict(arguments: argparse.Namespace) -> str:
     images = np.stack([read_image(file) for file in arguments.images])
     with torch.inference_mode():
         probabilities = network(torch.from_numpy(images)).softmax(1)
-    classes = CLASSES_OF[validate(read_yaml()).data.dataset]
+    classes = validate(read_yaml()).data.source.classes
     rows = [
         (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(arguments.top).indices))
         for file, row in zip(arguments.images, probabilities, strict=True)

@@ -50,7 +50,7 @@ def explained(detail: ErrorDetails, known: Sequence[str]) -> str:
     if kind == "mistake":
         return str(context["text"])
     key = detail["loc"][-1] if detail["loc"] else ""
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         return f"unknown key, allowed here: {', '.join(known)}{nearest(key, known)}"
     if kind == "missing":
         return "not found, but needed"
@@ -62,8 +62,6 @@ def dotted(keys: Sequence[str | int]) -> str:
     """Keys as one path, ``layers[0].kernel``."""
     text = ""
     for key in keys:
-        if key == "[key]" or str(key).startswith("tag:"):  # pydantic's own, no key of the file
-            continue
         name = str(key) if str(key).isprintable() else repr(key)
         text += f"[{key}]" if isinstance(key, int) else f".{name}" if text else name
     return text or "the whole file"

@@ -26,7 +26,11 @@ def _odd(kernel: int) -> int:
 
 
 Width = Annotated[int, Field(ge=1, le=LARGEST_WIDTH)]
-Kernel = Annotated[int, Field(ge=1, le=LARGEST_KERNEL), AfterValidator(_odd)]
+Kernel = Annotated[
+    int,
+    Field(ge=1, le=LARGEST_KERNEL, json_schema_extra={"not": {"multipleOf": 2}}, description="odd"),
+    AfterValidator(_odd),
+]
 Stride = Annotated[int, Field(ge=1, le=IMAGE_SIZE)]
 
 

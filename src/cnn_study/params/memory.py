@@ -13,7 +13,6 @@ from cnn_study.messages.mistakes import dotted
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.params.study import Params
 from cnn_study.profiling.complexity import count_parameters, kept_bytes, without_weights
-from cnn_study.sources.datasets import SIZES
 from cnn_study.training.recipe import Training
 
 PROGRAM = 700 * 2**20  # Python, torch and the images that a stage has read
@@ -72,7 +71,7 @@ def memory_warnings(params: Params) -> Iterator[str]:
     Not for one that trains on a GPU, whose memory is another.
     """
     available = machine_bytes()
-    images = SIZES[params.data.dataset][0] if params.data.train_images == "all" else params.data.train_images
+    images = params.data.source.train if params.data.train_images == "all" else params.data.train_images
     for name, architecture in params.architectures.items():
         recipe = params.recipes[name]
         if recipe.device == "cuda" or (recipe.device == "auto" and torch.cuda.is_available()):

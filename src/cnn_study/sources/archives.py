@@ -1,17 +1,14 @@
-"""Unpacking an archive that nobody vouches for."""
+"""Reading files out of an archive that nobody vouches for. Nothing of it is written anywhere."""
 
-import errno
 import gzip
 import lzma
 import tarfile
 import zlib
-from pathlib import Path
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from cnn_study.base.errors import StudyError
-
-# What names that are too long, or that stand for a file and a folder at once, end in.
-_OF_NAMES = (None, errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
 
 
 class _Limited:
@@ -33,12 +30,15 @@ class _Limited:
         return data
 
 
-def unpack(archive: Path, folder: Path, most_bytes: int, most_members: int = 100) -> None:
-    """Unpack a tar archive, compressed or not, into ``folder``.
+def read_members(
+    archive: Path, paths: Collection[str], most_bytes: int, most_members: int = 100
+) -> dict[str, bytes]:
+    """Those files of a tar archive, compressed or not, that ``paths`` names and it has, with their contents.
 
-    Raises StudyError, with nothing written outside ``folder``, if the archive is damaged, holds anything
-    but ordinary files and folders below its root, or more of them or of bytes than the limits allow.
+    Raises StudyError if the archive is damaged, holds anything but ordinary files and folders below its root, or
+    more of them or of bytes than the limits allow.
     """
+    contents = {}
     total = 0
     try:
         with archive.open("rb") as file:
@@ -56,15 +56,15 @@ def unpack(archive: Path, folder: Path, most_bytes: int, most_members: int = 100
                             f"{archive}: found more than {most_members} members or {most_bytes} bytes, "
                             "allowed: the data set's own files"
                         )
-                    tar.extract(member, folder, filter="data")
-    except tarfile.FilterError as error:
-        raise StudyError(f"{archive}: found an unsafe member: {error}") from None
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
-        raise _damaged(archive, error) from None
-    except OSError as error:
-        if error.errno not in _OF_NAMES:  # a full disk, say: not the archive's fault
-            raise
-        raise _damaged(archive, error) from None
+                    path = PurePosixPath(member.name)
+                    if path.is_absolute() or ".." in path.parts:
+                        raise StudyError(f"{archive}: found {member.name!r}, allowed: files below its root")
+                    if str(path) in paths and (content := tar.extractfile(member)) is not None:
+                        contents[str(path)] = content.read()
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, ValueError, gzip.BadGzipFile) as error:
+        reason = " ".join(str(error).split())
+        raise StudyError(f"{archive}: found no whole tar archive: {reason}") from None
+    return contents
 
 
 def _decompressed(file: IO[bytes]) -> IO[bytes]:
@@ -75,7 +75,3 @@ def _decompressed(file: IO[bytes]) -> IO[bytes]:
     if start.startswith(b"\xfd7zXZ\0"):
         return cast(IO[bytes], lzma.open(file))
     return file
-
-
-def _damaged(archive: Path, error: Exception) -> StudyError:
-    return StudyError(f"{archive}: found no whole tar archive: {' '.join(str(error).split())}")

@@ -1,48 +1,70 @@
-"""How networks are trained: the shared recipe, what one architecture overrides, the rate search."""
+"""How networks are trained: the recipe, and the search for a learning rate."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from cnn_study.base.errors import StudyError
-from cnn_study.base.schema import Model, check_part, each_once, mistake, or_word, parse
-from cnn_study.base.yaml import PARAMS
+from cnn_study.base.schema import EachOnce, Model, mistake, or_word
 from cnn_study.data.shape import CLASSES
-from cnn_study.messages.mistakes import dotted, found
+from cnn_study.messages.mistakes import found
 
 Rate = Annotated[float, Field(gt=0, le=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Epochs = Annotated[int, Field(ge=1, le=10_000)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
+ImageCount = Annotated[
+    int, Field(ge=CLASSES, description="a class-balanced part of the training images; all, if fewer")
+]
 
 
 class Augmentation(Model):
     """What happens to a training image before each use of it."""
 
-    flip: bool
-    shift: Annotated[int, Field(ge=0, le=16)]  # pixels, in both directions
+    flip: Annotated[bool, Field(description="mirror half of the images")]
+    shift: Annotated[int, Field(ge=0, le=16, description="pixels at most, in each direction")]
 
 
 class Training(Model):
-    """A training recipe, whole: the shared one with what an architecture overrides."""
+    """A training recipe."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    epochs: Epochs
     seeds: Annotated[
-        tuple[Seed, ...], Field(strict=False, min_length=1, max_length=1000), AfterValidator(each_once)
-    ]
+        tuple[Seed, ...],
+        Field(
+            strict=False, min_length=1, max_length=1000,
+            description="one run each; they decide initial weights, order and augmentation",
+        ),
+        EachOnce(),
+    ]  # fmt: skip
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
-    optimizer: Literal["sgd", "adam", "adamw", "muon"]
-    learning_rate: Annotated[Literal["tuned"] | float, or_word("tuned", Rate)]
-    momentum: Fraction
-    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    optimizer: Annotated[Literal["sgd", "adam", "adamw", "muon"], Field(description="sgd: Nesterov's")]
+    learning_rate: Annotated[
+        Literal["tuned"] | Rate, or_word("tuned"), Field(description="the peak rate: found by tune, or a number")
+    ]
+    momentum: Annotated[Fraction, Field(description="for adam and adamw: beta1")]
+    weight_decay: Annotated[
+        float,
+        Field(
+            ge=0, le=10,
+            description="of weights alone; sgd and adam add it to the gradient, adamw and muon take it off",
+        ),
+    ]  # fmt: skip
     schedule: Literal["one_cycle", "constant"]
-    warmup: Fraction
+    warmup: Annotated[Fraction, Field(description="one_cycle: the part of all steps in which the rate rises")]
     label_smoothing: Fraction
     augmentation: Augmentation
-    initialization: Literal["he", "pytorch"]
-    precision: Literal["auto", "bf16", "fp32"]
-    device: Literal["auto", "cpu", "cuda"]
-    threads: Annotated[Literal["auto"] | int, or_word("auto", Annotated[int, Field(ge=1, le=1024)])]
+    initialization: Annotated[Literal["he", "pytorch"], Field(description="pytorch: its modules' defaults")]
+    precision: Annotated[
+        Literal["auto", "bf16", "fp32"], Field(description="auto: bf16 where the device computes it natively")
+    ]
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="auto: cuda if there is one")]
+    threads: Annotated[
+        Literal["auto"] | Threads,
+        or_word("auto"),
+        Field(description="of the CPU; auto: as many as it has cores"),
+    ]
 
 
 class Search(Model):
@@ -51,9 +73,9 @@ class Search(Model):
     lowest: Rate
     highest: Rate
     count: Annotated[int, Field(ge=1, le=100)]
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
-    images: Annotated[int, Field(ge=CLASSES)]  # all, if there are fewer
-    seed: Seed
+    epochs: Epochs
+    images: ImageCount
+    seed: Annotated[Seed, Field(description="none of training.seeds")]
 
     @field_validator("highest")
     @classmethod
@@ -93,42 +115,3 @@ def _spaced(lowest: float, highest: float, count: int) -> tuple[float, ...]:
         return (lowest,)
     step = (highest / lowest) ** (1 / (count - 1))
     return tuple(float(f"{lowest * step**i:.3g}") for i in range(count))
-
-
-def recipe_of(shared: Any, entry: Any, name: str) -> Training:
-    """The shared recipe with what the entry ``name`` of ``architectures`` overrides, key by key.
-
-    Raises StudyError. Seeds cannot be overridden, since architectures are compared seed by seed.
-    """
-    recipe = parse(Training, shared, "training")
-    return parse(Training, _merged(recipe.model_dump(), _override(entry, name)), *_keys(name))
-
-
-def check_override(shared: Any, entry: Any, name: str) -> None:
-    """Raises StudyError for what is wrong with an override, whatever is wrong with ``shared``."""
-    override = _override(entry, name)
-    check_part(Training, _merged(shared, override), override, *_keys(name))
-
-
-def _keys(name: str) -> tuple[str, ...]:
-    return "architectures", name, "training"
-
-
-def _override(entry: Any, name: str) -> Mapping[Any, Any]:
-    override = entry.get("training", {}) if isinstance(entry, Mapping) else {}
-    if not isinstance(override, Mapping):
-        raise StudyError(f"{PARAMS}: {dotted(_keys(name))}: {found(override)}, allowed: a mapping")
-    if "seeds" in override:
-        raise StudyError(
-            f"{PARAMS}: {dotted((*_keys(name), 'seeds'))}: {found(override['seeds'])}, "
-            "allowed: no seeds here, since architectures are compared seed by seed"
-        )
-    return override
-
-
-def _merged(shared: Any, override: Mapping[Any, Any]) -> dict[Any, Any]:
-    whole = dict(shared) if isinstance(shared, Mapping) else {}
-    for key, value in override.items():
-        nested = isinstance(value, Mapping) and isinstance(whole.get(key), Mapping)
-        whole[key] = {**whole[key], **value} if nested else value
-    return whole

@@ -2,29 +2,24 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from cnn_study.base.schema import NAME, Model, each_once
-from cnn_study.data.shape import CLASSES
-from cnn_study.training.recipe import Rate, Training
+from cnn_study.base.schema import NAME, EachOnce, Model
+from cnn_study.training.recipe import ImageCount, Rate, Training
 
 
 class Recipe(Training):
     """A recipe with one rate for all networks, which figures mark; nothing is trained with it here."""
 
-    learning_rate: Rate
+    learning_rate: Annotated[Rate, Field(description="of all networks, marked in the figure")]
 
 
 class Replay(Model):
-    """The section ``replay``."""
+    """The recipe of the report that this study redoes: short runs at several rates."""
 
     architectures: Annotated[
-        tuple[Annotated[str, Field(pattern=NAME)], ...],
-        Field(strict=False, min_length=1),
-        AfterValidator(each_once),
+        tuple[Annotated[str, Field(pattern=NAME)], ...], Field(strict=False, min_length=1), EachOnce()
     ]
-    learning_rates: Annotated[
-        tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), AfterValidator(each_once)
-    ]
-    images: Annotated[int, Field(ge=CLASSES)]  # all, if there are fewer
+    learning_rates: Annotated[tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), EachOnce()]
+    images: ImageCount
     training: Recipe

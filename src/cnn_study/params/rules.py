@@ -1,0 +1,146 @@
+"""What has to hold between sections of params.yaml, and in the file as a whole.
+
+The models say what is wrong with a key, or between keys of one section. These rules look at those keys in which
+nothing is wrong, whatever is wrong beside them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cnn_study.base.schema import Mistake
+from cnn_study.messages.mistakes import dotted, found, nearest
+from cnn_study.sources.datasets import SOURCES
+
+# What the report calls its other parts.
+RESERVED = (
+    "answer", "calibration", "claims", "classes", "gradients", "in_no_study", "inside", "learning_rate", "methods",
+    "receptive_fields",
+)  # fmt: skip
+
+
+class Sound:
+    """The file without what is wrong in it."""
+
+    def __init__(self, content: Mapping[str, Any], mistakes: Iterable[Mistake]) -> None:
+        self._content = content
+        self._wrong = [one.keys for one in mistakes]
+
+    def get(self, *keys: str) -> Any:
+        """The value under ``keys``; None if it is not there, or a mistake is in it or lies above it."""
+        if any(wrong[: len(keys)] == keys[: len(wrong)] for wrong in self._wrong):
+            return None
+        value: Any = self._content
+        for key in keys:
+            if not isinstance(value, Mapping) or key not in value:
+                return None
+            value = value[key]
+        return value
+
+    def names(self, section: str) -> list[str]:
+        """The names in a section, whatever they stand for."""
+        value = self._content.get(section)
+        return [name for name in value if isinstance(name, str)] if isinstance(value, Mapping) else []
+
+
+def broken_rules(content: Mapping[str, Any], mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
+    """The mistakes beside ``mistakes``, which are those that the models say."""
+    sound = Sound(content, mistakes)
+    yield from _names_in_studies(sound)
+    yield from _names_of_studies(sound)
+    yield from _seed_of_the_search(sound)
+    yield from _too_many_images(sound)
+    entries = sound.names("architectures")
+    for index, name in enumerate(sound.get("replay", "architectures") or ()):
+        if name not in entries:
+            yield _no_entry(("replay", "architectures", index), name, entries)
+    yield from shared_mappings(content)
+
+
+def _no_entry(keys: tuple[str | int, ...], name: str, entries: list[str]) -> Mistake:
+    return Mistake(keys, f"{found(name)}, allowed: an entry of architectures{nearest(name, entries)}")
+
+
+def _names_in_studies(sound: Sound) -> Iterator[Mistake]:
+    entries = sound.names("architectures")
+    for name in sound.names("studies"):
+        where = ("studies", name)
+        members = sound.get(*where, "members") or {}
+        for member in members:
+            if member not in entries:
+                yield _no_entry((*where, "members", member), member, entries)
+        yield from _repeated((*where, "members"), list(members.values()))
+
+        asked: list[tuple[tuple[str | int, ...], str]] = []
+        if baseline := sound.get(*where, "baseline"):
+            asked.append(((*where, "baseline"), baseline))
+        for index, control in enumerate(sound.get(*where, "controls") or ()):
+            place = (*where, "controls", index)
+            asked += [((*place, role), control[role]) for role in ("of", "against")]
+            if control["of"] == control["against"]:
+                yield Mistake(place, f"{found(control['of'])} against itself, allowed: two architectures")
+        for keys, one in asked:
+            if members and one not in members:
+                known = f"{', '.join(members)}{nearest(one, members)}"
+                yield Mistake(keys, f"{found(one)}, allowed: one of the study's members, {known}")
+
+
+def _names_of_studies(sound: Sound) -> Iterator[Mistake]:
+    names = sound.names("studies")
+    for name in names:
+        if name in RESERVED:
+            yield Mistake(("studies", name), f"the report has this name, allowed: none of {', '.join(RESERVED)}")
+    titles = [sound.get("studies", name, "title") for name in names]
+    yield from _repeated(("studies",), [title for title in titles if title is not None])
+
+
+def _repeated(keys: tuple[str, ...], names: list[str]) -> Iterator[Mistake]:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Mistake(keys, f"{found(name)} twice, allowed: names that differ")
+
+
+def _seed_of_the_search(sound: Sound) -> Iterator[Mistake]:
+    seed = sound.get("tune", "seed")
+    if seed is not None and seed in (sound.get("training", "seeds") or ()):
+        yield Mistake(("tune", "seed"), f"{found(seed)}, allowed: none of training.seeds")
+
+
+def _too_many_images(sound: Sound) -> Iterator[Mistake]:
+    dataset, count = sound.get("data", "dataset"), sound.get("data", "test_images")
+    if dataset is None or count is None:
+        return
+    if count == "all":
+        count = SOURCES[dataset].test
+    asked: list[tuple[tuple[str | int, ...], int, int]] = [
+        (("analysis", "shown_images", place), index, count - 1)
+        for place, index in enumerate(sound.get("analysis", "shown_images") or ())
+    ]
+    asked.append((("analysis", "images"), sound.get("analysis", "images") or 0, count))
+    for keys, value, most in asked:
+        if value > most:
+            yield Mistake(keys, f"{found(value)}, allowed: at most {most}, since there are {count} test images")
+
+
+def shared_mappings(content: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Mappings that stand in several places by an alias or a merge: an edit by ``dvc exp run -S`` gets lost.
+
+    DVC writes the value of every key back into the one mapping that they share. A list it replaces as a whole:
+    this, and all in it, may be shared.
+    """
+    first: dict[int, tuple[str, ...]] = {}
+
+    def look(mapping: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Mistake]:
+        for key, value in mapping.items():
+            place = (*keys, key)
+            if not isinstance(value, Mapping):
+                continue
+            if id(value) in first:
+                yield Mistake(
+                    place,
+                    f"found the mapping of {dotted(first[id(value)])}, by an alias or <<, allowed: one of its "
+                    "own, since dvc exp run -S would set keys of both or of none; a list may be an alias",
+                )
+            else:
+                first[id(value)] = place
+                yield from look(value, place)
+
+    yield from look(content, ())

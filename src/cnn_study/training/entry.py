@@ -1,0 +1,48 @@
+"""An entry of ``architectures``: a network, and what it changes of the recipe that all share."""
+
+from typing import Annotated, Any, NoReturn
+
+from pydantic import BeforeValidator, Field, create_model
+from pydantic.json_schema import SkipJsonSchema
+
+from cnn_study.base.schema import Model, mistake
+from cnn_study.messages.mistakes import found
+from cnn_study.networks.architecture import Architecture
+from cnn_study.training.recipe import Training
+
+
+def _optional(model: type[Model]) -> type[Model]:
+    """A model with the fields of ``model``, none of which has to be there; see ``Model.updated``."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        kind = (
+            _optional(kind) if isinstance(kind, type) and issubclass(kind, Model) else field.rebuild_annotation()
+        )
+        fields[name] = (kind, Field(default=None, description=field.description))  # a default that is never read
+    return create_model(f"{model.__name__}Override", __base__=Model, __doc__=model.__doc__, **fields)
+
+
+def _no_seeds(value: Any) -> NoReturn:
+    raise mistake(f"{found(value)}, allowed: no seeds here, since architectures are compared seed by seed")
+
+
+class Override(_optional(Training)):  # type: ignore[misc]
+    """What an architecture changes of the recipe that all share."""
+
+    seeds: Annotated[SkipJsonSchema[None], BeforeValidator(_no_seeds)] = None
+
+
+class Entry(Architecture):
+    """A network, and what it changes of the recipe that all share."""
+
+    training: Annotated[Override, Field(default_factory=Override)]
+
+    @property
+    def network(self) -> Architecture:
+        """The network alone."""
+        return Architecture(layers=self.layers, head=self.head)
+
+    def recipe(self, shared: Training) -> Training:
+        """The recipe that it trains with."""
+        return shared.updated(self.training)
