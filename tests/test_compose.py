@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cnn_study.analysis.comparisons import compare_all, compare_pairs
-from cnn_study.analysis.effective_field import Field, field_table
-from cnn_study.analysis.results import Result, summary, timing
+from cnn_study.analysis.activations import Activations
+from cnn_study.analysis.effective_field import Field
+from cnn_study.analysis.evaluation import Evaluation
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.results import Result
 from cnn_study.base.yaml import read_yaml
+from cnn_study.data.splits import Split
 from cnn_study.params.study import validate
-from cnn_study.report import tables
-from cnn_study.report.claims import CLAIMED_PAIRS, check_claims
-from cnn_study.report.conclusions import find, split_by_clock
-from cnn_study.report.contents import Measured, charts_of, page
-from cnn_study.report.kit.page import Page, render_html, render_markdown
+from cnn_study.report.compose import chapters_of, conclusions_of, page_of
+from cnn_study.report.kit.page import Page
+from cnn_study.report.kit.rendering import render_html, render_markdown
 from tests.conftest import REPOSITORY
 from tests.test_comparisons import CLASSES, labels_of, result
 
@@ -66,53 +68,51 @@ def diverged(one: Result) -> Result:
     )  # fmt: skip
 
 
-def measured(change: Callable[[Result], Result] = lambda one: one, comparable: bool = True) -> Measured:
-    results = {name: change(made_up(name, place)) for place, name in enumerate(PARAMS.architectures)}
-    trained = {name for name, one in results.items() if one.status == "trained"}
+def evaluated(one: Result) -> Evaluation:
+    """One layer of four channels, the first of them dead."""
+    trained = one.status == "trained"
     influence = np.full((32, 32), 1 / 1024)
-    fields = {
-        name: (Field("conv1", 10, 16.0, (11, 20), influence, influence if name in trained else None),)
-        for name in results
-    }
-    compared = compare_all(results, PARAMS.studies, LABELS, CLASSES, draws=100)
-    norms = tables.gradient_norms(results)
+    maps, dead = np.ones((4, 32, 32), np.float32), np.array([True, False, False, False])
+    seen = Activations(np.ones((4, 3, 3, 3), np.float32), {"conv1": maps}, {"conv1": dead})
+    return Evaluation(
+        one.test_logits,
+        one.status,
+        (Field("conv1", 10, 16.0, (11, 20), influence, influence if trained else None),),
+        dict.fromkeys(PARAMS.analysis.shown_images, seen),
+        {},
+    )
+
+
+def made_up_evidence(change: Callable[[Result], Result] = lambda one: one, comparable: bool = True) -> Evidence:
+    results = {name: change(made_up(name, place)) for place, name in enumerate(PARAMS.architectures)}
+    images = np.zeros((IMAGES, 3, 32, 32), np.uint8)
     runs = [
         {"learning_rate": rate, "seed": 0, "status": "trained", "validation_accuracy": 0.3}
         for rate in (0.001, 0.01)
     ]
-    data = {
-        "curves": tables.curves(results, PARAMS.studies),
-        "cost": tables.cost(results, PARAMS.studies, LABELS),
-        "receptive_fields_by_layer": field_table(fields),
-        "dead_channels": pd.DataFrame(
-            [{"architecture": name, "layer": "conv1", "channels": 4, "dead": 1} for name in trained],
-            columns=["architecture", "layer", "channels", "dead"],
-        ),
-        "gradient_norms": norms,
-        "gradient_norms_by_layer": tables.first_middle_last(norms),
-        "gradient_flow": tables.first_over_last(norms),
-        "learning_rates": tables.learning_rates(results),
-        "replay": tables.replay(dict.fromkeys(PARAMS.replay.architectures, runs)),
-        "confusion": tables.confusion(results, LABELS, CLASSES),
-        "calibration": tables.calibration(results, LABELS),
-        "differences": tables.differences(compared, PARAMS.studies),
-        "class_changes": tables.class_changes(compared, PARAMS.studies),
-    }
-    summaries = {name: summary(one, LABELS) for name, one in results.items()}
-    timings = {name: timing(one) for name, one in results.items()}
-    errors = tables.calibration_errors(results, LABELS)
-    found = find(PARAMS, data, summaries, timings, compared, errors, 100)
-    pairs = compare_pairs(results, CLAIMED_PAIRS, LABELS, CLASSES, draws=100)
-    by_seed = tables.gradient_norms_by_seed(results)
-    claims = check_claims("cifar10", summaries, timings, pairs, by_seed, data["replay"], 0.01)
-    whole = split_by_clock(compared, pairs, found, claims, errors)
-    assert "train_seconds" not in str(whole[0]["studies"])
-    return Measured(PARAMS, summaries, timings, compared, found, claims, data, IMAGES, comparable, 100)
+    return Evidence(
+        params=PARAMS,
+        test=Split(images, LABELS, tuple(CLASSES)),
+        results=results,
+        evaluations={name: evaluated(one) for name, one in results.items()},
+        replays={name: {"runs": runs, "images": 100} for name in PARAMS.replay.architectures},
+        comparable=comparable,
+        draws=100,
+    )
+
+
+def page(evidence: Evidence) -> Page:
+    return page_of(evidence, chapters_of(evidence))
 
 
 @pytest.fixture(scope="module")
-def whole() -> Page:
-    return page(measured())
+def evidence() -> Evidence:
+    return made_up_evidence()
+
+
+@pytest.fixture(scope="module")
+def whole(evidence: Evidence) -> Page:
+    return page(evidence)
 
 
 def test_the_answer_is_who_wins_and_what_the_controls_say(whole: Page) -> None:
@@ -136,13 +136,13 @@ def test_every_sentence_and_figure_names_its_source(whole: Page) -> None:
 
 
 def test_what_was_measured_in_different_environments_is_told_first() -> None:
-    assert "different environments" in page(measured(comparable=False)).answer[0].text
+    assert "different environments" in page(made_up_evidence(comparable=False)).answer[0].text
 
 
 @pytest.mark.parametrize("survivors", [set(), {"kernel_3x3"}, {"kernel_5x5"}], ids=["none", "baseline", "another"])
 def test_a_report_of_networks_that_failed_says_so_and_ranks_none(survivors: set[str]) -> None:
-    report = page(measured(lambda one: one if one.name in survivors else diverged(one)))
-    text = render_markdown(report, {figure.title: "x.svg" for figure in charts_of(report)})
+    report = page(made_up_evidence(lambda one: one if one.name in survivors else diverged(one)))
+    text = render_markdown(report)
     assert "not ranked: 3 of 3 runs diverged" in text
     assert ("none trained" in text) == ("kernel_3x3" not in survivors)
     assert "nan" not in text.lower().split()
@@ -151,3 +151,38 @@ def test_a_report_of_networks_that_failed_says_so_and_ranks_none(survivors: set[
 def test_a_page_whose_pictures_are_missing_is_not_written(whole: Page) -> None:
     with pytest.raises(FileNotFoundError):
         render_html(whole, REPOSITORY / "nowhere")
+
+
+def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
+    conclusions, timed = conclusions_of(chapters_of(evidence))
+    assert set(conclusions) == {"studies", "claimed_pairs", "calibration_errors", "findings", "claims"}
+    assert set(timed) == {"pareto", "train_seconds_ratios", "findings", "claims"}
+    assert "seconds" not in str(conclusions["studies"]) + str(conclusions["claimed_pairs"])
+    assert "pareto" not in str(conclusions["studies"])
+    assert {finding["rule"] for finding in timed["findings"]} == {"winner_cost", "pareto"}
+    for told, by_clock in ((conclusions, False), (timed, True)):
+        for sentence in (*told["findings"], *told["claims"]):
+            assert (sentence["data"] == "metrics/timing.json") == by_clock
+            assert "timed" not in sentence
+    assert set(timed["train_seconds_ratios"]) >= {"kernel_5x5 over kernel_3x3", "residual over depth_6"}
+
+
+def test_every_chapter_adds_tables_and_pictures_of_its_own(evidence: Evidence, whole: Page) -> None:
+    chapters = chapters_of(evidence)
+    tables = [name for chapter in chapters for name in (*chapter.tables, *chapter.timed_tables)]
+    pictures = [path for chapter in chapters for path in chapter.pictures]
+    assert len(tables) == len(set(tables))
+    assert len(pictures) == len(set(pictures))
+    # What the page shows is drawn, and what it names is saved.
+    assert {figure.image for figure in whole.figures if figure.image} <= {f"images/{path}" for path in pictures}
+    named = {figure.source.partition(": ")[2] for figure in whole.figures if figure.spec}
+    assert {Path(name).stem for name in named} <= set(tables)
+
+
+def test_figures_are_named_after_their_topic_and_study(whole: Page) -> None:
+    names = [figure.name for figure in whole.figures]
+    assert names[:2] == ["studies-kernel_size-differences", "studies-depth-differences"]
+    topics = {"studies", "receptive_fields", "gradients", "inside", "classes", "learning_rates"}
+    assert {name.partition("-")[0] for name in names} == topics | {"replay"}
+    keys = {name.split("-")[1] for name in names if name.partition("-")[0] in topics}
+    assert keys == set(PARAMS.studies)
