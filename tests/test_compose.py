@@ -13,6 +13,7 @@ from cnn_study.analysis.effective_field import Field
 from cnn_study.analysis.evaluation import Evaluation
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result
+from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import Split
 from cnn_study.params.study import validate
@@ -177,6 +178,17 @@ def test_every_chapter_adds_tables_and_pictures_of_its_own(evidence: Evidence, w
     assert {figure.image for figure in whole.figures if figure.image} <= {f"images/{path}" for path in pictures}
     named = {figure.source.partition(": ")[2] for figure in whole.figures if figure.spec}
     assert {Path(name).stem for name in named} <= set(tables)
+
+
+def test_sections_stand_in_order_and_studies_cannot_take_their_keys(whole: Page) -> None:
+    keys = [section.key for section in whole.sections]
+    topics = ["receptive_fields", "gradients", "inside", "classes", "learning_rate", "claims"]
+    assert keys == [*PARAMS.studies, *topics]
+    content = read_yaml(REPOSITORY / "params.yaml")
+    study = content["studies"]["depth"]
+    for key in topics:
+        with pytest.raises(StudyError, match="the report has this name"):
+            validate(content | {"studies": {key: study}})
 
 
 def test_figures_are_named_after_their_topic_and_study(whole: Page) -> None:

@@ -17,7 +17,7 @@ from cnn_study.report.topics.receptive_fields import chapter as receptive_fields
 from cnn_study.report.topics.studies import chapter as studies
 from cnn_study.report.topics.studies.answer import answer, answer_figures
 
-# A topic more is a line more, here and in the RESERVED keys of params/study.py.
+# A topic more is a line more, here and among the RESERVED keys of params/.
 TOPICS: tuple[Callable[[Evidence], Chapter], ...] = (
     studies.chapter,
     receptive_fields.chapter,

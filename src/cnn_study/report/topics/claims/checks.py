@@ -98,7 +98,7 @@ def check_claims(
     chance is what the replay is asked, and receptive fields are known of any network.
     """
     last, growth = _norms_over_seeds(gradients)
-    pairs = {(one.of, one.against): one for one in compared}
+    pairs = {(pair.of, pair.against): pair for pair in compared}
     measured = Measurements(summary, timing, pairs, last, growth, rate, _statuses(replay, rate))
     return [_checked(claim, check, dataset, measured) for claim, check in CLAIMS.items()]
 

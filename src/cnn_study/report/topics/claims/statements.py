@@ -90,20 +90,20 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
 
 
 def _larger(
-    names: Mapping[str, str], pair: Pair, key: str, found: Mapping[str, Any], write: Callable[[Any], str]
+    names: Mapping[str, str], pair: Pair, key: str, estimates: Mapping[str, Any], write: Callable[[Any], str]
 ) -> Statement:
-    """The mean over seeds of the first is larger; ``found`` by architecture, ``key`` says what it is."""
-    values = [found[name] for name in pair]
+    """The mean over seeds of the first is larger; ``estimates`` by architecture, ``key`` says what it is."""
+    values = [estimates[name] for name in pair]
     of, against = (f"{names[name]} {write(value)}" for name, value in zip(pair, values, strict=True))
     numbers = {name: mean_of(value) for name, value in zip(pair, values, strict=True)}
     because = f"{of} against {against}, {_how(*values)}"
     return Statement(_key(pair), _verdict(intervals_disjoint(*values)), because, {key: numbers})
 
 
-def _within(found: Mapping[str, Any]) -> str:
+def _within(estimate: Mapping[str, Any]) -> str:
     """A mean with its 95 % interval: 5.03 [4.9, 5.16]."""
-    ci95 = found["ci95"]
-    return f"{found['mean']:.3g}" + ("" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]")
+    ci95 = estimate["ci95"]
+    return f"{estimate['mean']:.3g}" + ("" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]")
 
 
 def slower(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
@@ -111,17 +111,17 @@ def slower(measured: Measurements, names: Mapping[str, str], of: str, against: s
     pair = (of, against)
     if (missing := _not_trained(measured, names, pair)) is not None:
         return missing
-    found = {name: measured.timing[name]["train_seconds"] for name in pair}
-    return _larger(names, pair, "train_seconds", found, seconds_within)
+    estimates = {name: measured.timing[name]["train_seconds"] for name in pair}
+    return _larger(names, pair, "train_seconds", estimates, seconds_within)
 
 
 def _no_norms(
-    measured: Measurements, names: Mapping[str, str], pair: Pair, found: Mapping[str, Any]
+    measured: Measurements, names: Mapping[str, str], pair: Pair, estimates: Mapping[str, Any]
 ) -> Statement | None:
-    """Why ``found`` is not there for both."""
+    """Why ``estimates`` has not both."""
     if (missing := _not_trained(measured, names, pair)) is not None:
         return missing
-    short = [names[name] for name in dict.fromkeys(pair) if name not in found]
+    short = [names[name] for name in dict.fromkeys(pair) if name not in estimates]
     if not short:
         return None
     return Statement(_key(pair), "not measured", f"too few gradient norms: {listed(short)}", {})
@@ -157,7 +157,7 @@ def grows(measured: Measurements, names: Mapping[str, str], of: str) -> Statemen
 
 
 def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Statement:
-    """No short run with the report's recipe at its rate trained. Where some did, luck decides: it is not told.
+    """No short run with the report's recipe at its rate trained. Where some did, luck decides: it is open.
 
     What the study's own runs did is said besides; they have another recipe, and decide nothing.
     """
@@ -167,8 +167,8 @@ def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Stat
     failed = sum(status != "trained" for status in replayed)
     verdict = _verdict(int(failed == len(replayed)) - int(failed == 0)) if replayed else "not measured"
     recipe = f"with the report's recipe at its rate {measured.rate:g}"
-    found = f"{recipe}, {_failures(replayed, 'short run')}" if replayed else f"no short runs {recipe}"
-    because = f"{names[of]}: {found}, and with the study's own recipe, {_failures(own, 'run')}"
+    short_runs = f"{recipe}, {_failures(replayed, 'short run')}" if replayed else f"no short runs {recipe}"
+    because = f"{names[of]}: {short_runs}, and with the study's own recipe, {_failures(own, 'run')}"
     numbers = {"rate": measured.rate, "replayed": _counts(replayed), "own": _counts(own)}
     return Statement(of, verdict, because, numbers)
 
@@ -187,6 +187,6 @@ def field_is(measured: Measurements, of: str, pixels: int) -> Statement:
     """The theoretical receptive field of the last feature map has this side; trained or not."""
     if of not in measured.summary:
         return Statement(of, "not measured", f"{KERNELS[of]} is not in the study", {})
-    found = measured.summary[of]["receptive_field"]["theoretical"]
-    because = f"{KERNELS[of]} sees {counted(found, 'pixel')}"
-    return Statement(of, "holds" if found == pixels else "does not hold", because, {"pixels": found})
+    side = measured.summary[of]["receptive_field"]["theoretical"]
+    because = f"{KERNELS[of]} sees {counted(side, 'pixel')}"
+    return Statement(of, "holds" if side == pixels else "does not hold", because, {"pixels": side})

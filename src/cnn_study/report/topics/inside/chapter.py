@@ -24,10 +24,11 @@ def chapter(evidence: Evidence) -> Chapter:
     indices = evidence.params.analysis.shown_images
     networks = {name: e for name, e in evidence.evaluations.items() if e.status != "diverged"}
     dead = dead_table({name: e.activations[indices[0]].dead for name, e in networks.items()})
-    members = of_all(evidence.params)
-    pictures = {_first_layers(one): partial(_draw_first_layers, one, evidence) for one in members}
-    for index in indices:
-        pictures |= {_maps(one, index): partial(_draw_maps, one, index, evidence) for one in members}
+    pictures = {}
+    for members in of_all(evidence.params):
+        pictures[_first_layers(members)] = partial(_draw_first_layers, members, evidence)
+        for index in indices:
+            pictures[_maps(members, index)] = partial(_draw_maps, members, index, evidence)
     return Chapter(
         sections=(
             Section(
@@ -36,7 +37,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 "What do the first filters look for, and what becomes of an image layer by layer?",
                 (),
                 (_table(dead, evidence),),
-                tuple(figure for one in of_studies(evidence.params) for figure in _figures(one, indices)),
+                tuple(figure for shown in of_studies(evidence.params) for figure in _figures(shown, indices)),
             ),
         ),
         tables={"dead_channels": dead},

@@ -54,7 +54,7 @@ def chapter(evidence: Evidence) -> Chapter:
             _section(study, shown, tables | timed_tables, findings[study.key])
             for study, shown in zip(studies, of_studies(evidence.params), strict=True)
         ),
-        findings=tuple(finding for told in findings.values() for finding in told),
+        findings=tuple(finding for study in studies for finding in findings[study.key]),
         tables=tables,
         timed_tables=timed_tables,
         conclusions={"studies": {key: study.record() for key, study in evidence.compared.items()}},
