@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cnn_study.analysis.comparisons import pareto_front
 from cnn_study.report import topics
 from cnn_study.report.kit.charts import Spec
 from cnn_study.report.kit.members import Members
@@ -263,6 +264,19 @@ def test_the_front_leaves_out_what_is_slower_and_no_better() -> None:
         (20.5, 0.805),
         (31.0, 0.805),
     ]
+
+
+def test_of_networks_equally_fast_and_accurate_all_are_on_the_front_as_in_the_sentence_about_it() -> None:
+    table = cost()
+    of_wide = table[(table["architecture"] == "wide") & (table["study"] == "Width")]
+    for column in ("train_seconds", "test_accuracy"):
+        values = dict(zip(of_wide["seed"], of_wide[column], strict=True))
+        table.loc[table["architecture"] == "deep", column] = table["seed"].map(values)
+    steps = accuracy_against_time(table, SHOWN)["layer"][0]["data"]["values"]
+    means = {"narrow": (10.5, 0.705), "wide": (20.5, 0.805), "deep": (20.5, 0.805)}
+    front = [means[name] for name in pareto_front(means)]
+    assert len(front) == 3
+    assert [(step["train_seconds"], step["test_accuracy"]) for step in steps[:-1]] == front
 
 
 def test_times_that_span_a_decade_have_a_logarithmic_axis() -> None:

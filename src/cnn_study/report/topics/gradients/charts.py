@@ -1,5 +1,7 @@
 """Gradients through the layers and through training, which are two different figures."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -19,11 +21,49 @@ from cnn_study.report.kit.charts import (
     single,
     tip,
 )
+from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.page import Figure
+from cnn_study.report.topics.gradients.sentences import EXPLODING, VANISHING
+from cnn_study.report.topics.gradients.tables import BY_LAYER, FLOW, NORMS
 
 SEQUENCE: Spec = {"scheme": {"name": "viridis", "extent": [0.33, 0.78]}}  # the ends vanish on dark and on white
 FIRST_MIDDLE_LAST = ("#6A75C4", "#21918C", "#5EC962")
 GRADIENT_NORM = "norm of the weight gradient"
+
+
+def gradient_figures(tables: Mapping[str, pd.DataFrame], members: Members) -> list[Figure]:
+    """None of a study whose networks have no norms; the last one if any has two convolutions."""
+    norms, flow, by_layer = (tables[f"gradient_{name}"] for name in ("norms", "flow", "norms_by_layer"))
+    if not members.are_in(norms):
+        return []
+    name, title = f"gradients-{members.key}", members.title
+    figures = [
+        Figure(f"{name}-by_layer", f"{title}: gradient norm against layer",
+               "In the first, the middle and the last epoch.",
+               source(BY_LAYER, "train"), gradient_by_layer(by_layer, members)),
+        Figure(f"{name}-by_epoch", f"{title}: gradient norm against epoch",
+               "A line for each layer; means over seeds.",
+               source(NORMS, "train"), gradient_by_epoch(norms, members)),
+        Figure(f"{name}-over_weights", f"{title}: gradient norm over weight norm, against epoch",
+               "A line for each layer: how large a gradient is for the weights that it changes.",
+               source(NORMS, "train"), gradient_to_weight(norms, members)),
+        Figure(f"{name}-heat_map", f"{title}: gradient norm by layer and epoch",
+               "A panel for each network.",
+               source(NORMS, "train"), gradient_heat_map(norms, members)),
+    ]  # fmt: skip
+    if members.are_in(flow):
+        figures.append(
+            Figure(
+                f"{name}-first_over_last",
+                f"{title}: does the gradient vanish or explode?",
+                "The first convolution's gradient norm over the last one's, by epoch; dashed, the bounds of "
+                "the sentences below.",
+                source(FLOW),
+                first_over_last_chart(flow, members, VANISHING, EXPLODING),
+            )
+        )
+    return figures
 
 
 def gradient_by_layer(norms: pd.DataFrame, members: Members) -> Spec:

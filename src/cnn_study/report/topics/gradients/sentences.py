@@ -8,9 +8,7 @@ import pandas as pd
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.findings import Finding, Summary
 from cnn_study.report.kit.wording import Studies, capitalized, counted, named, shown, times
-from cnn_study.report.topics.gradients.tables import first_over_last
-
-DATA = "plots/data/gradient_norms.csv"
+from cnn_study.report.topics.gradients.tables import NORMS, first_over_last
 
 # The first convolution's gradient norm over the last one's. A factor of ten either way, since layers of
 # different sizes have norms that differ several-fold with nothing wrong.
@@ -70,7 +68,7 @@ def _flow(architecture: str, rows: pd.DataFrame, name: str, seeds: int) -> Findi
         numbers |= {"first_epoch": first_epoch, "first_ratio": first, "direction": direction}
         text += f"; from {times(first)} in epoch {first_epoch} it {direction}"
     numbers["thresholds"] = [VANISHING, EXPLODING]
-    return Finding(f"{text}.", "gradients", f"gradient_{kind}", numbers, DATA)
+    return Finding(f"{text}.", "gradients", f"gradient_{kind}", numbers, NORMS)
 
 
 def _flows(ends: Mapping[str, float], studies: Studies) -> Finding:
@@ -83,7 +81,7 @@ def _flows(ends: Mapping[str, float], studies: Studies) -> Finding:
         f"{times(ends[high])}."
     )
     numbers = counts | {"networks": len(ends), "ratios": dict(ends)}
-    return Finding(text, "gradients", "gradient_range", numbers, DATA)
+    return Finding(text, "gradients", "gradient_range", numbers, NORMS)
 
 
 def _controlled(control: Control, study: Study, ends: Mapping[str, float]) -> Finding:
@@ -102,4 +100,4 @@ def _controlled(control: Control, study: Study, ends: Mapping[str, float]) -> Fi
     )
     numbers: dict[str, Any] = {"question": control.question, "steady": STEADY}
     numbers |= {"ratios": {control.of: of, control.against: against}}
-    return Finding(text, "gradients", f"gradient_control_{rule}", numbers, DATA)
+    return Finding(text, "gradients", f"gradient_control_{rule}", numbers, NORMS)

@@ -6,6 +6,10 @@ import pandas as pd
 
 from cnn_study.analysis.results import Result, gradient_norms_by_seed
 
+NORMS = "plots/data/gradient_norms.csv"
+BY_LAYER = "plots/data/gradient_norms_by_layer.csv"
+FLOW = "plots/data/gradient_flow.csv"
+
 
 def gradient_norms(results: Mapping[str, Result]) -> pd.DataFrame:
     """Mean over seeds of ``gradient_norm`` and ``weight_norm`` by ``architecture``, ``epoch``, ``layer``.
