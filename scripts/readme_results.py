@@ -50,11 +50,11 @@ def rendered(params: Params) -> str:
     summaries = summary["architectures"]
     compared = read_json(Path("metrics/conclusions.json"))["studies"]
     parts = []
-    for number, (key, study) in enumerate(params.studies.items(), start=1):
+    for key, study in params.studies.items():
         parts.append(
             f"**{study.title}.** {study.question}\n\n{table(study, summaries, compared[key])}\n"
             f"![{study.title}: differences to {study.members[study.baseline]}, "
-            f"with 95 % intervals](plots/charts/{number:02}.svg)\n"
+            f"with 95 % intervals](plots/charts/studies-{key}-differences.svg)\n"
         )
     return "\n".join(parts)
 

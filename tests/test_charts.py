@@ -1,24 +1,42 @@
 """Charts show what the tables say, the same network always in the same colour."""
 
+import importlib
 import inspect
 import json
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from cnn_study.report import charts
-from cnn_study.report.charts import Shown, Spec
-from cnn_study.report.kit.page import static_svg
-from cnn_study.report.kit.palette import COLOURS, looks_of
-from tests.conftest import REPOSITORY
+from cnn_study.analysis.comparisons import pareto_front
+from cnn_study.report import topics
+from cnn_study.report.kit.charts import Spec
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.palette import styles_of
+from cnn_study.report.kit.rendering import static_svg
+from cnn_study.report.topics.classes.calibration import reliability_chart
+from cnn_study.report.topics.classes.confusion import confusion_chart
+from cnn_study.report.topics.gradients.charts import (
+    first_over_last_chart,
+    gradient_by_epoch,
+    gradient_by_layer,
+    gradient_heat_map,
+    gradient_to_weight,
+)
+from cnn_study.report.topics.learning_rates import learning_rate_chart
+from cnn_study.report.topics.receptive_fields.chapter import receptive_fields_by_layer
+from cnn_study.report.topics.replay import replay_chart
+from cnn_study.report.topics.studies.class_changes import class_chart
+from cnn_study.report.topics.studies.cost import accuracy_against_time, training_time
+from cnn_study.report.topics.studies.curves import validation_curves
+from cnn_study.report.topics.studies.differences import difference_chart
 
 ORDER = ["other", "narrow", "wide", "deep"]  # all of a made-up params.yaml; three are in the study
-SHOWN = Shown("Width", {"wide": "5×5", "narrow": "3×3", "deep": "6 layers"}, looks_of(ORDER))
+SHOWN = Members("width", "Width", {"wide": "5×5", "narrow": "3×3", "deep": "6 layers"}, styles_of(ORDER))
 EPOCHS = range(1, 4)
 LAYERS = ("conv1", "output")
 
@@ -86,7 +104,7 @@ def rates() -> pd.DataFrame:
 def comparisons() -> pd.DataFrame:
     rows = [("wide", 1.5, 0.5, 2.5, True), ("deep", -0.2, -1.0, 0.6, False)]
     return pd.DataFrame(
-        {"study": "Width", "of": of, "against": "narrow", "name": SHOWN.names[of]}
+        {"study": "Width", "architecture": of, "against": "narrow", "name": SHOWN.names[of]}
         | {"points": points, "low": low, "high": high, "told_apart": told}
         for of, points, low, high, told in rows
     )
@@ -154,21 +172,21 @@ class Drawn:
 def every_chart() -> dict[str, Drawn]:
     """Each chart function's chart, three networks in most of them."""
     return {
-        "validation_curves": Drawn(charts.validation_curves(curves(), SHOWN), 3 + 3 + 9),
-        "accuracy_against_time": Drawn(charts.accuracy_against_time(cost(), SHOWN), 1 + 1 + 6 + 3),
-        "differences": Drawn(charts.differences(comparisons(), SHOWN), 1 + 2 + 2),
-        "training_time": Drawn(charts.training_time(cost(), SHOWN), 3 + 3),
-        "gradient_by_layer": Drawn(charts.gradient_by_layer(norms(), SHOWN), 9 + 18),
-        "gradient_by_epoch": Drawn(charts.gradient_by_epoch(norms(), SHOWN), 6 + 18),
-        "gradient_to_weight": Drawn(charts.gradient_to_weight(norms(), SHOWN), 6 + 18),
-        "gradient_heat_map": Drawn(charts.gradient_heat_map(norms(), SHOWN), 18),
-        "first_over_last": Drawn(charts.first_over_last(ratios(), SHOWN, 0.1, 10.0), 1 + 4 + 3 + 9),
-        "learning_rates": Drawn(charts.learning_rates(rates(), SHOWN), 3 + 6 + 3),
-        "replay": Drawn(charts.replay(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
-        "confusion": Drawn(charts.confusion(confusion(), SHOWN), 12),
-        "calibration": Drawn(charts.calibration(calibration(), SHOWN), 1 + 3 + 6),
-        "receptive_fields_by_layer": Drawn(charts.receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18),
-        "class_changes": Drawn(charts.class_changes(class_changes(), SHOWN), 4 + 4),
+        "validation_curves": Drawn(validation_curves(curves(), SHOWN), 3 + 3 + 9),
+        "accuracy_against_time": Drawn(accuracy_against_time(cost(), SHOWN), 1 + 1 + 6 + 3),
+        "difference_chart": Drawn(difference_chart(comparisons(), SHOWN), 1 + 2 + 2),
+        "training_time": Drawn(training_time(cost(), SHOWN), 3 + 3),
+        "gradient_by_layer": Drawn(gradient_by_layer(norms(), SHOWN), 9 + 18),
+        "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),
+        "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18),
+        "gradient_heat_map": Drawn(gradient_heat_map(norms(), SHOWN), 18),
+        "first_over_last_chart": Drawn(first_over_last_chart(ratios(), SHOWN, 0.1, 10.0), 1 + 4 + 3 + 9),
+        "learning_rate_chart": Drawn(learning_rate_chart(rates(), SHOWN), 3 + 6 + 3),
+        "replay_chart": Drawn(replay_chart(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
+        "confusion_chart": Drawn(confusion_chart(confusion(), SHOWN), 12),
+        "reliability_chart": Drawn(reliability_chart(calibration(), SHOWN), 1 + 3 + 6),
+        "receptive_fields_by_layer": Drawn(receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18),
+        "class_chart": Drawn(class_chart(class_changes(), SHOWN), 4 + 4),
     }
 
 
@@ -190,15 +208,20 @@ def axis_titles(spec: Spec, channel: str) -> set[str]:
     return {axis.get("title") or axis.get("axis", {}).get("title") or axis["field"] for axis in found}
 
 
+def draws(function: Callable[..., Any]) -> bool:
+    types = function.__annotations__
+    return types.get("return") == Spec and types.get("members") == Members and function.__name__[0] != "_"
+
+
 def test_every_chart_function_is_among_those_tested() -> None:
-    functions = inspect.getmembers(charts, inspect.isfunction)
-    public = {name for name, function in functions if function.__module__ == charts.__name__ and name[0] != "_"}
-    assert public == set(CHARTS)
+    names = [module.name for module in pkgutil.walk_packages(topics.__path__, f"{topics.__name__}.")]
+    members = [inspect.getmembers(importlib.import_module(name), inspect.isfunction) for name in names]
+    assert {name for functions in members for name, function in functions if draws(function)} == set(CHARTS)
 
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_network_has_its_colour_and_its_name_in_every_chart(name: str) -> None:
-    expected = {SHOWN.names[key]: look.colour for key, look in looks_of(ORDER).items() if key in SHOWN.names}
+    expected = {SHOWN.names[key]: style.colour for key, style in styles_of(ORDER).items() if key in SHOWN.names}
     for part in parts(CHARTS[name].spec):
         scale = part.get("scale", {})
         if part.get("field") == "name" and str(scale.get("range", [""])[0]).startswith("#"):
@@ -224,7 +247,7 @@ def test_against_layer_and_against_epoch_cannot_be_taken_for_each_other() -> Non
     assert "AGAINST EPOCH" in by_epoch["title"]
 
 
-@pytest.mark.parametrize("chart", [charts.accuracy_against_time, charts.training_time])
+@pytest.mark.parametrize("chart", [accuracy_against_time, training_time])
 def test_a_network_of_which_a_seed_did_not_train_is_not_compared(chart: Callable[..., Spec]) -> None:
     table = cost()
     table.loc[(table["architecture"] == "wide") & (table["seed"] == 1), "status"] = "collapsed"
@@ -243,6 +266,19 @@ def test_the_front_leaves_out_what_is_slower_and_no_better() -> None:
     ]
 
 
+def test_of_networks_equally_fast_and_accurate_all_are_on_the_front_as_in_the_sentence_about_it() -> None:
+    table = cost()
+    of_wide = table[(table["architecture"] == "wide") & (table["study"] == "Width")]
+    for column in ("train_seconds", "test_accuracy"):
+        values = dict(zip(of_wide["seed"], of_wide[column], strict=True))
+        table.loc[table["architecture"] == "deep", column] = table["seed"].map(values)
+    steps = accuracy_against_time(table, SHOWN)["layer"][0]["data"]["values"]
+    means = {"narrow": (10.5, 0.705), "wide": (20.5, 0.805), "deep": (20.5, 0.805)}
+    front = [means[name] for name in pareto_front(means)]
+    assert len(front) == 3
+    assert [(step["train_seconds"], step["test_accuracy"]) for step in steps[:-1]] == front
+
+
 def test_times_that_span_a_decade_have_a_logarithmic_axis() -> None:
     def types(spec: Spec) -> set[str]:
         return {
@@ -251,12 +287,12 @@ def test_times_that_span_a_decade_have_a_logarithmic_axis() -> None:
             if part.get("field") == "train_seconds" and "type" in part.get("scale", {})
         }
 
-    assert types(charts.accuracy_against_time(cost(), SHOWN)) == {"linear"}
-    assert types(charts.accuracy_against_time(cost((1.0, 20.0, 400.0)), SHOWN)) == {"log"}
+    assert types(accuracy_against_time(cost(), SHOWN)) == {"linear"}
+    assert types(accuracy_against_time(cost((1.0, 20.0, 400.0)), SHOWN)) == {"log"}
 
 
-def test_what_is_not_told_apart_is_hollow() -> None:
-    drawn = static_svg(CHARTS["differences"].spec)
+def test_what_is_not_significant_is_hollow() -> None:
+    drawn = static_svg(CHARTS["difference_chart"].spec)
     dots = [line for line in drawn.split("<path") if 'aria-roledescription="point"' in line]
     hollow = {"6 layers" in dot for dot in dots if 'fill-opacity="0"' in dot}
     filled = {"5×5" in dot for dot in dots if 'fill-opacity="1"' in dot}
@@ -265,73 +301,19 @@ def test_what_is_not_told_apart_is_hollow() -> None:
 
 def test_differences_to_several_others_name_them() -> None:
     pairs = comparisons().assign(against=["narrow", "wide"])
-    labels = [row["label"] for row in charts.differences(pairs, SHOWN)["data"]["values"]]
+    labels = [row["label"] for row in difference_chart(pairs, SHOWN)["data"]["values"]]
     assert labels == ["5×5 − 3×3", "6 layers − 5×5"]
 
 
 def test_zero_norms_do_not_break_a_logarithmic_axis() -> None:
     table = norms()
     table.loc[table["layer"] == "conv1", "gradient_norm"] = 0.0
-    spec = charts.gradient_by_epoch(table, SHOWN)
+    spec = gradient_by_epoch(table, SHOWN)
     assert {row["layer"] for row in spec["data"]["values"]} == {"output"}
     assert "NaN" not in static_svg(spec)
 
 
 def test_a_study_of_which_nothing_trained_still_has_its_charts() -> None:
     table = cost().assign(status="diverged", train_seconds=np.nan, test_accuracy=np.nan)
-    for chart in (charts.accuracy_against_time, charts.training_time):
+    for chart in (accuracy_against_time, training_time):
         assert static_svg(chart(table, SHOWN)).startswith("<svg")
-
-
-def test_a_new_network_at_the_end_changes_no_colour() -> None:
-    before, after = looks_of(ORDER), looks_of([*ORDER, "new"])
-    assert {name: after[name] for name in before} == before
-
-
-def test_many_networks_still_differ_in_colour_or_dash() -> None:
-    looks = looks_of([str(number) for number in range(40)])
-    assert len(set(looks.values())) == 40
-    assert len({(look.colour, look.shape) for look in list(looks.values())[: len(COLOURS)]}) == len(COLOURS)
-
-
-# To linear light; what protanopes and deuteranopes see (Machado et al., 2009); Oklab.
-SIGHTS = (
-    np.eye(3),
-    np.array(((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052))),
-    np.array(((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969))),
-)
-CONES = np.array(((0.4122, 0.5363, 0.0514), (0.2119, 0.6807, 0.1074), (0.0883, 0.2817, 0.6300)))
-OKLAB = np.array(((0.2105, 0.7936, -0.0041), (1.9780, -2.4286, 0.4506), (0.0259, 0.7828, -0.8087)))
-
-
-def light(colour: str) -> npt.NDArray[np.float64]:
-    channels = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
-    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-
-
-@pytest.mark.parametrize("sight", range(3))
-def test_colours_stay_apart_whatever_the_reader_s_sight(sight: int) -> None:
-    seen = [OKLAB @ np.cbrt(CONES @ np.clip(SIGHTS[sight] @ light(colour), 0, 1)) for colour in COLOURS]
-    distances = [float(np.linalg.norm(a - b)) for i, a in enumerate(seen) for b in seen[:i]]
-    assert min(distances) > (0.12 if sight == 0 else 0.07)  # 0.02 is about what one can just tell
-
-
-@pytest.mark.parametrize("page", ["#ffffff", "#111111"])
-def test_colours_are_seen_on_white_and_on_dark(page: str) -> None:
-    weights = np.array((0.2126, 0.7152, 0.0722))
-    background = float(light(page) @ weights) + 0.05
-    for colour in COLOURS:
-        foreground = float(light(colour) @ weights) + 0.05
-        assert max(foreground, background) / min(foreground, background) > 2, colour
-
-
-@pytest.mark.parametrize("path", sorted((REPOSITORY / ".dvc/plots").glob("*.json")), ids=lambda path: path.stem)
-def test_dvc_s_templates_have_the_palette_and_no_other_colours_of_networks(path: Any) -> None:
-    template = json.loads(path.read_text())
-    palettes = [part["calculate"] for part in parts(template) if part.get("as") == "colour"]
-    listed = "['" + "','".join(COLOURS) + "'][(datum.place - 1) % 12]"
-    assert [text.replace(" ", "") for text in palettes] == [listed.replace(" ", "")] * len(palettes)
-    for part in parts(template):
-        colour = part.get("color")
-        if isinstance(colour, dict) and colour.get("field") in ("architecture", "name"):
-            pytest.fail(f"{path.name} colours by {colour['field']}, in an order of its own")

@@ -10,8 +10,9 @@ from scipy import stats
 
 from cnn_study.analysis.comparisons import Comparison
 from cnn_study.analysis.statistics import over_seeds
-from cnn_study.report.claims import CLAIMED_PAIRS, CLAIMS, Claim, check_claims
-from tests.test_findings import around, entry, numbers_in, numbers_without_source
+from cnn_study.report.topics.claims.checks import CLAIMS, Claim, check_claims
+from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
+from tests.report_cases import around, entry, numbers_in, numbers_without_source
 
 NAMES = ("3×3", "5×5", "7×7", "1×1+3×3", "2 layers", "4 layers", "6 layers", "residual")
 ACCURACIES = {
@@ -28,7 +29,7 @@ FIELDS = dict(zip(ACCURACIES, (10, 16, 22, 10, 46, 36, 27), strict=True))
 NORMS = {"kernel_3x3": (1.0, 3.0), "depth_4": (1.0, 4.0), "depth_6": (3.0, 6.0), "residual": (1.0, 9.0)}
 SPREAD = np.array([0.99, 1.0, 1.01])  # the seeds' norms in the last epoch, over their mean
 RATE = 0.01
-POSITION = {check.__name__: index for index, check in enumerate(CLAIMS.values())}
+POSITION = {check.decide.__name__: index for index, check in enumerate(CLAIMS.values())}
 
 
 def world() -> dict[str, Any]:
@@ -91,13 +92,22 @@ def test_a_world_as_the_report_says_bears_every_claim_out() -> None:
 
 def test_each_claim_names_the_file_that_shows_its_numbers() -> None:
     files = {
-        check.__name__: claim.data for check, claim in zip(CLAIMS.values(), check_claims(**world()), strict=True)
+        check.decide.__name__: claim.data
+        for check, claim in zip(CLAIMS.values(), check_claims(**world()), strict=True)
     }
     assert files["most_accurate_kernel"] == files["residual_most_accurate"] == "metrics/conclusions.json"
     assert files["kernels_at_chance"] == "plots/data/replay.csv"
     assert files["fields_of_kernels"] == "metrics/summary.json"
     assert files["residual_slowest"] == "metrics/timing.json"
     assert files["residual_ends_largest"] == "plots/data/gradient_norms_by_seed.csv"
+
+
+def test_what_a_clock_measured_is_marked_and_nothing_else() -> None:
+    checks = zip(CLAIMS.values(), check_claims(**world()), strict=True)
+    timed = {check.decide.__name__ for check, claim in checks if claim.timed}
+    assert timed == {"fastest_kernel", "slowest_kernel", "residual_slowest", "six_layers_second_slowest"}
+    elsewhere = check_claims(**(world() | {"dataset": "fashion_mnist"}))
+    assert not [claim for claim in elsewhere if claim.timed]
 
 
 @pytest.mark.parametrize("of", [world, lambda: with_pair(comparison("residual", "depth_6", -9.0, told=True))])

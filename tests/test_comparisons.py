@@ -147,7 +147,7 @@ def test_networks_that_are_equally_good_are_seldom_told_apart() -> None:
     tie = Population(runs=0.1, own_images=0.5)
     found = [tie.study(generator) for _ in range(200)]
     p_values = np.array([comparison.p_value for comparison in found], dtype=float)
-    assert np.mean([comparison.told_apart for comparison in found]) <= 0.08
+    assert np.mean([comparison.significant for comparison in found]) <= 0.08
     # About uniform: a little high rather than low.
     assert 0.3 <= (p_values < 0.5).mean() <= 0.58
     assert 0.1 <= (p_values < 0.25).mean() <= 0.33
@@ -157,7 +157,7 @@ def test_a_network_that_is_better_is_told_apart() -> None:
     generator = np.random.default_rng(2)
     winner = Population(runs=0.05, own_images=0.5, points=10)
     found = [winner.study(generator, images=1000) for _ in range(20)]
-    assert np.mean([comparison.told_apart for comparison in found]) >= 0.9
+    assert np.mean([comparison.significant for comparison in found]) >= 0.9
     differences = [comparison.points for comparison in found if comparison.points is not None]
     assert np.mean(differences) == pytest.approx(winner.points, abs=1)
 
@@ -168,7 +168,7 @@ def test_a_difference_that_changes_from_seed_to_seed_is_not_told_apart_however_m
     # Student's interval of 8, -2 and 3 points over three seeds, which the images widen but little.
     half = stats.t.ppf(0.975, 2) * 5 / np.sqrt(3)
     assert found.interval == pytest.approx((3 - half, 3 + half), rel=0.03)
-    assert not found.told_apart
+    assert not found.significant
 
 
 def test_networks_without_spread_between_seeds_are_as_uncertain_as_the_images() -> None:
@@ -201,7 +201,7 @@ def test_runs_that_happen_to_differ_alike_are_as_uncertain_as_single_runs() -> N
 def test_networks_that_answer_alike_do_not_differ() -> None:
     right = right_ones([50, 60], 100)
     found = pair(right, right)
-    assert (found.points, found.interval, found.p_value, found.told_apart) == (0, (0, 0), 1, False)
+    assert (found.points, found.interval, found.p_value, found.significant) == (0, (0, 0), 1, False)
 
 
 def test_one_seed_gives_a_difference_and_no_claim_about_it() -> None:
@@ -211,7 +211,7 @@ def test_one_seed_gives_a_difference_and_no_claim_about_it() -> None:
     assert found.classes == pytest.approx(dict.fromkeys(CLASSES, 40))
     assert (found.interval, found.p_value, found.p_holm, found.seeds_to_tell) == (None, None, None, None)
     assert not found.images_forbid  # how many seeds it takes is not known
-    assert not found.told_apart
+    assert not found.significant
 
 
 @pytest.mark.parametrize("status", ["diverged", "collapsed"])
@@ -276,7 +276,7 @@ def test_runs_are_paired_by_seed() -> None:
     mixed = compared([results[0], other], study("first", "second")).against_baseline[0]
     assert paired.seeds == 3
     assert paired.points == pytest.approx(1)
-    assert paired.told_apart  # by 1 point in each pair, though accuracies vary by 10
+    assert paired.significant  # by 1 point in each pair, though accuracies vary by 10
     assert mixed.seeds == 2
     assert mixed.points == pytest.approx((410 - 600 + 510 - 500) / 2 / 10)
 
@@ -304,11 +304,11 @@ def test_pairs_without_a_study_are_compared_as_a_study_would_and_corrected_for_t
     of_study = compared(networks, study("a", "b", "c", controls=[("c", "b")])).against_baseline[0]
     alone = compared_pairs(networks, ("b", "a"))[0]
     both = compared_pairs(networks, ("c", "b"), ("b", "a"))[1]
-    assert alone == replace(of_study, p_holm=alone.p_value, told_apart=alone.told_apart)
+    assert alone == replace(of_study, p_holm=alone.p_value, significant=alone.significant)
     assert alone.p_value is not None
     assert both.p_holm == pytest.approx(2 * alone.p_value)  # the smaller of two
     assert of_study.p_holm == pytest.approx(3 * alone.p_value)  # the smallest of three
-    assert [one.told_apart for one in (alone, both)] == [(one.p_holm or 0) < 0.05 for one in (alone, both)]
+    assert [one.significant for one in (alone, both)] == [(one.p_holm or 0) < 0.05 for one in (alone, both)]
 
 
 def test_pairs_keep_their_order_and_those_of_unknown_networks_are_left_out() -> None:
@@ -396,7 +396,7 @@ def test_as_many_seeds_as_it_takes_tell_a_point() -> None:
     point = Population(runs=0.02, own_images=0.1, points=1)
     seeds = point.study(generator, seeds=150, images=4000).seeds_to_tell
     assert seeds is not None
-    told = [point.study(generator, seeds=seeds, images=4000).told_apart for _ in range(60)]
+    told = [point.study(generator, seeds=seeds, images=4000).significant for _ in range(60)]
     assert 0.68 <= np.mean(told) <= 0.92
 
 

@@ -54,7 +54,7 @@ def test_what_is_nobody_s_dependency_changes_no_result() -> None:
 EDITS = {
     "src/cnn_study/sources/datasets.py": {"download", "prepare", "analyze"},  # a reader
     "src/cnn_study/params/study.py": {"analyze"},  # an option of a study, or of the analysis
-    "src/cnn_study/report/charts.py": {"analyze"},
+    "src/cnn_study/report/kit/charts.py": {"analyze"},
     "src/cnn_study/messages/progress.py": set(),
     "src/cnn_study/messages/mistakes.py": set(),
     "src/cnn_study/profiling/complexity.py": {"profile"},

@@ -15,9 +15,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from cnn_study.base.yaml import read_yaml
-from cnn_study.report import charts
-from cnn_study.report.kit.page import Figure, Page, render_html
-from cnn_study.report.kit.palette import looks_of
+from cnn_study.report.kit.page import Figure, Page
+from cnn_study.report.kit.palette import styles_of
+from cnn_study.report.kit.rendering import render_html
+from cnn_study.report.topics.studies.curves import validation_curves
 from tests.conftest import REPOSITORY, Project
 from tests.test_charts import CHARTS, SHOWN, curves
 
@@ -102,14 +103,17 @@ def requests(events: list[dict[str, Any]]) -> list[str]:
 
 
 def test_the_look_itself_sees_requests_errors_and_empty_charts(tmp_path: Path) -> None:
-    empty = charts.validation_curves(curves().head(0), SHOWN)
-    figures = (Figure("full", "", "", spec=CHARTS["differences"].spec), Figure("empty", "", "", spec=empty))
+    empty = validation_curves(curves().head(0), SHOWN)
+    figures = (
+        Figure("full", "full", "", "", spec=CHARTS["difference_chart"].spec),
+        Figure("empty", "empty", "", "", spec=empty),
+    )
     html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
     html = re.sub("<meta http-equiv=.*?>", "", html)
     spoilt = '<img src="http://example.org/picture.png"><script>undefined.broken</script>'
     (tmp_path / "page.html").write_text(html + spoilt)
     seen = look_at(tmp_path / "page.html", tmp_path)
-    assert seen.marks == [CHARTS["differences"].marks, 0]
+    assert seen.marks == [CHARTS["difference_chart"].marks, 0]
     assert any("TypeError" in error for error in seen.errors)
     assert "http://example.org/picture.png" in seen.asked
 
@@ -124,7 +128,7 @@ CLICK = """<script>
 
 
 def test_the_report_draws_every_chart_without_network_or_errors(tmp_path: Path) -> None:
-    figures = tuple(Figure(name, "", "", spec=chart.spec) for name, chart in CHARTS.items())
+    figures = tuple(Figure(name, name, "", "", spec=chart.spec) for name, chart in CHARTS.items())
     html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
     (tmp_path / "report.html").write_text(html)
     seen = look_at(tmp_path / "report.html", tmp_path)
@@ -141,7 +145,7 @@ def test_the_committed_report_draws_every_chart_without_network_or_errors(tmp_pa
 
 
 def test_a_click_on_the_legend_leaves_one_line(tmp_path: Path) -> None:
-    figures = (Figure("curves", "", "", spec=CHARTS["validation_curves"].spec),)
+    figures = (Figure("curves", "curves", "", "", spec=CHARTS["validation_curves"].spec),)
     html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
     (tmp_path / "report.html").write_text(html + CLICK)
     seen = look_at(tmp_path / "report.html", tmp_path)
@@ -181,7 +185,7 @@ def test_dvc_s_page_draws_every_chart_in_the_networks_colours_and_tells_revision
     assert len(seen.marks) == len(read_yaml(repository.folder / "dvc.yaml")["plots"])
     # Fewer would be an empty or a broken chart: each shows a dozen networks, some of them twice.
     assert min(seen.marks) >= 12
-    colours = {name: look.colour for name, look in looks_of(ARCHITECTURES).items()}
+    colours = {name: style.colour for name, style in styles_of(ARCHITECTURES).items()}
     members = [item for study in PARAMS["studies"].values() for item in study["members"].items()]
     drawn = set(re.findall(r'network: ([^;"]*)[;"][^>]* (?:fill|stroke)="([^"]*)"', seen.html))
     assert drawn == {(name, colours[architecture]) for architecture, name in members}

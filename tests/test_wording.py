@@ -3,7 +3,7 @@
 import pytest
 
 from cnn_study.report.kit import wording
-from tests.test_findings import STUDIES, STUDY
+from tests.report_cases import STUDIES, STUDY
 
 
 @pytest.mark.parametrize(

@@ -1,42 +1,17 @@
 """Which differences of test accuracy are more than luck: of the seeds, and of the choice of test images.
 
-Two architectures are compared by a hierarchical bootstrap: runs are drawn anew, in pairs of one seed, and test
-images, the same for all networks. The variance of the mean difference over n pairs is then
-
-    between / n + shared,
-
-``between`` the variance from seed to seed of a pair's difference, ``shared`` the covariance of two pairs'
-differences over draws of the images, which more seeds do not take away. Only the images are drawn: over draws of
-n pairs the variance is known to be (n - 1) / n of the first term, and without the missing part 3 seeds would seem
-surer than they are. Few seeds are few degrees of freedom besides, so the interval and the p-value are Student's,
-with those of Satterthwaite (1946) for the sum. Studies of several readers and cases are compared in this way
-(Obuchowski and Rockette, 1995; Hillis, 2007).
-
-One thing is added. Three runs can happen to differ by the same amount, but ``between`` is at least what a pair's
-own luck with the images makes of it, and that is known well: it is never taken for less. In simulations with 3
-seeds (tests/test_comparisons.py) the interval holds the true difference in 93 to 99 % of studies, the less often
-the more the seeds matter. Where runs differ by little more than chance, it holds it in nearly all.
+How much of a difference is luck is worked out in ``bootstrap``.
 """
 
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import inf, sqrt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy import stats
 
+from cnn_study.analysis.bootstrap import LEVEL, Labels, Runs, Spread, runs_of
 from cnn_study.analysis.results import Result
 from cnn_study.params.study import Study
-
-LEVEL = 0.05
-POWER = 0.8
-MARGIN = 0.01  # the difference of accuracy, as a fraction, that ``seeds_to_tell`` is about
-CHUNK = 200  # draws of the images at a time, for memory
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,11 +35,17 @@ class Comparison:
     interval: tuple[float, float] | None  # 95 %, of this comparison alone
     p_value: float | None  # of no difference, of this comparison alone
     p_holm: float | None  # corrected for all the comparisons of its family (Holm, 1979): a study, or given pairs
-    told_apart: bool  # p_holm < 0.05
+    significant: bool  # p_holm < 0.05
     seeds_to_tell: int | None
     ratios: dict[str, float | None]  # of over against: mean train_seconds, forward_flops, parameters
     classes: dict[str, float]  # mean difference for each class that has test images
     images_forbid: bool = False  # see seeds_to_tell
+
+    def record(self) -> dict[str, Any]:
+        """As metrics/conclusions.json has it: without the ratio of times, which a clock measured."""
+        ratios = {key: ratio for key, ratio in self.ratios.items() if key != "train_seconds"}
+        named = {"significant": "told_apart"}
+        return {named.get(key, key): value for key, value in asdict(replace(self, ratios=ratios)).items()}
 
 
 @dataclass(frozen=True)
@@ -77,6 +58,21 @@ class StudyComparison:
     against_baseline: list[Comparison]  # every member but the baseline, in the order of the study
     controls: list[Comparison]  # in the order of the study
     pareto: list[str]  # the front of the ranked in mean train_seconds and test accuracy, fastest first
+
+    def record(self) -> dict[str, Any]:
+        """As metrics/conclusions.json has it: without what a clock measured."""
+        return {
+            "study": self.study,
+            "ranking": self.ranking,
+            "not_ranked": self.not_ranked,
+            "against_baseline": [comparison.record() for comparison in self.against_baseline],
+            "controls": [comparison.record() for comparison in self.controls],
+        }
+
+
+def seconds_ratios(comparisons: Iterable[Comparison]) -> dict[str, float | None]:
+    """As metrics/timing_conclusions.json has them: the ratio of mean training times, by "OF over AGAINST"."""
+    return {f"{pair.of} over {pair.against}": pair.ratios["train_seconds"] for pair in comparisons}
 
 
 def compare_all(
@@ -92,8 +88,8 @@ def compare_all(
     The test images are drawn ``draws`` times from ``seed``, once for all comparisons, so that nothing
     depends on the order of ``results`` or ``studies``.
     """
-    seen = _Seen.of(results, labels, classes, draws, seed)
-    return {key: _compare_study(key, study, seen) for key, study in studies.items()}
+    comparer = _Comparer.of(results, labels, classes, draws, seed)
+    return {key: _compare_study(key, study, comparer) for key, study in studies.items()}
 
 
 def compare_pairs(
@@ -108,12 +104,12 @@ def compare_pairs(
 
     Left out are pairs with an architecture that is not in ``results``. The other arguments are those of
     ``compare_all``; with the same ones a pair differs from a study's in nothing but ``p_holm`` and
-    ``told_apart``.
+    ``significant``.
     """
     known = [pair for pair in pairs if all(name in results for name in pair)]
     named = {name: results[name] for pair in known for name in pair}
-    seen = _Seen.of(named, labels, classes, draws, seed)
-    return _corrected([seen.compare(*pair) for pair in known])
+    comparer = _Comparer.of(named, labels, classes, draws, seed)
+    return _corrected([comparer.compare(*pair) for pair in known])
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -139,57 +135,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 @dataclass(frozen=True)
-class _Runs:
-    """An architecture's runs, by ``seeds`` (S,)."""
-
-    seeds: list[int]
-    correct: npt.NDArray[np.float32]  # 1 for each image that a run has right, else 0: (S, N)
-    drawn: Floats  # each run's accuracy on each draw of the images: (S, draws)
-
-
-def _runs(trained: Mapping[str, Result], labels: Labels, draws: int, seed: int) -> dict[str, _Runs]:
-    """What each network has right, of the test images and of draws of them: as many, with replacement."""
-    correct = {name: _correct(result, labels) for name, result in trained.items()}
-    if not correct:
-        return {}
-    generator, images = np.random.default_rng(seed), len(labels)
-    every = np.concatenate(list(correct.values())).T
-    accuracies = np.empty((draws, every.shape[1]))
-    for start in range(0, draws, CHUNK):
-        part = accuracies[start : start + CHUNK]
-        picks = generator.integers(images, size=(len(part), images))
-        counts = np.array([np.bincount(row, minlength=images) for row in picks], dtype=np.float32)
-        # Sums of whole numbers, which float32 holds exactly: the same in whatever order they are added.
-        part[:] = counts @ every / images
-    ends = np.cumsum([len(rows) for rows in correct.values()])
-    parts = np.split(accuracies.T, ends[:-1])
-    return {
-        name: _Runs(trained[name].seeds, rows, drawn)
-        for (name, rows), drawn in zip(correct.items(), parts, strict=True)
-    }
-
-
-def _correct(result: Result, labels: Labels) -> npt.NDArray[np.float32]:
-    return np.array(
-        [logits.argmax(1) == labels for logits in result.test_logits if logits is not None], np.float32
-    )
-
-
-@dataclass(frozen=True)
-class _Seen:
+class _Comparer:
     """What comparisons are made from; ``runs`` of the architectures that trained."""
 
     results: Mapping[str, Result]
-    runs: Mapping[str, _Runs]
+    runs: Mapping[str, Runs]
     labels: Labels
     classes: Sequence[str]
 
     @classmethod
     def of(
         cls, results: Mapping[str, Result], labels: Labels, classes: Sequence[str], draws: int, seed: int
-    ) -> "_Seen":
+    ) -> "_Comparer":
         trained = {name: result for name, result in results.items() if result.status == "trained"}
-        return cls(results, _runs(trained, labels, draws, seed), labels, classes)
+        return cls(results, runs_of(trained, labels, draws, seed), labels, classes)
 
     def compare(self, of: str, against: str) -> Comparison:
         """Not corrected."""
@@ -199,10 +158,10 @@ class _Seen:
         return _compare(facts, self.runs[of], self.runs[against], self.labels, self.classes)
 
 
-def _compare_study(key: str, study: Study, seen: _Seen) -> StudyComparison:
-    results, runs = seen.results, seen.runs
-    members = [seen.compare(name, study.baseline) for name in study.members if name != study.baseline]
-    controls = [seen.compare(control.of, control.against) for control in study.controls]
+def _compare_study(key: str, study: Study, comparer: _Comparer) -> StudyComparison:
+    results, runs = comparer.results, comparer.runs
+    members = [comparer.compare(name, study.baseline) for name in study.members if name != study.baseline]
+    controls = [comparer.compare(control.of, control.against) for control in study.controls]
     compared = _corrected([*members, *controls])
     accuracy = {name: float(runs[name].correct.mean(dtype=float)) for name in study.members if name in runs}
     points = {name: (_mean_seconds(results[name]), accuracy[name]) for name in accuracy}
@@ -229,7 +188,7 @@ def _mean_seconds(result: Result) -> float:
     return float(np.mean([seconds for seconds in result.seconds("train_seconds") if seconds is not None]))
 
 
-def _compare(facts: Comparison, of: _Runs, against: _Runs, labels: Labels, classes: Sequence[str]) -> Comparison:
+def _compare(facts: Comparison, of: Runs, against: Runs, labels: Labels, classes: Sequence[str]) -> Comparison:
     seeds, rows, others = np.intersect1d(of.seeds, against.seeds, return_indices=True)
     if len(seeds) == 0:
         return facts
@@ -247,7 +206,7 @@ def _compare(facts: Comparison, of: _Runs, against: _Runs, labels: Labels, class
     )
     if len(seeds) == 1:
         return comparison
-    spread = _Spread.of(differences, of.drawn[rows] - against.drawn[others])
+    spread = Spread.of(differences, of.drawn[rows] - against.drawn[others])
     half = spread.half_interval(len(seeds))
     return replace(
         comparison,
@@ -258,79 +217,12 @@ def _compare(facts: Comparison, of: _Runs, against: _Runs, labels: Labels, class
     )
 
 
-@dataclass(frozen=True)
-class _Spread:
-    """Variances of the difference of accuracy, in fractions squared."""
-
-    between: float  # from seed to seed, of one pair of runs; its luck with the images is a part of it
-    shared: float  # from the choice of the test images, common to all pairs of runs
-    images: int  # how many test images there are
-
-    @classmethod
-    def of(cls, differences: Floats, drawn: Floats) -> "_Spread":
-        """From a pair's differences by image (n, N) and by draw of the images (n, draws), n at least 2.
-
-        Over the draws, one seed's difference has the variance ``shared`` + own, the mean of n seeds'
-        ``shared`` + own / n; both are measured, and solved for the two parts.
-        """
-        seeds, images = differences.shape
-        of_one, of_mean = float(drawn.var(axis=1).mean()), float(drawn.mean(axis=0).var())
-        shared = max(0.0, (seeds * of_mean - of_one) / (seeds - 1))
-        between = float(differences.mean(axis=1).var(ddof=1))
-        return cls(max(between, of_one - shared), shared, images)
-
-    def of_mean(self, seeds: float) -> tuple[float, float]:
-        """The variance of the mean over ``seeds`` pairs, and its degrees of freedom (Satterthwaite, 1946)."""
-        between = self.between / seeds
-        variance = between + self.shared
-        if variance == 0:
-            return 0.0, seeds - 1
-        return variance, variance**2 / (between**2 / (seeds - 1) + self.shared**2 / (self.images - 1))
-
-    def half_interval(self, seeds: int) -> float:
-        """Half the width of the 95 % interval of the mean over ``seeds`` pairs."""
-        variance, freedom = self.of_mean(seeds)
-        return float(stats.t.ppf(1 - LEVEL / 2, freedom) * sqrt(variance))
-
-    def p_value(self, mean: float, seeds: int) -> float:
-        """How probable a difference as large as ``mean`` or larger is if there is none."""
-        variance, freedom = self.of_mean(seeds)
-        if variance == 0:
-            return float(mean == 0)
-        return float(2 * stats.t.sf(abs(mean) / sqrt(variance), freedom))
-
-    def power(self, seeds: float) -> float:
-        """How probable a p-value below LEVEL is with ``seeds`` pairs if the difference is MARGIN.
-
-        The chance that a variable of the noncentral t distribution, with MARGIN in standard errors for its
-        noncentrality, lies above the quantile that the p-value is compared with. The other tail is nothing.
-        """
-        variance, freedom = self.of_mean(seeds)
-        if variance == 0:
-            return 1.0
-        return float(stats.nct.sf(stats.t.ppf(1 - LEVEL / 2, freedom), freedom, MARGIN / sqrt(variance)))
-
-    def seeds_to_tell(self) -> int | None:
-        """The fewest pairs with a power of POWER; None if no number has it."""
-        if self.images_forbid():
-            return None
-        enough = 2
-        while self.power(enough) < POWER:
-            enough *= 2
-        candidates = range(2, enough + 1)
-        return candidates[bisect_left(candidates, POWER, key=self.power)]
-
-    def images_forbid(self) -> bool:
-        """Whether even endless pairs, of which only the choice of images is left, lack a power of POWER."""
-        return self.power(inf) < POWER
-
-
 def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """With Holm's correction for the distinct pairs, of which a family may name one twice or both ways."""
     family = {frozenset((c.of, c.against)): c.p_value for c in comparisons if c.p_value is not None}
     corrected = dict(zip(family, holm(list(family.values())), strict=True))
     return [
-        replace(c, p_holm=p_holm, told_apart=p_holm < LEVEL)
+        replace(c, p_holm=p_holm, significant=p_holm < LEVEL)
         if (p_holm := corrected.get(frozenset((c.of, c.against)))) is not None
         else c
         for c in comparisons

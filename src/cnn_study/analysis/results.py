@@ -124,3 +124,20 @@ def environments(
     # Replays are compared with nothing but replays, and a fallback computes the same, rounded otherwise.
     apart = [where for _, where in compared if where | {"fallbacks": {}} != analysis | {"fallbacks": {}}]
     return {"comparable": not apart, "environments": groups}
+
+
+def gradient_norms_by_seed(results: Mapping[str, Result]) -> pd.DataFrame:
+    """``gradient_norm`` and ``weight_norm`` by ``architecture``, ``seed``, ``epoch``, ``layer``."""
+    frames = [result.gradients for result in results.values()]
+    # Without the empty ones, of networks that diverged at once, which would spoil the types of the columns.
+    return pd.concat([frame for frame in frames if len(frame)] or frames)
+
+
+def replay_table(replays: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """``status`` and ``validation_accuracy`` of one recipe by ``learning_rate`` and ``seed``.
+
+    ``replays``: what the stage replay has written, by architecture.
+    """
+    columns = ["architecture", "learning_rate", "seed", "status", "validation_accuracy"]
+    rows = [{"architecture": name} | dict(run) for name, replay in replays.items() for run in replay["runs"]]
+    return pd.DataFrame(rows, columns=columns)

@@ -27,10 +27,10 @@ def mean_of(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"mean": found["mean"], "ci95": found["ci95"]}
 
 
-def parted(of: Mapping[str, Any], against: Mapping[str, Any]) -> int:
+def intervals_disjoint(of: Mapping[str, Any], against: Mapping[str, Any]) -> int:
     """1 where the whole interval of ``of`` lies above the other's, -1 where it lies below, else 0.
 
-    One value has no interval and is told from nothing.
+    One value has no interval, and 0 for its answer.
     """
     if of["ci95"] is None or against["ci95"] is None:
         return 0

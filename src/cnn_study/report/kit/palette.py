@@ -14,7 +14,7 @@ DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3))
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """A colour as #RRGGBB, a symbol of Vega, and a dash as lengths on and off in pixels."""
 
     colour: str
@@ -22,13 +22,13 @@ class Look:
     dash: tuple[int, ...]
 
 
-def looks_of(names: Sequence[str]) -> dict[str, Look]:
-    """The look of each architecture, by its place among ``names``: all of params.yaml, in its order.
+def styles_of(names: Sequence[str]) -> dict[str, Style]:
+    """The style of each architecture, by its place among ``names``: all of params.yaml, in its order.
 
     No two of the first 48 look alike: after every 12 the colours come again with another dash.
     """
     return {
-        name: Look(
+        name: Style(
             colour=COLOURS[place % len(COLOURS)],
             shape=SHAPES[place % len(SHAPES)],
             dash=DASHES[place // len(COLOURS) % len(DASHES)],

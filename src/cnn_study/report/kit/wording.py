@@ -89,3 +89,9 @@ def shown(architecture: str, studies: Studies) -> str:
     members = [study.members[architecture] for study in studies.values() if architecture in study.members]
     first, *others = [quoted(name) for name in dict.fromkeys(members)] or [architecture]
     return f"{first} (also {listed(others)})" if others else first
+
+
+def with_status(architecture: str, summaries: Mapping[str, Mapping[str, Any]], studies: Studies) -> str:
+    """As ``shown``, and what became of it where it has not trained: 3×3 (collapsed)."""
+    status = summaries[architecture]["status"]
+    return shown(architecture, studies) + ("" if status == "trained" else f" ({status})")

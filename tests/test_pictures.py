@@ -13,7 +13,9 @@ from matplotlib.patches import Rectangle
 from cnn_study.analysis.activations import Activations
 from cnn_study.analysis.effective_field import Field
 from cnn_study.base.yaml import read_yaml
-from cnn_study.report.figures import first_layers, receptive_fields, side_by_side
+from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
+from cnn_study.report.topics.inside.first_layers import draw_first_layers
+from cnn_study.report.topics.receptive_fields.picture import draw_fields
 from tests.conftest import REPOSITORY
 
 GENERATOR = np.random.default_rng(0)
@@ -83,19 +85,21 @@ def assert_nothing_is_cut_off(figure: Figure) -> None:
 
 
 def test_dead_channels_are_crossed_out_and_counted_beside_their_filters() -> None:
-    figure = first_layers("Mine", IMAGE, {"a": network((9, 32), dead=[1, 7]), "b": network((3, 32), kernel=1)})
+    figure = draw_first_layers(
+        "Mine", IMAGE, {"a": network((9, 32), dead=[1, 7]), "b": network((3, 32), kernel=1)}
+    )
     assert crosses(figure) == [2, 2]
     counts = [line for text in texts(figure) for line in text.splitlines() if line.endswith(" dead")]
     assert counts == ["2 dead", "0 dead"]
 
 
 def test_a_block_s_dead_channels_cross_out_no_filter_inside_it() -> None:
-    figure = first_layers("Mine", IMAGE, {"a": network((9, 32), dead=[1, 7], word="residual")})
+    figure = draw_first_layers("Mine", IMAGE, {"a": network((9, 32), dead=[1, 7], word="residual")})
     assert crosses(figure) == [2]
 
 
 def test_a_cross_lies_on_its_channel() -> None:
-    figure = side_by_side("Mine", IMAGE, {"a": network((16, 32), dead=[6])}, 16)
+    figure = draw_feature_maps("Mine", IMAGE, {"a": network((16, 32), dead=[6])}, 16)
     (axis,) = mosaics(figure)
     (lines,) = (c for c in axis.collections if isinstance(c, LineCollection))
     x, y = np.array(lines.get_segments()).mean((0, 1)).round().astype(int)
@@ -109,7 +113,7 @@ def test_a_cross_lies_on_its_channel() -> None:
 def test_kernels_are_grey_at_zero_and_as_bright_as_their_weight() -> None:
     seen = network((3, 32), kernel=1)
     seen.filters[:, :, 0, 0] = np.array([[0.5, -0.5, 0], [0, 0, 0], [0.25, 0, 0]])
-    figure = first_layers("Mine", IMAGE, {"a": seen})
+    figure = draw_first_layers("Mine", IMAGE, {"a": seen})
     (sheet,) = (sheet_of(axis) for axis in figure.axes if axis.images and sheet_of(axis).shape == (32, 270, 3))
     assert sheet[16, [16, 50, 84]].tolist() == [[1, 0, 0.5], [0.5, 0.5, 0.5], [0.75, 0.5, 0.5]]
     assert any("weights ±0.5" in text for text in texts(figure))
@@ -118,7 +122,7 @@ def test_kernels_are_grey_at_zero_and_as_bright_as_their_weight() -> None:
 def test_networks_of_different_depth_begin_in_one_row_and_end_in_one_row() -> None:
     sizes = [(16, 32), (16, 32), (16, 16), (16, 8)]
     depths = (1, 2, 4)
-    figure = side_by_side("Mine", IMAGE, {str(depth): network(*sizes[:depth]) for depth in depths}, 16)
+    figure = draw_feature_maps("Mine", IMAGE, {str(depth): network(*sizes[:depth]) for depth in depths}, 16)
     shown = mosaics(figure)
     assert len(shown) == sum(depths)
     tops = [round(axis.get_position().y1, 6) for axis in shown]
@@ -130,7 +134,7 @@ def test_networks_of_different_depth_begin_in_one_row_and_end_in_one_row() -> No
 
 def test_a_cell_tells_layer_shape_range_and_dead_channels_of_all_even_if_few_are_shown() -> None:
     seen = network((64, 16), dead=[0, 60])
-    figure = side_by_side("Mine", IMAGE, {"a": seen}, 4)
+    figure = draw_feature_maps("Mine", IMAGE, {"a": seen}, 4)
     largest = seen.maps["conv1"][:4].max()
     assert f"conv1  64×16×16\n0 to {largest:.2g}, 2 dead" in texts(figure)
     assert crosses(figure) == [1]
@@ -139,7 +143,7 @@ def test_a_cell_tells_layer_shape_range_and_dead_channels_of_all_even_if_few_are
 
 def test_squares_lie_around_the_unit_s_pixel_and_stay_in_the_image() -> None:
     fields = [field("conv1", 5), field("pool1", 36, 19.5, last=31)]
-    figure = receptive_fields("Mine", IMAGE, {"a": fields})
+    figure = draw_fields("Mine", IMAGE, {"a": fields})
     squares = [[patch for patch in axis.patches if isinstance(patch, Rectangle)] for axis in figure.axes]
     panels = [patches for patches in squares if len(patches) == 2]
     assert len(panels) == 4  # two layers, before and after training
@@ -157,11 +161,11 @@ def test_squares_lie_around_the_unit_s_pixel_and_stay_in_the_image() -> None:
 
 
 def test_a_network_that_is_not_there_has_no_squares_and_says_so() -> None:
-    figure = receptive_fields("Mine", IMAGE, {"a": [field(trained=False)], "b": [field(untrained=False)]})
+    figure = draw_fields("Mine", IMAGE, {"a": [field(trained=False)], "b": [field(untrained=False)]})
     assert sum(len(axis.patches) for axis in figure.axes) == 4
     assert sum("no network" in text for text in texts(figure)) == 2
     nothing = Field("conv1", 5, 16, (14, 18), np.zeros((32, 32)), None)
-    assert "conv1\n5 px, 2%\neffective none" in texts(receptive_fields("Mine", IMAGE, {"a": [nothing]}))
+    assert "conv1\n5 px, 2%\neffective none" in texts(draw_fields("Mine", IMAGE, {"a": [nothing]}))
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -170,9 +174,9 @@ def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
     title = f"{STUDIES[study]['title']}: what the central unit of each layer sees, before and after training"
     seen = {name: network((32, 32)) for name in names}
     fields = {name: [field("residual1", 27, 19.5), field("residual2", 27, 19.5)] for name in names}
-    assert_nothing_is_cut_off(first_layers(title, IMAGE, seen))
-    assert_nothing_is_cut_off(side_by_side(title, IMAGE, seen, 16))
-    assert_nothing_is_cut_off(receptive_fields(title, IMAGE, fields))
+    assert_nothing_is_cut_off(draw_first_layers(title, IMAGE, seen))
+    assert_nothing_is_cut_off(draw_feature_maps(title, IMAGE, seen, 16))
+    assert_nothing_is_cut_off(draw_fields(title, IMAGE, fields))
 
 
 @pytest.mark.parametrize(
@@ -187,10 +191,10 @@ def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
 )
 def test_a_single_network_of_any_shape_is_drawn(seen: Activations) -> None:
     for channels in (1, 3, 64):
-        figure = side_by_side("Mine", IMAGE, {"mine": seen}, channels)
+        figure = draw_feature_maps("Mine", IMAGE, {"mine": seen}, channels)
         assert len(mosaics(figure)) == len(seen.maps)
         assert_nothing_is_cut_off(figure)
-    figure = first_layers("Mine", IMAGE, {"mine": seen})
+    figure = draw_first_layers("Mine", IMAGE, {"mine": seen})
     assert len(mosaics(figure)) == 1
     assert_nothing_is_cut_off(figure)
-    assert_nothing_is_cut_off(receptive_fields("Mine", IMAGE, {"mine": [field("conv1", 200)]}))
+    assert_nothing_is_cut_off(draw_fields("Mine", IMAGE, {"mine": [field("conv1", 200)]}))

@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cnn_study.report.kit import page as report
-from cnn_study.report.kit.page import (
-    Figure,
-    Page,
-    Section,
-    Sentence,
-    Table,
-    render_html,
-    render_markdown,
-    static_svg,
-)
+from cnn_study.report.kit import rendering
+from cnn_study.report.kit.page import Figure, Page, Section, Sentence, Table, joined
+from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
 from tests.test_charts import CHARTS
 
 PIXEL = base64.b64decode(
@@ -28,7 +20,7 @@ PIXEL = base64.b64decode(
 
 def chart(name: str) -> Figure:
     spec = CHARTS[name].spec
-    return Figure(spec["title"], f"how to read {name}", f"analyze, {name}.csv", spec=spec)
+    return Figure(name, spec["title"], f"how to read {name}", f"analyze, {name}.csv", spec=spec)
 
 
 TABLE = Table(
@@ -46,18 +38,17 @@ SECTION = Section(
     (TABLE,),
     (
         chart("validation_curves"),
-        Figure("What it sees", "the field", "analyze, plots/images", image="images/field.png"),
+        Figure("field", "What it sees", "the field", "analyze, plots/images", image="images/field.png"),
     ),
 )
 PAGE = Page(
     "A study",
     "of two networks",
     tuple(Sentence(f"Answer {number}: a_b *is* <b>less</b>.", f"source {number}") for number in range(5)),
-    (chart("differences"), chart("accuracy_against_time")),
+    (chart("difference_chart"), chart("accuracy_against_time")),
     (SECTION,),
     (("Intervals", "Student's t."),),
 )
-PICTURES = {figure.title: "charts/a.svg" for figure in (*PAGE.answer_figures, SECTION.figures[0])}
 
 
 @pytest.fixture
@@ -116,15 +107,17 @@ def test_the_page_begins_with_the_answer_and_each_section_goes_from_question_to_
         "Student's t.",
     ]
     assert in_order(text, *order)
-    markdown = render_markdown(PAGE, PICTURES)
+    markdown = render_markdown(PAGE)
     assert in_order(markdown, *order)
 
 
 def test_every_figure_table_and_sentence_says_where_it_comes_from(plots: Path) -> None:
-    text, markdown = Words(render_html(PAGE, plots)).text, render_markdown(PAGE, PICTURES)
+    text, markdown = Words(render_html(PAGE, plots)).text, render_markdown(PAGE)
     sources = [f"source {number}" for number in range(5)]
     sources += ["analyze, comparisons.csv", "analyze, metrics/summary.json", "analyze, plots/images"]
-    sources += [f"analyze, {name}.csv" for name in ("differences", "validation_curves", "accuracy_against_time")]
+    sources += [
+        f"analyze, {name}.csv" for name in ("difference_chart", "validation_curves", "accuracy_against_time")
+    ]
     for source in sources:
         assert source in text
         assert source in markdown
@@ -136,7 +129,7 @@ def test_the_contents_lead_to_every_section(plots: Path) -> None:
     assert links == ["width", "methods"]
     assert set(links) <= set(page.ids)
     assert len(set(page.ids)) == len(page.ids)
-    markdown = render_markdown(PAGE, PICTURES)
+    markdown = render_markdown(PAGE)
     assert "](#width)" in markdown
     assert '<a id="width"></a>' in markdown
 
@@ -154,13 +147,13 @@ def test_the_page_refers_to_nothing_outside_itself(plots: Path) -> None:
 
 def test_the_same_page_gives_the_same_bytes(plots: Path) -> None:
     assert render_html(PAGE, plots) == render_html(PAGE, plots)
-    assert render_markdown(PAGE, PICTURES) == render_markdown(PAGE, PICTURES)
+    assert render_markdown(PAGE) == render_markdown(PAGE)
 
 
 def test_text_is_text_whatever_is_in_it(plots: Path) -> None:
     nasty = "</script><script>alert(1)</script>"
-    spec = CHARTS["differences"].spec | {"data": {"values": [{"name": nasty}]}}
-    page = replace(PAGE, title=nasty, answer_figures=(Figure(nasty, nasty, nasty, spec=spec),))
+    spec = CHARTS["difference_chart"].spec | {"data": {"values": [{"name": nasty}]}}
+    page = replace(PAGE, title=nasty, answer_figures=(Figure("nasty", nasty, nasty, nasty, spec=spec),))
     html = render_html(page, plots)
     assert "<script>alert" not in html
     assert html.count("<script") == render_html(replace(PAGE, answer_figures=()), plots).count("<script") + 1
@@ -169,7 +162,7 @@ def test_text_is_text_whatever_is_in_it(plots: Path) -> None:
 
 def test_no_script_inside_the_bundle_ends_the_element_that_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_: "const tag = '</script>';")
-    assert report._bundle.__wrapped__() == "const tag = '<\\/script>';"
+    assert rendering._bundle.__wrapped__() == "const tag = '<\\/script>';"
 
 
 def test_numbers_stand_to_the_right_and_words_to_the_left(plots: Path) -> None:
@@ -177,11 +170,11 @@ def test_numbers_stand_to_the_right_and_words_to_the_left(plots: Path) -> None:
     html = render_html(PAGE, plots)
     assert '<td class="number">82.1\N{NO-BREAK SPACE}%</td>' in html
     assert "<td>trained</td>" in html
-    assert "| --- | ---: | --- |" in render_markdown(PAGE, PICTURES)
+    assert "| --- | ---: | --- |" in render_markdown(PAGE)
 
 
 def test_markdown_keeps_its_tables_and_takes_no_text_for_markup() -> None:
-    markdown = render_markdown(PAGE, PICTURES)
+    markdown = render_markdown(PAGE)
     assert r"Answer 0: a_b \*is\* \<b\>less\</b\>." in markdown
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert rows[-1] == r"| 5×5 \| wide | – | diverged \<again\> |"
@@ -190,27 +183,49 @@ def test_markdown_keeps_its_tables_and_takes_no_text_for_markup() -> None:
     assert markdown.splitlines()[start : start + len(rows)] == rows
 
 
-def test_markdown_shows_charts_as_pictures() -> None:
-    markdown = render_markdown(PAGE, PICTURES)
-    assert markdown.count("](charts/a.svg)") == 3
+def test_markdown_shows_charts_as_pictures_of_the_figures_names() -> None:
+    markdown = render_markdown(PAGE)
+    pictures = re.findall(r"\]\((charts/[^)]*)\)", markdown)
+    assert pictures == [
+        "charts/difference_chart.svg",
+        "charts/accuracy_against_time.svg",
+        "charts/validation_curves.svg",
+    ]
+    assert pictures == [figure.path for figure in PAGE.figures if figure.spec is not None]
     assert "](images/field.png)" in markdown
     assert "$schema" not in markdown
-    with pytest.raises(ValueError, match=r"validation accuracy by epoch.*no picture"):
-        render_markdown(PAGE, {figure.title: "a.svg" for figure in PAGE.answer_figures})
+
+
+def test_a_figure_s_name_is_its_own_and_can_be_a_file_s() -> None:
+    with pytest.raises(ValueError, match=r"found twice: \['difference_chart'\]"):
+        replace(PAGE, sections=(replace(SECTION, figures=(chart("difference_chart"),)),))
+    for name in ("", "Depth", "a/b", "../a", "a-", "2 layers"):
+        with pytest.raises(ValueError, match="allowed is a name"):
+            Figure(name, "b", "c", "d", spec={})
+
+
+def test_sections_of_one_key_become_one() -> None:
+    other = replace(SECTION, key="depth")
+    more = Section("width", "ignored", "ignored", (Sentence("More.", "there"),), (), (chart("training_time"),))
+    first, second = joined([SECTION, other, more])
+    assert (first.title, first.question, second) == (SECTION.title, SECTION.question, other)
+    assert first.sentences == (*SECTION.sentences, *more.sentences)
+    assert first.tables == SECTION.tables
+    assert first.figures == (*SECTION.figures, *more.figures)
 
 
 def test_what_cannot_be_shown_is_refused(plots: Path) -> None:
     with pytest.raises(ValueError, match="either a spec or an image"):
-        Figure("a", "b", "c")
+        Figure("a", "a", "b", "c")
     with pytest.raises(ValueError, match="either a spec or an image"):
-        Figure("a", "b", "c", spec={}, image="x.png")
+        Figure("a", "a", "b", "c", spec={}, image="x.png")
     with pytest.raises(ValueError, match="rows of 2 cells"):
         Table("a", ("b", "c"), (("1",),), "d")
     with pytest.raises(FileNotFoundError, match=r"absent\.png"):
-        render_html(replace(PAGE, answer_figures=(Figure("a", "b", "c", image="images/absent.png"),)), plots)
+        render_html(replace(PAGE, answer_figures=(Figure("a", "a", "b", "c", image="images/absent.png"),)), plots)
     broken = {"data": {"values": [{"accuracy": float("nan")}]}}
     with pytest.raises(ValueError, match="JSON"):
-        render_html(replace(PAGE, answer_figures=(Figure("a", "b", "c", spec=broken),)), plots)
+        render_html(replace(PAGE, answer_figures=(Figure("a", "a", "b", "c", spec=broken),)), plots)
 
 
 @pytest.mark.parametrize("name", CHARTS)

@@ -1,111 +1,50 @@
-"""A sentence says what the numbers show, no more, and every number in it is one of its own."""
+"""What a study compares is said as the numbers show it, and every number in a sentence is one of its own."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
-from cnn_study.params.study import Control, Study
-from cnn_study.report.findings import Finding, of_study
-from cnn_study.report.kit import wording
-
-# No architecture of the project: whatever a user calls his own gets sentences as well.
-STUDY = Study.model_validate(
-    {
-        "title": "Width",
-        "question": "which",
-        "baseline": "thin",
-        "members": {"thin": "narrow one", "wide": "wide, twice", "odd": "odd one"},
-        "controls": [{"of": "wide", "against": "wide_matched", "question": "the width alone"}],
-    }
+from cnn_study.params.study import Control
+from cnn_study.report.kit.findings import Finding
+from cnn_study.report.topics.studies.chapter import study_findings
+from cnn_study.report.topics.studies.study import ComparedStudy
+from tests.report_cases import (
+    COMPARISON,
+    ODD,
+    STUDY,
+    SUMMARY,
+    TIMING,
+    WIDE,
+    around,
+    assert_numbers_are_their_own,
+    compared,
+    entry,
 )
-STUDIES = {"width": STUDY}
-NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width alone")
 
 
-def around(mean: float, half: float | None = 0.004) -> dict[str, Any]:
-    return {"mean": mean, "ci95": None if half is None else [mean - half, mean + half], "per_seed": [mean]}
+def of_study(
+    comparison: StudyComparison, summary: Mapping[str, Any] = SUMMARY, timing: Mapping[str, Any] = TIMING
+) -> list[Finding]:
+    return study_findings(ComparedStudy("width", STUDY, comparison, summary, timing))
 
 
-def entry(accuracy: float, *statuses: str, half: float | None = 0.004) -> dict[str, Any]:
-    statuses = statuses or ("trained", "trained", "trained")
-    status = next((status for status in ("diverged", "collapsed") if status in statuses), "trained")
-    return {
-        "status": status,
-        "statuses": list(statuses),
-        "seeds": list(range(len(statuses))),
-        "test_accuracy": around(accuracy, half),
-        "receptive_field": {"theoretical": 10, "effective": 8},
-    }
-
-
-SUMMARY = {"thin": entry(0.7011), "wide": entry(0.7233), "odd": entry(0.6877), "wide_matched": entry(0.7044)}
-TIMING = {"thin": {"train_seconds": around(41.0, 3.0)}, "wide": {"train_seconds": around(8.36, 1.0)}}
-
-
-def compared(of: str, against: str, points: float | None, told: bool, **more: Any) -> Comparison:
-    interval = None if points is None else (points - 1.4, points + 1.4)
-    values: dict[str, Any] = {
-        "seeds": 3,
-        "interval": interval,
-        "p_value": 0.02,
-        "p_holm": 0.04,
-        "seeds_to_tell": 17,
-        "ratios": {"train_seconds": 1.62, "forward_flops": 23.4, "parameters": 0.0312},
-        "classes": {"cat": 4.6, "dog": 0.2, "ship": -3.5},
-    }
-    return Comparison(of=of, against=against, points=points, told_apart=told, **(values | more))
-
-
-WIDE = compared("wide", "thin", 2.2, told=True)
-ODD = compared("odd", "thin", -1.3, told=False)
-CONTROL = compared("wide", "wide_matched", 1.9, told=True)
-COMPARISON = StudyComparison("width", ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], ["wide", "thin"])
-
-
-def study_findings(
+def found_in_study(
     summary: Mapping[str, Any] = SUMMARY, timing: Mapping[str, Any] = TIMING, **changes: Any
 ) -> dict[str, Finding]:
-    found = of_study("width", STUDY, replace(COMPARISON, **changes), summary, timing)
+    found = of_study(replace(COMPARISON, **changes), summary, timing)
     rules = [finding.rule for finding in found]
     assert len(rules) == len(set(rules)), "these studies are small enough for one finding of each rule"
     return {finding.rule: finding for finding in found}
-
-
-WAYS = (wording.points, wording.percent, wording.round_percent, wording.times, wording.seconds)
-
-
-def numbers_in(value: Any) -> Iterator[float]:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        for part in value:
-            yield from numbers_in(part)
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield value
-
-
-def numbers_without_source(text: str, numbers: Mapping[str, Any], names: tuple[str, ...]) -> set[str]:
-    """The numbers in a text, names apart, that are no way of writing one of ``numbers``."""
-    for name in sorted(names, key=len, reverse=True):
-        text = text.replace(name, "")
-    written = set(re.findall(r"[−+-]?\d+(?:\.\d+)?(?:e[-+]\d+)?", text))
-    ways: set[str] = set()
-    for number in numbers_in(numbers):
-        forms = [way(number) for way in WAYS]
-        forms.append(f"{number:g}")
-        ways |= {re.sub("[ ×%s]", "", form) for form in forms}
-    return written - ways
 
 
 # The winner.
 
 
 def test_a_planted_winner_is_named_with_its_lead_and_its_cost() -> None:
-    found = study_findings()
+    found = found_in_study()
     assert found["winner"].text == (
         "“wide, twice” has the highest mean test accuracy of 3 ranked networks, 72.3 % [71.9, 72.7]; it is more "
         "accurate than the baseline narrow one (+2.2 [+0.8, +3.6] points, 3 seeds)."
@@ -124,7 +63,7 @@ def test_times_are_told_apart_where_their_intervals_part_whichever_is_slower(
 ) -> None:
     faster = "thin" if slower == "wide" else "wide"
     timing = {faster: {"train_seconds": around(10.0, 2.0)}, slower: {"train_seconds": around(16.0 + gap, 4.0)}}
-    found = study_findings(timing=timing, pareto=[faster, slower])
+    found = found_in_study(timing=timing, pareto=[faster, slower])
     assert found["winner_cost"].numbers["told_apart_in_time"] == apart
     assert ("the two are not told apart in time, since the intervals of" in found["winner_cost"].text) == (
         not apart
@@ -134,7 +73,7 @@ def test_times_are_told_apart_where_their_intervals_part_whichever_is_slower(
 
 def test_one_run_each_tells_no_times_apart() -> None:
     timing = {"thin": {"train_seconds": around(41.0, None)}, "wide": {"train_seconds": around(8.36, None)}}
-    found = study_findings(timing=timing)
+    found = found_in_study(timing=timing)
     assert found["winner_cost"].text.endswith(
         "; the two are not told apart in time, since 8.4 s and 41 s are of one run each."
     )
@@ -143,13 +82,13 @@ def test_one_run_each_tells_no_times_apart() -> None:
 
 def test_a_cost_that_is_not_known_is_left_out() -> None:
     ratios = {"train_seconds": None, "forward_flops": 2.0, "parameters": None}
-    found = study_findings(against_baseline=[replace(WIDE, ratios=ratios)])
+    found = found_in_study(against_baseline=[replace(WIDE, ratios=ratios)])
     assert found["winner_cost"].text == "“wide, twice” takes 2.0× the FLOPs of the baseline narrow one."
-    assert "winner_cost" not in study_findings(against_baseline=[replace(WIDE, ratios=dict.fromkeys(ratios))])
+    assert "winner_cost" not in found_in_study(against_baseline=[replace(WIDE, ratios=dict.fromkeys(ratios))])
 
 
 def test_a_winner_that_the_test_does_not_tell_from_the_baseline_is_only_the_highest_mean() -> None:
-    found = study_findings(against_baseline=[replace(WIDE, told_apart=False, interval=(-0.6, 5.0))])
+    found = found_in_study(against_baseline=[replace(WIDE, significant=False, interval=(-0.6, 5.0))])
     assert "winner" not in found
     text = found["winner_not_told"].text
     assert "highest mean test accuracy" in text
@@ -159,7 +98,7 @@ def test_a_winner_that_the_test_does_not_tell_from_the_baseline_is_only_the_high
 
 
 def test_a_baseline_with_the_highest_mean_has_no_lead_over_itself() -> None:
-    found = study_findings(ranking=["thin", "wide", "odd"])
+    found = found_in_study(ranking=["thin", "wide", "odd"])
     assert found["winner_is_baseline"].text.startswith("The baseline narrow one has the highest mean")
     assert not {"winner", "winner_cost", "classes_both"} & set(found)
 
@@ -167,7 +106,7 @@ def test_a_baseline_with_the_highest_mean_has_no_lead_over_itself() -> None:
 def test_a_winner_over_a_collapsed_baseline_is_compared_with_nothing() -> None:
     summary = SUMMARY | {"thin": entry(0.1, "collapsed", "trained", "collapsed")}
     failed = compared("wide", "thin", None, told=False)
-    found = study_findings(
+    found = found_in_study(
         summary=summary, ranking=["wide", "odd"], not_ranked={"thin": "collapsed"}, against_baseline=[failed]
     )
     assert found["winner_not_compared"].text.endswith(
@@ -180,7 +119,7 @@ def test_a_winner_over_a_collapsed_baseline_is_compared_with_nothing() -> None:
 def test_nobody_wins_where_nobody_trained() -> None:
     summary = dict.fromkeys(SUMMARY, entry(0.1, "collapsed", "diverged"))
     nothing: dict[str, Any] = {"ranking": [], "against_baseline": [], "controls": [], "pareto": []}
-    found = study_findings(summary=summary, not_ranked={"thin": "diverged"}, **nothing)
+    found = found_in_study(summary=summary, not_ranked={"thin": "diverged"}, **nothing)
     assert set(found) == {"no_winner", "not_ranked", "control_not_measured"}
     assert found["no_winner"].text == "None is the most accurate: of 1 network, none trained."
     assert "1 of 2 runs collapsed (stayed at chance) and 1 of 2 runs diverged" in found["not_ranked"].text
@@ -190,7 +129,7 @@ def test_nobody_wins_where_nobody_trained() -> None:
 
 
 def test_a_runner_up_that_the_study_does_not_test_is_neither_better_nor_worse() -> None:
-    found = study_findings(ranking=["wide", "odd", "thin"])
+    found = found_in_study(ranking=["wide", "odd", "thin"])
     text = found["runner_up_not_tested"].text
     assert "72.3 % [71.9, 72.7] and 68.8 % [68.4, 69.2], differ by +3.6 points" in text
     assert "does not test this pair" in text
@@ -198,15 +137,15 @@ def test_a_runner_up_that_the_study_does_not_test_is_neither_better_nor_worse() 
 
 @pytest.mark.parametrize(("told", "words"), [(True, "is more accurate than"), (False, "cannot be told from")])
 def test_a_runner_up_that_is_the_baseline_or_in_a_control_is_told_by_its_test(told: bool, words: str) -> None:
-    by_baseline = study_findings(against_baseline=[replace(WIDE, told_apart=told)])
+    by_baseline = found_in_study(against_baseline=[replace(WIDE, significant=told)])
     assert f"“wide, twice” {words} narrow one" in by_baseline["runner_up_tested"].text
     pair = compared("odd", "wide", -3.0, told)
-    by_control = study_findings(ranking=["wide", "odd", "thin"], controls=[pair])["runner_up_tested"].text
+    by_control = found_in_study(ranking=["wide", "odd", "thin"], controls=[pair])["runner_up_tested"].text
     assert f"odd one {'is less accurate than' if told else 'cannot be told from'} “wide, twice”" in by_control
 
 
 def test_a_single_trained_network_has_no_runner_up() -> None:
-    found = study_findings(ranking=["wide"])
+    found = found_in_study(ranking=["wide"])
     assert not [rule for rule in found if rule.startswith("runner_up")]
     assert "of 1 ranked network," in found["winner"].text
 
@@ -218,14 +157,14 @@ def test_a_single_trained_network_has_no_runner_up() -> None:
 @pytest.mark.parametrize("told", [True, False])
 def test_a_member_is_better_or_worse_only_where_the_test_told_it_apart(points: float, told: bool) -> None:
     comparison = compared("odd", "thin", points, told)
-    rules = set(study_findings(against_baseline=[comparison]))
+    rules = set(found_in_study(against_baseline=[comparison]))
     expected = ("baseline_better" if points > 0 else "baseline_worse") if told else "baseline_not_told"
     assert {rule for rule in rules if rule.startswith("baseline")} == {expected}
 
 
 def test_a_planted_tie_says_how_many_seeds_would_tell() -> None:
     tie = compared("odd", "thin", -0.04, told=False)
-    assert study_findings(against_baseline=[tie])["baseline_not_told"].text == (
+    assert found_in_study(against_baseline=[tie])["baseline_not_told"].text == (
         "odd one cannot be told from the baseline narrow one (+0.0 [−1.4, +1.4] points, 3 seeds); "
         "17 seeds would tell a difference of one point in 80 % of studies, before correction."
     )
@@ -233,13 +172,13 @@ def test_a_planted_tie_says_how_many_seeds_would_tell() -> None:
 
 def test_where_no_number_of_seeds_would_tell_the_sentence_says_why() -> None:
     tie = compared("odd", "thin", -0.04, told=False, seeds_to_tell=None, images_forbid=True)
-    finding = study_findings(against_baseline=[tie])["baseline_not_told"]
+    finding = found_in_study(against_baseline=[tie])["baseline_not_told"]
     assert finding.text.endswith(
         "; no number of seeds would tell a difference of one point with these test images."
     )
     assert finding.numbers["images_forbid"]
     unknown = replace(tie, images_forbid=False)
-    text = study_findings(against_baseline=[unknown])["baseline_not_told"].text
+    text = found_in_study(against_baseline=[unknown])["baseline_not_told"].text
     assert text.endswith("; how many seeds would tell a difference of one point is not known.")
 
 
@@ -251,14 +190,14 @@ def test_an_interval_without_zero_that_is_not_told_apart_is_explained(
     interval: tuple[float, float], corrected: bool
 ) -> None:
     comparison = replace(ODD, interval=interval)
-    text = study_findings(against_baseline=[comparison])["baseline_not_told"].text
+    text = found_in_study(against_baseline=[comparison])["baseline_not_told"].text
     assert ("not once corrected for the number of comparisons" in text) == corrected
 
 
 def test_with_one_seed_there_is_no_interval_and_nothing_is_told() -> None:
     one = compared("wide", "thin", 2.2, told=False, seeds=1, interval=None, seeds_to_tell=None)
     summary = SUMMARY | {"wide": entry(0.7233, "trained", half=None)}
-    found = study_findings(summary=summary, against_baseline=[one])
+    found = found_in_study(summary=summary, against_baseline=[one])
     assert found["winner_not_told"].text == (
         "“wide, twice” has the highest mean test accuracy of 3 ranked networks, 72.3 %; it cannot be told from "
         "the baseline narrow one (+2.2 points, 1 seed); how many seeds would tell a difference of one point is "
@@ -272,7 +211,9 @@ def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_w
         update={"controls": (Control(of="odd", against="thin", question="the oddness alone"),)}
     )
     comparison = replace(COMPARISON, against_baseline=[winner, other], controls=[other])
-    rules = [finding.rule for finding in of_study("width", study, comparison, SUMMARY, TIMING)]
+    rules = [
+        finding.rule for finding in study_findings(ComparedStudy("width", study, comparison, SUMMARY, TIMING))
+    ]
     assert rules.count("winner") == rules.count("control_worse") == 1
     assert not [rule for rule in rules if rule.startswith("baseline_")]
 
@@ -286,7 +227,7 @@ def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_w
     ],
 )
 def test_a_control_answers_its_question(points: float, told: bool, rule: str, words: str) -> None:
-    found = study_findings(controls=[compared("wide", "wide_matched", points, told)])
+    found = found_in_study(controls=[compared("wide", "wide_matched", points, told)])
     written = f"{points:+.1f} [".replace("-", "−")
     assert found[rule].text.startswith(f"The width alone: “wide, twice” {words} wide_matched ({written}")
     assert found[rule].about == "width"
@@ -295,9 +236,9 @@ def test_a_control_answers_its_question(points: float, told: bool, rule: str, wo
 def test_a_control_whose_network_failed_or_is_missing_is_not_measured() -> None:
     summary = SUMMARY | {"wide_matched": entry(0.1, "trained", "diverged")}
     failed = compared("wide", "wide_matched", None, told=False)
-    text = study_findings(summary=summary, controls=[failed])["control_not_measured"].text
+    text = found_in_study(summary=summary, controls=[failed])["control_not_measured"].text
     assert text == "The width alone: not measured, since wide_matched diverged (the loss was not finite)."
-    text = study_findings(controls=[])["control_not_measured"].text
+    text = found_in_study(controls=[])["control_not_measured"].text
     assert text == "The width alone: not measured, since “wide, twice” and wide_matched are not compared."
 
 
@@ -323,13 +264,13 @@ def test_a_control_whose_network_failed_or_is_missing_is_not_measured() -> None:
 def test_the_classes_that_the_winner_helps_and_hurts_most(
     classes: dict[str, float], rule: str, words: str
 ) -> None:
-    found = study_findings(against_baseline=[replace(WIDE, classes=classes)])
+    found = found_in_study(against_baseline=[replace(WIDE, classes=classes)])
     assert words in found[rule].text
     assert "single classes are not tested" in found[rule].text
 
 
 def test_the_pareto_front_is_one_of_means() -> None:
-    finding = study_findings()["pareto"]
+    finding = found_in_study()["pareto"]
     assert finding.text == (
         "The Pareto front of mean training time and mean test accuracy is “wide, twice” (8.4 s, 72.3 %) and "
         "narrow one (41 s, 70.1 %): every other ranked network is matched or beaten in both means by one of "
@@ -341,12 +282,12 @@ def test_the_pareto_front_is_one_of_means() -> None:
 def test_only_neighbours_on_the_front_whose_times_overlap_are_named() -> None:
     seconds = {"wide": (10.0, 1.0), "odd": (20.0, 3.0), "thin": (25.0, 3.0)}
     timing = {name: {"train_seconds": around(*found)} for name, found in seconds.items()}
-    finding = study_findings(timing=timing, pareto=["wide", "odd", "thin"])["pareto"]
+    finding = found_in_study(timing=timing, pareto=["wide", "odd", "thin"])["pareto"]
     assert finding.text.endswith("; not told apart in time from a neighbour on it: odd one and narrow one.")
 
 
 def test_a_front_of_one_has_no_neighbours() -> None:
-    assert study_findings(pareto=["wide"])["pareto"].text.endswith("in both means by one of these.")
+    assert found_in_study(pareto=["wide"])["pareto"].text.endswith("in both means by one of these.")
 
 
 # All sentences.
@@ -363,24 +304,21 @@ def every_finding() -> list[Finding]:
         ),
         replace(COMPARISON, ranking=[], not_ranked={"thin": "diverged", "odd": "diverged"}, pareto=[]),
     ]
-    return [f for variant in variants for f in of_study("width", STUDY, variant, SUMMARY | failed, TIMING)]
+    return [f for variant in variants for f in of_study(variant, SUMMARY | failed, TIMING)]
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
-    for finding in every_finding():
-        assert not numbers_without_source(finding.text, finding.numbers, NAMES), finding
-        assert finding.numbers
-        assert finding.text.endswith(".")
+    assert_numbers_are_their_own(every_finding())
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"points": 2.3}, {"interval": (0.9, 3.6)}, {"interval": (0.8, 3.7)}, {"seeds": 4}, {"told_apart": False}],
+    [{"points": 2.3}, {"interval": (0.9, 3.6)}, {"interval": (0.8, 3.7)}, {"seeds": 4}, {"significant": False}],
 )
 def test_a_changed_comparison_changes_every_sentence_that_rests_on_it(change: dict[str, Any]) -> None:
     def texts(comparison: Comparison) -> list[str]:
         pair = replace(comparison, against="wide_matched")
-        found = study_findings(against_baseline=[comparison], controls=[pair]).values()
+        found = found_in_study(against_baseline=[comparison], controls=[pair]).values()
         return [f.text for f in found if f.rule.split("_")[0] in ("winner", "baseline", "control", "runner")]
 
     unchanged = set(texts(WIDE)) & set(texts(replace(WIDE, **change)))

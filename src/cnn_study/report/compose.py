@@ -1,0 +1,74 @@
+"""The report put together: which chapters it has, in which order, and what is kept of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.report.kit.chapter import Chapter
+from cnn_study.report.kit.page import Page, joined
+from cnn_study.report.kit.wording import DATASETS, counted
+from cnn_study.report.topics import learning_rates, replay
+from cnn_study.report.topics.claims import chapter as claims
+from cnn_study.report.topics.classes import chapter as classes
+from cnn_study.report.topics.gradients import chapter as gradients
+from cnn_study.report.topics.inside import chapter as inside
+from cnn_study.report.topics.methods import methods
+from cnn_study.report.topics.receptive_fields import chapter as receptive_fields
+from cnn_study.report.topics.studies import chapter as studies
+from cnn_study.report.topics.studies.answer import answer, answer_figures
+
+# A topic more is a line more, here and among the RESERVED keys of params/.
+TOPICS: tuple[Callable[[Evidence], Chapter], ...] = (
+    studies.chapter,
+    receptive_fields.chapter,
+    gradients.chapter,
+    inside.chapter,
+    classes.chapter,
+    learning_rates.chapter,
+    replay.chapter,
+    claims.chapter,
+)
+
+
+def chapters_of(evidence: Evidence) -> list[Chapter]:
+    """What every topic has to say."""
+    return [topic(evidence) for topic in TOPICS]
+
+
+def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
+    """The whole report: the answer, a section for each study, then what looks at all networks, then methods."""
+    params = evidence.params
+    first, *others = [study.title for study in params.studies.values()]
+    titles = " and ".join([first, *(title[:1].lower() + title[1:] for title in others)])
+    return Page(
+        title=f"{titles} of a small CNN",
+        subtitle=(
+            f"{len(params.architectures)} networks on {DATASETS[params.data.dataset]}, "
+            f"{counted(len(params.training.seeds), 'seed')} each, "
+            f"{counted(params.training.epochs, 'epoch')}, {len(evidence.test):,} test images. "
+            "Every number, figure and sentence comes from one dvc repro."
+        ),
+        answer=answer(evidence),
+        answer_figures=answer_figures(evidence),
+        sections=joined(section for chapter in chapters for section in chapter.sections),
+        methods=methods(evidence),
+    )
+
+
+def conclusions_of(chapters: Sequence[Chapter]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The contents of metrics/conclusions.json, and of timing_conclusions.json: whatever a clock measured."""
+    untimed: dict[str, Any] = {}
+    timed: dict[str, Any] = {}
+    for chapter in chapters:
+        _add(untimed, chapter.conclusions)
+        _add(timed, chapter.timed_conclusions)
+    findings = [finding for chapter in chapters for finding in chapter.findings]
+    untimed["findings"] = [finding.record() for finding in findings if not finding.timed]
+    timed["findings"] = [finding.record() for finding in findings if finding.timed]
+    return untimed, timed
+
+
+def _add(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
+    """What two chapters have under one key is put together."""
+    for key, value in part.items():
+        whole[key] = whole[key] | value if key in whole else value

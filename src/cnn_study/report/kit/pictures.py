@@ -1,0 +1,72 @@
+"""What pictures are made of, for which a chart will not do.
+
+Lengths are inches, places are counted from the top left corner.
+"""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure as Picture
+
+from cnn_study.analysis.evaluation import Evaluation
+from cnn_study.report.kit.members import Members
+
+Pixels = npt.NDArray[np.uint8]  # (3, H, W)
+
+SMALL, MEDIUM, LARGE = 6.5, 7.5, 10  # points
+LINE = 0.12  # height of a line of small text
+MARGIN = 0.1
+NARROWEST = 6.5  # so that titles and legends have room
+
+
+def new_picture(title: str, width: float, height: float) -> Picture:
+    """An empty picture of at least NARROWEST by ``height``, with its title."""
+    picture = Picture(figsize=(max(width, NARROWEST), height), facecolor="white")
+    text_at(picture, MARGIN, 0.27, title, LARGE)
+    return picture
+
+
+def axes_at(picture: Picture, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes whose top left corner is at ``left`` and ``top``; what keeps its shape stays in that corner."""
+    whole_width, whole_height = picture.get_size_inches()
+    below = whole_height - top - height
+    return picture.add_axes(
+        (left / whole_width, below / whole_height, width / whole_width, height / whole_height), anchor="NW"
+    )
+
+
+def text_at(picture: Picture, left: float, top: float, text: str, size: float, **style: Any) -> None:
+    """A text of ``size`` points, its lower left corner, unless ``style`` has another, at ``left`` and ``top``."""
+    width, height = picture.get_size_inches()
+    picture.text(left / width, 1 - top / height, text, fontsize=size, **({"va": "bottom"} | style))
+
+
+def row_label(picture: Picture, top: float, name: str, lines: Sequence[str] = ()) -> None:
+    """At the left of a row: the network's name, and ``lines`` below it."""
+    wrapped = textwrap.wrap(name, 15)
+    text_at(picture, MARGIN, top, "\n".join(wrapped), MEDIUM, va="top", weight="bold")
+    text_at(picture, MARGIN, top + len(wrapped) * LINE * 1.15, "\n".join(lines), SMALL, va="top", linespacing=1.3)
+
+
+def show_image(axis: Axes, image: Pixels) -> None:
+    """An image (3, H, W) uint8, without the axes around it."""
+    axis.set_axis_off()
+    axis.imshow(image.transpose(1, 2, 0))
+
+
+def show_scale(picture: Picture, axis: Axes, colours: ScalarMappable, ticks: Mapping[float, str]) -> None:
+    """A horizontal bar of colours with its labels by value."""
+    bar = picture.colorbar(colours, cax=axis, orientation="horizontal")
+    bar.set_ticks(list(ticks), labels=list(ticks.values()))
+    bar.ax.tick_params(labelsize=SMALL, length=2)
+
+
+def labels_of(members: Members, evaluations: Mapping[str, Evaluation]) -> dict[str, str]:
+    """By architecture, its name as shown, and what became of the network that is looked into."""
+    remarks = {"trained": "", "collapsed": " (collapsed)", "diverged": " (diverged, first weights)"}
+    return {name: f"{label}{remarks[evaluations[name].status]}" for name, label in members.names.items()}

@@ -1,0 +1,47 @@
+"""The chapter on the report's claims, one by one."""
+
+from cnn_study.analysis.comparisons import seconds_ratios
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.results import gradient_norms_by_seed, replay_table
+from cnn_study.report.kit.chapter import Chapter
+from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, source
+from cnn_study.report.kit.page import Section, Table
+from cnn_study.report.topics.claims.checks import check_claims
+from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """Each claim with its verdict.
+
+    CLAIMED_PAIRS, all that the claims are about, are one family of comparisons, whichever of them a study tests
+    as well.
+    """
+    pairs = evidence.compare(CLAIMED_PAIRS)
+    claims = check_claims(
+        evidence.params.data.dataset,
+        evidence.summaries,
+        evidence.timings,
+        pairs,
+        gradient_norms_by_seed(evidence.results),
+        replay_table(evidence.replays),
+        evidence.params.replay.training.learning_rate,
+    )
+    table = Table(
+        "What the report says, and whether it holds here",
+        ("claim", "verdict", "because"),
+        tuple((claim.claim, claim.verdict, claim.because) for claim in claims),
+        source(f"{CONCLUSIONS}, {TIMING}"),
+        "The report trained each network once, for 15 epochs, and looked at the test images while it did.",
+    )
+    question = "Which conclusions of the report that this study redoes hold?"
+    return Chapter(
+        sections=(Section("claims", "The report's claims", question, (), (table,), ()),),
+        conclusions={
+            "claimed_pairs": [pair.record() for pair in pairs],
+            "claims": [claim.record() for claim in claims if not claim.timed],
+        },
+        timed_conclusions={
+            "train_seconds_ratios": seconds_ratios(pairs),
+            "claims": [claim.record() for claim in claims if claim.timed],
+        },
+    )

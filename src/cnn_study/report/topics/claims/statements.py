@@ -1,0 +1,192 @@
+"""The things that a claim says, one by one: of two networks, or of one.
+
+Two rules decide for a pair:
+
+- Accuracy: the test that compares the runs by seed and image.
+- Training times and gradient norms: whether the 95 % intervals of the two means over seeds are disjoint.
+
+Where the difference is not significant by these, the verdict is "cannot be told", whichever mean is larger.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from cnn_study.analysis.comparisons import Comparison
+from cnn_study.analysis.statistics import intervals_disjoint, mean_of
+from cnn_study.report.kit.wording import counted, listed, points_within, seconds_within
+from cnn_study.report.topics.claims.networks import KERNELS, Pair
+
+Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One of the things that a claim says; ``key`` names its numbers."""
+
+    key: str
+    verdict: Verdict
+    because: str
+    numbers: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Everything that the claims are checked against.
+
+    ``last`` and ``growth``: by architecture, over seeds, the total gradient norm of the last epoch, and that over
+    the first epoch's. ``replayed``: the statuses of the short runs with the report's recipe, at its ``rate``.
+    """
+
+    summary: Mapping[str, Any]
+    timing: Mapping[str, Any]
+    compared: dict[Pair, Comparison]
+    last: dict[str, dict[str, Any]]
+    growth: dict[str, dict[str, Any]]
+    rate: float
+    replayed: dict[str, list[str]]
+
+
+def _verdict(sign: int) -> Verdict:
+    return "holds" if sign > 0 else "does not hold" if sign < 0 else "cannot be told"
+
+
+def _not_trained(measured: Measurements, names: Mapping[str, str], pair: Pair) -> Statement | None:
+    statuses = {name: measured.summary.get(name, {}).get("status", "not in the study") for name in pair}
+    missing = [f"{names[name]} ({status})" for name, status in statuses.items() if status != "trained"]
+    if not missing:
+        return None
+    return Statement(_key(pair), "not measured", f"not compared: {listed(missing)}", {"statuses": statuses})
+
+
+def _key(pair: Pair) -> str:
+    return " against ".join(pair)
+
+
+def _how(of: Mapping[str, Any], against: Mapping[str, Any]) -> str:
+    if of["ci95"] is None or against["ci95"] is None:
+        return "one run each, without intervals"
+    return "intervals apart" if intervals_disjoint(of, against) else "intervals overlap"
+
+
+def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
+    """The mean test accuracy of ``of`` is higher."""
+    pair = (of, against)
+    if (missing := _not_trained(measured, names, pair)) is not None:
+        return missing
+    comparison = measured.compared.get(pair)
+    if comparison is None or comparison.points is None:
+        return Statement(_key(pair), "not measured", f"{names[of]} and {names[against]} are not compared", {})
+    sign = int(comparison.points > 0) - int(comparison.points < 0) if comparison.significant else 0
+    how = (
+        "told apart" if sign else "not told apart" if comparison.interval else "one run each, without an interval"
+    )
+    because = (
+        f"{names[of]} against {names[against]} {points_within(comparison.points, comparison.interval)}, {how}"
+    )
+    record = comparison.record()
+    keys = ("seeds", "points", "interval", "p_holm", "told_apart")
+    return Statement(_key(pair), _verdict(sign), because, {key: record[key] for key in keys})
+
+
+def _larger(
+    names: Mapping[str, str], pair: Pair, key: str, estimates: Mapping[str, Any], write: Callable[[Any], str]
+) -> Statement:
+    """The mean over seeds of the first is larger; ``estimates`` by architecture, ``key`` says what it is."""
+    values = [estimates[name] for name in pair]
+    of, against = (f"{names[name]} {write(value)}" for name, value in zip(pair, values, strict=True))
+    numbers = {name: mean_of(value) for name, value in zip(pair, values, strict=True)}
+    because = f"{of} against {against}, {_how(*values)}"
+    return Statement(_key(pair), _verdict(intervals_disjoint(*values)), because, {key: numbers})
+
+
+def _within(estimate: Mapping[str, Any]) -> str:
+    """A mean with its 95 % interval: 5.03 [4.9, 5.16]."""
+    ci95 = estimate["ci95"]
+    return f"{estimate['mean']:.3g}" + ("" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]")
+
+
+def slower(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
+    """The mean time that ``of`` trains for is longer."""
+    pair = (of, against)
+    if (missing := _not_trained(measured, names, pair)) is not None:
+        return missing
+    estimates = {name: measured.timing[name]["train_seconds"] for name in pair}
+    return _larger(names, pair, "train_seconds", estimates, seconds_within)
+
+
+def _no_norms(
+    measured: Measurements, names: Mapping[str, str], pair: Pair, estimates: Mapping[str, Any]
+) -> Statement | None:
+    """Why ``estimates`` has not both."""
+    if (missing := _not_trained(measured, names, pair)) is not None:
+        return missing
+    short = [names[name] for name in dict.fromkeys(pair) if name not in estimates]
+    if not short:
+        return None
+    return Statement(_key(pair), "not measured", f"too few gradient norms: {listed(short)}", {})
+
+
+def larger_norm(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
+    """The total gradient norm of ``of`` in the last epoch is larger."""
+    pair = (of, against)
+    if (missing := _no_norms(measured, names, pair, measured.last)) is not None:
+        return missing
+    part = _larger(names, pair, "last_norm", measured.last, _within)
+    return replace(part, because=f"norm in the last epoch: {part.because}")
+
+
+def faster_growth(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
+    """The total gradient norm of ``of`` grows by the larger factor from the first epoch to the last."""
+    pair = (of, against)
+    if (missing := _no_norms(measured, names, pair, measured.growth)) is not None:
+        return missing
+    part = _larger(names, pair, "growth", measured.growth, _within)
+    return replace(part, because=f"factor from the first epoch to the last: {part.because}")
+
+
+def grows(measured: Measurements, names: Mapping[str, str], of: str) -> Statement:
+    """The total gradient norm of ``of`` in the last epoch is larger than in the first."""
+    if (missing := _no_norms(measured, names, (of, of), measured.growth)) is not None:
+        return missing
+    growth = measured.growth[of]
+    sign = intervals_disjoint(growth, {"mean": 1, "ci95": [1, 1]})
+    how = "" if growth["ci95"] else ", one run, without an interval"
+    because = f"factor from the first epoch to the last: {names[of]} {_within(growth)}{how}"
+    return Statement(_key((of, "its first epoch")), _verdict(sign), because, {"growth": mean_of(growth)})
+
+
+def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Statement:
+    """No short run with the report's recipe at its rate trained. Where some did, luck decides: it is open.
+
+    What the study's own runs did is said besides; they have another recipe, and decide nothing.
+    """
+    if of not in measured.summary:
+        return Statement(of, "not measured", f"{names[of]} is not in the study", {})
+    own, replayed = measured.summary[of]["statuses"], measured.replayed.get(of, [])
+    failed = sum(status != "trained" for status in replayed)
+    verdict = _verdict(int(failed == len(replayed)) - int(failed == 0)) if replayed else "not measured"
+    recipe = f"with the report's recipe at its rate {measured.rate:g}"
+    short_runs = f"{recipe}, {_failures(replayed, 'short run')}" if replayed else f"no short runs {recipe}"
+    because = f"{names[of]}: {short_runs}, and with the study's own recipe, {_failures(own, 'run')}"
+    numbers = {"rate": measured.rate, "replayed": _counts(replayed), "own": _counts(own)}
+    return Statement(of, verdict, because, numbers)
+
+
+def _counts(statuses: Sequence[str]) -> dict[str, int]:
+    return {"runs": len(statuses)} | {status: statuses.count(status) for status in ("collapsed", "diverged")}
+
+
+def _failures(statuses: Sequence[str], noun: str) -> str:
+    counts = _counts(statuses)
+    diverged = f" and {counts['diverged']} diverged" if counts["diverged"] else ""
+    return f"{counts['collapsed']} of {counted(counts['runs'], noun)} at chance{diverged}"
+
+
+def field_is(measured: Measurements, of: str, pixels: int) -> Statement:
+    """The theoretical receptive field of the last feature map has this side; trained or not."""
+    if of not in measured.summary:
+        return Statement(of, "not measured", f"{KERNELS[of]} is not in the study", {})
+    side = measured.summary[of]["receptive_field"]["theoretical"]
+    because = f"{KERNELS[of]} sees {counted(side, 'pixel')}"
+    return Statement(of, "holds" if side == pixels else "does not hold", because, {"pixels": side})

@@ -1,0 +1,41 @@
+"""The chapter on classes and calibration."""
+
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.report.kit.chapter import Chapter
+from cnn_study.report.kit.findings import sentences
+from cnn_study.report.kit.members import of_studies
+from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.topics.classes.calibration import (
+    calibration,
+    calibration_errors,
+    calibration_findings,
+    reliability_figures,
+)
+from cnn_study.report.topics.classes.confusion import confusion, confusion_figure
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """For each study, how sure its networks are and what they confuse."""
+    labels = evidence.test.labels
+    confusions = confusion(evidence.results, labels, evidence.test.classes)
+    bins = calibration(evidence.results, labels)
+    errors = calibration_errors(evidence.results, labels)
+    findings = tuple(calibration_findings(errors, evidence.params.studies))
+    figures: list[Figure] = []
+    for members in of_studies(evidence.params):
+        figures += [*reliability_figures(bins, members), confusion_figure(confusions, members)]
+    return Chapter(
+        sections=(
+            Section(
+                "classes",
+                "Classes and calibration",
+                "Which classes are taken for which, and does a network know how sure to be?",
+                sentences(findings),
+                (),
+                tuple(figures),
+            ),
+        ),
+        findings=findings,
+        tables={"confusion": confusions, "calibration": bins},
+        conclusions={"calibration_errors": errors},
+    )

@@ -1,0 +1,76 @@
+"""Which classes are taken for which."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cnn_study.analysis.results import Result
+from cnn_study.data.shape import CLASSES
+from cnn_study.data.splits import Integers
+from cnn_study.report.kit.charts import Spec, panels, tip
+from cnn_study.report.kit.findings import source
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.page import Figure
+
+DATA = "plots/data/confusion.csv"
+
+
+def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable[str]) -> pd.DataFrame:
+    """``count`` of test images by ``actual`` and ``predicted`` class, all seeds of an architecture together."""
+    names = list(classes)
+    rows: list[dict[str, Any]] = []
+    for name, result in results.items():
+        counts = np.zeros((CLASSES, CLASSES), dtype=int)
+        for logits in result.test_logits:
+            if logits is not None:
+                np.add.at(counts, (labels, logits.argmax(1)), 1)
+        rows += [
+            {"architecture": name, "actual": names[i], "predicted": names[j], "count": int(counts[i, j])}
+            for i in range(CLASSES)
+            for j in range(CLASSES)
+        ]
+    return pd.DataFrame(rows)
+
+
+def confusion_figure(table: pd.DataFrame, members: Members) -> Figure:
+    """A panel for each network of a study."""
+    return Figure(
+        f"classes-{members.key}-confusion",
+        f"{members.title}: confusion of classes",
+        "Test images, all seeds of a network together.",
+        source(DATA),
+        confusion_chart(table, members),
+    )
+
+
+def confusion_chart(counts: pd.DataFrame, members: Members) -> Spec:
+    """Which class test images are taken for, as shares of their own class: a panel for each architecture."""
+    rows = members.rows(counts)
+    of_class = rows.groupby(["architecture", "actual"])["count"].transform("sum")
+    rows = rows.assign(share=rows["count"] / of_class)
+    share = {
+        "field": "share",
+        "type": "quantitative",
+        "title": "share of the actual class",
+        "scale": {"type": "sqrt", "scheme": "viridis", "domain": [0, 1]},  # a linear one hides the mistakes
+        "legend": {"orient": "top", "gradientLength": 260, "format": "%", "values": [0, 0.05, 0.2, 0.5, 1]},
+    }
+    encoding = {
+        "x": {"field": "predicted", "type": "nominal", "sort": None, "axis": {"labelAngle": -60}},
+        "y": {"field": "actual", "type": "nominal", "sort": None},
+        "color": share,
+        "tooltip": [
+            tip("name", "network"),
+            tip("actual"),
+            tip("predicted"),
+            tip("count"),
+            tip("share", None, ".1%"),
+        ],
+    }
+    return panels(
+        f"{members.title}: what test images are taken for",
+        rows[["name", "actual", "predicted", "count", "share"]],
+        {"mark": "rect", "encoding": encoding, "width": 200, "height": 200},
+    )

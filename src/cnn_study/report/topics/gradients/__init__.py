@@ -1,0 +1,1 @@
+"""Whether gradients vanish or explode on their way to the first layer, and what keeps them."""

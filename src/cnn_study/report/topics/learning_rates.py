@@ -1,0 +1,152 @@
+"""Learning rates: what the search found, and whose rate lies at its edge."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.results import Result
+from cnn_study.report.kit.chapter import Chapter
+from cnn_study.report.kit.charts import CROSS, Spec, inline, lines, quantity, rate_axis, side_by_side, single, tip
+from cnn_study.report.kit.findings import Finding, Summary, sentences, source
+from cnn_study.report.kit.members import Members, numbers, of_studies
+from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.kit.wording import Studies, counted, listed, rate, shown, times
+
+DATA = "plots/data/learning_rates.csv"
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """What the search for rates found."""
+    table = learning_rates(evidence.results)
+    findings = tuple(rate_findings(table, evidence.summaries, evidence.params.studies))
+    return Chapter(
+        sections=(
+            Section(
+                "learning_rate",
+                "Learning rate",
+                "How much does a ranking owe to the learning rate that all networks were given?",
+                sentences(findings),
+                (),
+                tuple(figure for members in of_studies(evidence.params) for figure in _figures(table, members)),
+            ),
+        ),
+        findings=findings,
+        tables={"learning_rates": table},
+    )
+
+
+def learning_rates(results: Mapping[str, Result]) -> pd.DataFrame:
+    """What tune found: ``validation_accuracy`` by ``learning_rate``, and whether that one was ``chosen``."""
+    rows = [
+        {"architecture": name} | trial | {"chosen": trial["learning_rate"] == result.learning_rate}
+        for name, result in results.items()
+        for trial in result.trials
+    ]
+    columns = ["architecture", "learning_rate", "status", "validation_accuracy", "chosen"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.insert(1, "number", numbers(table["architecture"], results))
+    return table
+
+
+def _figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+    if not members.are_in(table):
+        return []
+    return [
+        Figure(
+            f"learning_rates-{members.key}-search",
+            f"{members.title}: validation accuracy by learning rate",
+            "One short run for each rate; the large point is the rate that the network was trained with, crosses "
+            "are runs that stayed at chance, or diverged and have no accuracy; side by side, of one rate.",
+            source(DATA, "tune"),
+            learning_rate_chart(table, members),
+        )
+    ]
+
+
+def learning_rate_chart(rates: pd.DataFrame, members: Members) -> Spec:
+    """Validation accuracy by learning rate: large points were chosen, crosses did not train.
+
+    A run that diverged has no accuracy and stands at 0.
+    """
+    field = "validation_accuracy"
+    rows = members.rows(rates)
+    styles = members.by_name(rows, "color", "shape", "strokeDash")
+    failed = rows[rows["status"] != "trained"].fillna({field: 0.0})
+    drawn = rows[rows["status"] == "trained"]
+    x = rate_axis(rows)
+    y = quantity(field, "validation accuracy", scale={"zero": False}, axis={"format": "%"})
+    tips = [tip("name", "network"), tip("learning_rate", "rate", ".3g"), tip(field, "accuracy", ".2%")]
+    tips += [tip("status"), tip("chosen")]
+    columns = ["name", "learning_rate", field, "status", "chosen"]
+    at: Spec = {"x": x, "color": styles["color"]}
+    layers = lines(styles, y, tips, at)
+    layers[-1]["encoding"]["size"] = {"condition": {"test": "datum.chosen", "value": 170}, "value": 30}
+    cross = at | {"x": x | {"field": "place"}, "y": y, "tooltip": tips}
+    layers.append({"data": inline(side_by_side(failed)[[*columns, "place"]]), "mark": CROSS, "encoding": cross})
+    return single(
+        f"{members.title}: validation accuracy by learning rate, in the short runs of the search",
+        drawn[columns],
+        height=320,
+        layer=layers,
+    )
+
+
+def rate_findings(learning_rates: pd.DataFrame, summary: Summary, studies: Studies) -> list[Finding]:
+    """Where the architectures have their best learning rates, and whose lies at the edge of the search.
+
+    ``learning_rates``: plots/data/learning_rates.csv: ``architecture``, ``learning_rate``, ``status``,
+    ``validation_accuracy``, ``chosen``. ``summary`` has all architectures, those with a fixed rate as well.
+    """
+    if learning_rates.empty:
+        return []
+    best = learning_rates[learning_rates["chosen"] & (learning_rates["status"] == "trained")]
+    rates = {
+        str(name): float(found) for name, found in zip(best["architecture"], best["learning_rate"], strict=True)
+    }
+    searched = [str(name) for name in learning_rates["architecture"].unique()]
+    found = [_best_rates(rates, searched, len(summary), studies)]
+    for architecture, chosen in rates.items():
+        tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
+        found += _at_edge(architecture, chosen, sorted(tried.tolist()), studies)
+    return found
+
+
+def _best_rates(rates: Mapping[str, float], searched: Sequence[str], networks: int, studies: Studies) -> Finding:
+    unknown = [name for name in searched if name not in rates]
+    numbers: dict[str, Any] = {"networks": networks, "searched": len(searched)}
+    numbers |= {"rates": dict(rates), "none_trained": unknown}
+    text = (
+        f"The learning rate was searched for {len(searched)} of {counted(networks, 'network')}, by one short run "
+        "for each rate; "
+    )
+    if unknown:
+        text += f"none that trains was found for {listed([shown(name, studies) for name in unknown])}; "
+    parts = [
+        f"{rate(value)} for {listed([shown(name, studies) for name in rates if rates[name] == value])}"
+        for value in sorted(set(rates.values()))
+    ]
+    if len(parts) == 1 and len(rates) == networks:
+        rule, says = "rates_agree", f"every network has the same best one: {parts[0]}"
+    elif len(parts) == 1:
+        rule, says = "rates_agree", f"the best ones found are the same: {parts[0]}"
+    elif parts:
+        numbers["factor"] = max(rates.values()) / min(rates.values())
+        span = f"span a factor of {times(numbers['factor'])}"
+        rule, says = "rates_differ", f"the best ones found {span}: {'; '.join(parts)}"
+    else:
+        rule, says = "rates_unknown", "so there is no best one"
+    return Finding(f"{text}{says}.", "learning_rate", rule, numbers, DATA)
+
+
+def _at_edge(architecture: str, chosen: float, tried: Sequence[float], studies: Studies) -> list[Finding]:
+    if chosen not in (tried[0], tried[-1]):
+        return []
+    where = "highest" if chosen == tried[-1] else "lowest"
+    text = (
+        f"{shown(architecture, studies)}: the best learning rate found, {rate(chosen)}, is the {where} of "
+        f"{len(tried)} tried, so that a better one may lie beyond."
+    )
+    numbers = {"of": architecture, "learning_rate": chosen, "lowest": tried[0], "highest": tried[-1]}
+    return [Finding(text, "learning_rate", "rate_at_edge", numbers | {"tried": len(tried)}, DATA)]

@@ -1,0 +1,68 @@
+"""How the numbers came about."""
+
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.report.kit.wording import DATASETS, capitalized, percent, with_status
+
+
+def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    """Terms and their explanations."""
+    params = evidence.params
+    recipe, search = params.training, params.tune
+    unnamed = [
+        name for name in params.architectures if all(name not in s.members for s in params.studies.values())
+    ]
+    own = [
+        with_status(name, evidence.summaries, params.studies)
+        for name, recipe_of_it in params.recipes.items()
+        if recipe_of_it != recipe
+    ]
+    return (
+        (
+            "Data",
+            f"{capitalized(DATASETS[params.data.dataset])}; {percent(params.data.validation_fraction)} of the "
+            "training images are held out for validation, the same share of each class. Rates are chosen and "
+            "training is watched with them. The test images are read by the stage analyze alone.",
+        ),
+        (
+            "Training",
+            f"{recipe.optimizer}, {recipe.epochs} epochs, batches of {recipe.batch_size}, schedule "
+            f"{recipe.schedule}, label smoothing {recipe.label_smoothing:g}, the same for all networks but for "
+            f"what params.yaml overrides; seeds {', '.join(map(str, recipe.seeds))}. A network is collapsed if "
+            "chance explains its validation accuracy (99.9 % binomial interval), diverged if its loss was not "
+            "finite; neither is ranked.",
+        ),
+        (
+            "Learning rates",
+            f"{search.count} rates from {search.lowest:g} to {search.highest:g}, {search.epochs} epochs of "
+            f"at most {search.images:,} images each; the highest validation accuracy decides. A rate that "
+            "params.yaml gives is taken as it is.",
+        ),
+        (
+            "Comparisons",
+            "Paired by seed and by test image: a hierarchical bootstrap, whose part for the seeds is computed "
+            "and not drawn. The interval is Student's, with Satterthwaite's degrees of freedom for the variance "
+            "between seeds and that of the choice of test images; Holm's correction at 5 % within a study, and "
+            "within the pairs that the report's claims are about, so that a pair can be told "
+            "apart in one of these and not in the other. The intervals of single accuracies are Student's over "
+            "seeds.",
+        ),
+        (
+            "Receptive fields",
+            "Theoretical: by the closed form over kernels and strides; the stage profile has confirmed it by the "
+            "extent of the gradient. Effective: the gradient of a layer's "
+            f"central unit, its mean size over {params.analysis.images} test images (Luo et al., 2016, arXiv "
+            "1701.04128).",
+        ),
+        (
+            "Gradients",
+            "Euclidean norm of each layer's weight gradient: the mean over evenly spaced steps of each epoch, and "
+            "over seeds.",
+        ),
+        (
+            "Clocks",
+            "Training time is that of the training steps alone, on the machine and in the environment that "
+            "metrics/environment.json names; other work on the machine adds to it.",
+        ),
+        *((("Recipes of their own", ", ".join(own)),) if own else ()),
+        *((("In no study", ", ".join(unnamed)),) if unnamed else ()),
+    )

@@ -1,0 +1,1 @@
+"""How much of the image a unit can see, and how much of that it heeds."""

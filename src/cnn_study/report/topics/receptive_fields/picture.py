@@ -1,0 +1,95 @@
+"""What the central units see, as a picture: influence on the pixels of an image, and the squares around it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure as Picture
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from cnn_study.analysis.effective_field import Field, side
+from cnn_study.analysis.influence import Floats
+from cnn_study.report.kit.pictures import (
+    LINE,
+    MARGIN,
+    SMALL,
+    Pixels,
+    axes_at,
+    new_picture,
+    row_label,
+    show_scale,
+    text_at,
+)
+
+INFLUENCE = LinearSegmentedColormap.from_list("influence", ["#ffffff", "#fdb863", "#d55e00"])
+THEORETICAL, EFFECTIVE = "#000000", "#2a9df4"
+
+
+def draw_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[Field]]) -> Picture:
+    """What the central unit of each layer sees, in two rows for each network, before and after training.
+
+    ``networks``: fields by layer, by the name to show.
+
+    Influence colours the pixels of ``image``; squares show the theoretical and the effective field.
+    """
+    cell, gap, label, top = 0.82, 0.07, 1.15, 0.8
+    untrained, trained = 3 * LINE, 4.5 * LINE + cell  # from the top of a network's rows
+    height = trained + cell + 0.15
+    columns = max(len(fields) for fields in networks.values())
+    picture = new_picture(title, label + columns * (cell + gap) + MARGIN, top + len(networks) * height)
+    _show_field_legend(picture)
+    for name, fields in networks.items():
+        row_label(picture, top, name)
+        text_at(picture, label - 0.07, top + untrained + cell / 2, "before", SMALL, ha="right", va="center")
+        text_at(picture, label - 0.07, top + trained + cell / 2, "after", SMALL, ha="right", va="center")
+        for column, field in enumerate(fields):
+            left = label + column * (cell + gap)
+            theoretical = f"{field.layer}\n{field.theoretical} px, {_percent(field.theoretical_share)}\n"
+            for offset, words, influence, effective in (
+                (untrained, theoretical, field.untrained, field.effective_untrained),
+                (trained, "", field.trained, field.effective_trained),
+            ):
+                words += "no network" if influence is None else f"effective {side(effective) or 'none'}"
+                text_at(picture, left, top + offset - 0.02, words, SMALL)
+                _show_field(axes_at(picture, left, top + offset, cell, cell), image, field, influence, effective)
+        top += height
+    return picture
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
+
+
+def _show_field(
+    axis: Axes, image: Pixels, field: Field, influence: Floats | None, effective: tuple[int, int] | None
+) -> None:
+    axis.set_axis_off()
+    light = 0.6 + 0.4 * image.mean(0)[..., None] / 255
+    strength = np.zeros(image.shape[1:]) if influence is None else influence / max(influence.max(), 1e-12)
+    axis.imshow(light * INFLUENCE(np.sqrt(strength))[..., :3])
+    if influence is not None:
+        _square(axis, field.visible, image.shape[1], THEORETICAL, "-")
+    if effective is not None:
+        _square(axis, effective, image.shape[1], EFFECTIVE, "--")
+
+
+def _square(axis: Axes, rows: tuple[int, int], size: int, colour: str, style: str) -> None:
+    # Kept just inside the image, so that a field as wide as the image still shows as a frame.
+    low = max(rows[0] - 0.5, -0.2)
+    high = min(rows[1] + 0.5, size - 0.8)
+    axis.add_patch(Rectangle((low, low), high - low, high - low, fill=False, ec=colour, ls=style, lw=1.3))
+
+
+def _show_field_legend(picture: Picture) -> None:
+    lines = {"theoretical": (THEORETICAL, "-"), "effective: 95 % of the influence": (EFFECTIVE, "--")}
+    handles = [Line2D([], [], color=colour, ls=style, lw=1.2) for colour, style in lines.values()]
+    axis = axes_at(picture, MARGIN, 0.38, 3.4, 0.25)
+    axis.set_axis_off()
+    axis.legend(handles, lines, loc="center left", ncols=2, fontsize=SMALL, frameon=False, borderpad=0)
+    colours = ScalarMappable(PowerNorm(0.5, 0, 1), INFLUENCE)
+    ticks = {0: "0", 0.1: "0.1", 0.5: "0.5", 1: "1"}
+    show_scale(picture, axes_at(picture, 4.9, 0.42, 1.3, 0.1), colours, ticks)
+    text_at(picture, 4.85, 0.53, "influence, largest = 1", SMALL, ha="right")

@@ -1,0 +1,87 @@
+"""The chapter on studies: a section for each."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+from cnn_study.analysis.comparisons import seconds_ratios
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.report.kit.chapter import Chapter
+from cnn_study.report.kit.findings import Finding, sentences
+from cnn_study.report.kit.members import Members, member_table, of_studies
+from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.topics.studies.class_changes import class_changes, class_figures, winner_classes
+from cnn_study.report.topics.studies.cost import cost, cost_figures, pareto, winner_cost
+from cnn_study.report.topics.studies.curves import curves, validation_figure
+from cnn_study.report.topics.studies.differences import (
+    against_baseline,
+    control_figures,
+    controls,
+    controls_table,
+    differences,
+)
+from cnn_study.report.topics.studies.ranking import members_table, not_ranked, runner_up, winner
+from cnn_study.report.topics.studies.study import ComparedStudy, compared_studies
+
+# What a section says, in order.
+RULES: tuple[Callable[[ComparedStudy], list[Finding]], ...] = (
+    winner,
+    runner_up,
+    winner_cost,
+    winner_classes,
+    against_baseline,
+    controls,
+    not_ranked,
+    pareto,
+)
+
+
+def chapter(evidence: Evidence) -> Chapter:
+    """A section for each study, in the order of params.yaml."""
+    studies = compared_studies(evidence)
+    members = member_table(evidence.params)
+    tables = {
+        "curves": curves(evidence.results, members),
+        "differences": differences(evidence.compared, evidence.params.studies),
+        "class_changes": class_changes(evidence.compared, evidence.params.studies),
+    }
+    timed_tables = {"cost": cost(evidence.results, members, evidence.test.labels)}
+    findings = {study.key: study_findings(study) for study in studies}
+    compared = evidence.compared.values()
+    pairs = [pair for study in compared for pair in (*study.against_baseline, *study.controls)]
+    return Chapter(
+        sections=tuple(
+            _section(study, shown, tables | timed_tables, findings[study.key])
+            for study, shown in zip(studies, of_studies(evidence.params), strict=True)
+        ),
+        findings=tuple(finding for study in studies for finding in findings[study.key]),
+        tables=tables,
+        timed_tables=timed_tables,
+        conclusions={"studies": {key: study.record() for key, study in evidence.compared.items()}},
+        timed_conclusions={
+            "pareto": {key: study.pareto for key, study in evidence.compared.items()},
+            "train_seconds_ratios": seconds_ratios(pairs),
+        },
+    )
+
+
+def study_findings(study: ComparedStudy) -> list[Finding]:
+    """The winner and its cost, each member against the baseline, each control, who failed, the Pareto front."""
+    return [finding for rule in RULES for finding in rule(study)]
+
+
+def _section(
+    study: ComparedStudy, members: Members, tables: Mapping[str, pd.DataFrame], findings: list[Finding]
+) -> Section:
+    """One study: its question, its networks in a table, charts, conclusions."""
+    figures: list[Figure] = [validation_figure(tables["curves"], members)]
+    if study.comparison.ranking:
+        figures += cost_figures(tables["cost"], members)
+    figures += control_figures(tables["differences"], members)
+    figures += class_figures(tables["class_changes"], members, study.spec)
+    shown = [members_table(study)]
+    if study.spec.controls:
+        shown.append(controls_table(study.spec, study.comparison))
+    return Section(
+        study.key, study.spec.title, study.spec.question, sentences(findings), tuple(shown), tuple(figures)
+    )

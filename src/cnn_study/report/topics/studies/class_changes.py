@@ -1,0 +1,98 @@
+"""Which classes the members help and hurt against the baseline."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from cnn_study.analysis.comparisons import StudyComparison
+from cnn_study.params.study import Study
+from cnn_study.report.kit.charts import Spec, down, single, tip
+from cnn_study.report.kit.findings import Finding, source
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.page import Figure
+from cnn_study.report.kit.wording import Studies, counted, points
+from cnn_study.report.topics.studies.study import ComparedStudy
+
+DATA = "plots/data/class_changes.csv"
+
+
+def class_changes(compared: Mapping[str, StudyComparison], studies: Studies) -> pd.DataFrame:
+    """Each member's difference to the baseline in ``points`` by ``class``, means over seeds."""
+    rows = [
+        {"study": studies[key].title, "architecture": pair.of, "class": label, "points": points}
+        for key, study in compared.items()
+        for pair in study.against_baseline
+        for label, points in pair.classes.items()
+    ]
+    return pd.DataFrame(rows, columns=["study", "architecture", "class", "points"])
+
+
+def class_figures(table: pd.DataFrame, members: Members, study: Study) -> list[Figure]:
+    """What each class gains and loses, if anything was compared."""
+    if not members.are_in(table):
+        return []
+    return [
+        Figure(
+            f"studies-{members.key}-class_changes",
+            f"{members.title}: classes helped and hurt",
+            f"Against the baseline {study.members.get(study.baseline, study.baseline)}, means over seeds; "
+            "single classes are not tested.",
+            source(DATA),
+            class_chart(table, members),
+        )
+    ]
+
+
+def class_chart(changes: pd.DataFrame, members: Members) -> Spec:
+    """Change of each class's test accuracy against the baseline, in percentage points."""
+    rows = members.rows(changes)
+    rows = rows.assign(rounded=rows["points"].round(1) + 0.0)  # + 0.0: no negative zero
+    most = float(rows["points"].abs().max()) if rows["points"].any() else 1.0
+    points = {
+        "field": "points",
+        "type": "quantitative",
+        "title": "percentage points",
+        "scale": {"scheme": "blueorange", "domain": [most, -most]},
+        "legend": None,
+    }
+    ink = {"condition": {"test": f"abs(datum.points) > {0.65 * most}", "value": "white"}, "value": "black"}
+    tips = [tip("name", "network"), tip("class"), tip("points", "percentage points", "+.2f")]
+    return single(
+        f"{members.title}: change of each class's test accuracy, in percentage points",
+        rows[["name", "class", "points", "rounded"]],
+        width={"step": 58},  # room for the numbers, on any page
+        autosize="pad",
+        height=30 * rows["name"].nunique(),
+        encoding={
+            "x": {"field": "class", "type": "nominal", "title": None, "sort": None, "axis": {"labelAngle": -45}},
+            "y": down("name", rows),
+            "tooltip": tips,
+        },
+        layer=[
+            {"mark": "rect", "encoding": {"color": points}},
+            {"mark": "text", "encoding": {"text": {"field": "rounded", "format": "+.1f"}, "color": ink}},
+        ],
+    )
+
+
+def winner_classes(study: ComparedStudy) -> list[Finding]:
+    """The classes that the winner helps and hurts most."""
+    against = study.against_baseline(study.comparison.ranking[0]) if study.comparison.ranking else None
+    if against is None or not against.classes:
+        return []
+    most = max(against.classes, key=lambda label: against.classes[label])
+    least = min(against.classes, key=lambda label: against.classes[label])
+    high, low = (f"{label} ({points(against.classes[label])} points)" for label in (most, least))
+    gains, loses = against.classes[most] > 0, against.classes[least] < 0
+    rule = "classes_both" if gains and loses else "classes_gain" if gains else "classes_lose"
+    ends = {
+        "classes_both": f"gains most on {high} and loses most on {low}",
+        "classes_gain": f"loses on no class; it gains most on {high} and least on {low}",
+        "classes_lose": f"gains on no class; it loses most on {low} and least on {high}",
+    }
+    text = (
+        f"Against the baseline {study.name(against.against)}, {study.name(against.of)} {ends[rule]}; "
+        f"these are means over {counted(against.seeds, 'seed')}, and single classes are not tested."
+    )
+    numbers = {"of": against.of, "against": against.against, "seeds": against.seeds, "classes": against.classes}
+    return [study.finding(rule, text, numbers)]

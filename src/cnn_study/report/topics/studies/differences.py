@@ -1,0 +1,182 @@
+"""Which differences in accuracy are significant: of members to the baseline, and of controls."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import pandas as pd
+
+from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.params.study import Control, Study
+from cnn_study.report.kit.charts import ONCE, Spec, down, quantity, single, tip
+from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.page import Figure, Table
+from cnn_study.report.kit.wording import FAILURES, Studies, capitalized, listed, points_within, times
+from cnn_study.report.topics.studies.study import (
+    VERDICTS,
+    ComparedStudy,
+    in_words,
+    is_measured,
+    numbers_of,
+    relation_of,
+)
+
+DATA = "plots/data/differences.csv"
+
+
+def differences(compared: Mapping[str, StudyComparison], studies: Studies) -> pd.DataFrame:
+    """Each ``kind`` (baseline, control) of comparison: ``points`` in percent, its interval ``low`` to ``high``.
+
+    Only what has been compared, in the order of each study.
+    """
+    rows = [
+        {
+            "study": studies[key].title,
+            "kind": kind,
+            "of": pair.of,
+            "against": pair.against,
+            "points": pair.points,
+            "low": None if pair.interval is None else pair.interval[0],
+            "high": None if pair.interval is None else pair.interval[1],
+            "told_apart": pair.significant,
+        }
+        for key, study in compared.items()
+        for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
+        for pair in group
+        if pair.points is not None
+    ]
+    columns = ["study", "kind", "of", "against", "points", "low", "high", "told_apart"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def with_intervals(table: pd.DataFrame, kind: Literal["baseline", "control"]) -> pd.DataFrame:
+    """The differences to baselines, or those of controls, of more than one run."""
+    table = table[(table["kind"] == kind) & table["low"].notna()]
+    return table.rename(columns={"of": "architecture"})
+
+
+def baseline_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+    """The study's answer in a figure, if anything was compared."""
+    rows = with_intervals(table, "baseline")
+    if not members.are_in(rows):
+        return []
+    return [
+        Figure(
+            f"studies-{members.key}-differences",
+            f"{members.title}: what the comparison with the baseline shows",
+            "Difference in mean test accuracy, with 95 % intervals; hollow points are not told apart from the "
+            "baseline once the number of comparisons is accounted for.",
+            source(DATA),
+            difference_chart(rows, members),
+        )
+    ]
+
+
+def control_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+    """What the controls say in a figure, if anything was compared."""
+    rows = with_intervals(table, "control")
+    if not members.are_in(rows):
+        return []
+    return [
+        Figure(
+            f"studies-{members.key}-controls",
+            f"{members.title}: controls",
+            "Pairs that differ in one thing; intervals of 95 %, hollow points are not told apart.",
+            source(DATA),
+            difference_chart(rows, members),
+        )
+    ]
+
+
+def difference_chart(comparisons: pd.DataFrame, members: Members) -> Spec:
+    """Differences in test accuracy as dots with their intervals, hollow where they are not significant.
+
+    The rows of one study: all against its baseline, or pairs of any.
+    """
+    rows = members.rows(comparisons)
+    against = rows["against"].map(lambda name: members.names.get(name, name))
+    title = "percentage points"
+    if len(set(against)) == 1:
+        title += f" more than {against.iloc[0]}"
+        rows = rows.assign(label=rows["name"])
+    else:
+        rows = rows.assign(label=rows["name"] + " − " + against)
+    colours = members.by_name(rows, "color", legend=False)
+    tips = [tip("label", "difference"), *(tip(key, form="+.2f") for key in ("points", "low", "high"))]
+    filled = {"condition": {"test": "datum.told_apart", "value": 1}, "value": 0}
+    axis = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'", "grid": True, "titleAnchor": "end"}
+    x = quantity("points", title, axis=axis)
+    shared = {"y": down("label", rows), "tooltip": tips}
+    whiskers = shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}}
+    dots = shared | {"x": x, "fillOpacity": filled, "fill": colours["color"], "stroke": colours["color"]}
+    return single(
+        f"{members.title}: differences in test accuracy with 95 % intervals (hollow: not told apart)",
+        rows[["name", "label", "points", "low", "high", "told_apart"]],
+        height=30 * len(rows),
+        layer=[
+            {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"x": {"datum": 0}}},
+            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": whiskers | colours},
+            {"mark": {"type": "point", "size": 110, "strokeWidth": 2}, "encoding": dots},
+        ],
+    )
+
+
+def controls_table(study: Study, comparison: StudyComparison) -> Table:
+    """Every control: what it asks, the pair, the difference."""
+    rows = []
+    for control, pair in zip(study.controls, comparison.controls, strict=True):
+        names = [study.members.get(name, name) for name in (control.of, control.against)]
+        ratio = pair.ratios["train_seconds"]
+        rows.append((control.question, " − ".join(names), cell(pair), "–" if ratio is None else times(ratio)))
+    return Table(
+        f"{study.title}: controls",
+        ("what differs", "pair", "test accuracy", "training time"),
+        tuple(rows),
+        source(f"{CONCLUSIONS}, {TIMING}"),
+    )
+
+
+def cell(pair: Comparison | None) -> str:
+    """A comparison in a table's cell."""
+    if pair is None or pair.points is None:
+        return "–"
+    verdict = "" if pair.p_holm is None else f", {VERDICTS[pair.significant]}"
+    return points_within(pair.points, pair.interval) + verdict
+
+
+def against_baseline(study: ComparedStudy) -> list[Finding]:
+    """But for the winner and for what a control asks, of which there are sentences already."""
+    elsewhere = {(control.of, control.against) for control in study.spec.controls}
+    elsewhere |= {(name, study.spec.baseline) for name in study.comparison.ranking[:1]}
+    findings = []
+    for comparison in filter(is_measured, study.comparison.against_baseline):
+        if (comparison.of, comparison.against) in elsewhere:
+            continue
+        name = f"the baseline {study.name(comparison.against)}"
+        text = f"{in_words(comparison, study.name(comparison.of), name)}."
+        findings.append(study.finding(f"baseline_{relation_of(comparison)}", text, numbers_of(comparison)))
+    return findings
+
+
+def controls(study: ComparedStudy) -> list[Finding]:
+    """What each control asks, and the answer."""
+    measured = {(c.of, c.against): c for c in study.comparison.controls if is_measured(c)}
+    findings = []
+    for control in study.spec.controls:
+        asked = capitalized(control.question)
+        if (comparison := measured.get((control.of, control.against))) is None:
+            findings.append(_unanswered(study, control, asked))
+            continue
+        text = f"{asked}: {in_words(comparison, study.name(comparison.of), study.name(comparison.against))}."
+        numbers = {"question": control.question} | numbers_of(comparison)
+        findings.append(study.finding(f"control_{relation_of(comparison)}", text, numbers))
+    return findings
+
+
+def _unanswered(study: ComparedStudy, control: Control, asked: str) -> Finding:
+    pair = (control.of, control.against)
+    statuses = {name: study.summary[name]["status"] for name in pair if name in study.summary}
+    failed = [f"{study.name(name)} {FAILURES[status]}" for name, status in statuses.items() if status in FAILURES]
+    why = listed(failed) or f"{study.name(control.of)} and {study.name(control.against)} are not compared"
+    numbers = {"question": control.question, "statuses": statuses}
+    return study.finding("control_not_measured", f"{asked}: not measured, since {why}.", numbers)

@@ -1,0 +1,105 @@
+"""Who is the most accurate: the members in a table, the winner, the runner-up, those that are not ranked."""
+
+from typing import Any
+
+from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
+from cnn_study.report.kit.page import Table
+from cnn_study.report.kit.wording import FAILURES, accuracy_within, counted, listed, points, seconds_within
+from cnn_study.report.topics.studies.differences import cell
+from cnn_study.report.topics.studies.study import ComparedStudy, in_words, is_measured, numbers_of, relation_of
+
+
+def members_table(study: ComparedStudy) -> Table:
+    """Every member: accuracy, what it is against the baseline, cost."""
+    against_baseline = {pair.of: pair for pair in study.comparison.against_baseline}
+    rows = []
+    for name, label in study.spec.members.items():
+        summary, timing = study.summary[name], study.timing[name]
+        trained = name in study.comparison.ranking
+        time = timing["train_seconds"]
+        rows.append(
+            (
+                label,
+                accuracy_within(summary["test_accuracy"]) if trained else summary["status"],
+                "baseline" if name == study.spec.baseline else cell(against_baseline.get(name)),
+                "–" if time["mean"] is None else seconds_within(time),
+                f"{summary['parameters']:,}",
+                f"{summary['conv_parameters']:,}",
+                f"{summary['forward_flops'] / 1e6:.1f}",
+                f"{summary['learning_rate']:g}" + (", at the edge" if summary["learning_rate_at_edge"] else ""),
+            )
+        )
+    return Table(
+        f"{study.spec.title}: accuracy and cost",
+        (
+            "network", "test accuracy", "against the baseline", "training time", "parameters", "in convolutions",
+            "MFLOPs", "learning rate",
+        ),
+        tuple(rows),
+        source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
+        "Means over seeds with 95 % intervals; FLOPs of one forward pass of one image, multiply and add counted "
+        "as two. An interval is of one comparison alone; “told apart” accounts for all comparisons of the study. "
+        "A rate at the edge of the search may have a better one beyond.",
+    )  # fmt: skip
+
+
+def winner(study: ComparedStudy) -> list[Finding]:
+    """Who has the highest mean, and what the comparison with the baseline says of it."""
+    ranking, baseline = study.comparison.ranking, study.spec.baseline
+    if not ranking:
+        count = len(study.comparison.not_ranked)
+        text = f"None is the most accurate: of {counted(count, 'network')}, none trained."
+        return [study.finding("no_winner", text, {"networks": count})]
+    winner = ranking[0]
+    numbers: dict[str, Any] = {"winner": winner, "ranked": len(ranking), "test_accuracy": study.accuracy(winner)}
+    reached = accuracy_within(numbers["test_accuracy"])
+    of_all = f"of {counted(len(ranking), 'ranked network')}, {reached}"
+    if winner == baseline:
+        text = f"The baseline {study.name(winner)} has the highest mean test accuracy {of_all}."
+        return [study.finding("winner_is_baseline", text, numbers)]
+    text = f"{study.name(winner)} has the highest mean test accuracy {of_all}"
+    against, name = study.against_baseline(winner), f"the baseline {study.name(baseline)}"
+    if against is None:
+        status = study.comparison.not_ranked.get(baseline)
+        why = f", which {FAILURES[status]}" if status in FAILURES else ""
+        text += f"; it is not compared with {name}{why}."
+        return [study.finding("winner_not_compared", text, numbers)]
+    rule = {"better": "winner", "worse": "winner_worse", "not_told": "winner_not_told"}[relation_of(against)]
+    text += f"; {in_words(against, 'it', name)}."
+    return [study.finding(rule, text, numbers | {"against_baseline": numbers_of(against)})]
+
+
+def runner_up(study: ComparedStudy) -> list[Finding]:
+    """Whether the second is less accurate than the first, where the study compares the two."""
+    if len(study.comparison.ranking) < 2:
+        return []
+    first, second = study.comparison.ranking[:2]
+    pair = [
+        c
+        for c in (*study.comparison.against_baseline, *study.comparison.controls)
+        if {c.of, c.against} == {first, second} and is_measured(c)
+    ]
+    if pair:
+        text = f"Winner and runner-up: {in_words(pair[0], study.name(pair[0].of), study.name(pair[0].against))}."
+        return [study.finding("runner_up_tested", text, numbers_of(pair[0]))]
+    accuracies = {architecture: study.accuracy(architecture) for architecture in (first, second)}
+    ahead = 100 * (accuracies[first]["mean"] - accuracies[second]["mean"])
+    reached = listed([accuracy_within(accuracies[architecture]) for architecture in (first, second)])
+    text = (
+        f"The means of {study.name(first)} and the runner-up {study.name(second)}, {reached}, differ by "
+        f"{points(ahead)} points; the study does not test this pair, so which is more accurate is not told."
+    )
+    return [study.finding("runner_up_not_tested", text, {"points": ahead, "test_accuracy": accuracies})]
+
+
+def not_ranked(study: ComparedStudy) -> list[Finding]:
+    """Which members failed, and how many of their runs."""
+    findings = []
+    for member, status in study.comparison.not_ranked.items():
+        runs = study.summary[member]["statuses"]
+        failed = {kind: runs.count(kind) for kind in FAILURES if kind in runs}
+        parts = [f"{count} of {counted(len(runs), 'run')} {FAILURES[kind]}" for kind, count in failed.items()]
+        text = f"{study.name(member)} is not ranked: {listed(parts)}."
+        numbers = {"of": member, "status": status, "runs": len(runs), "failed": failed}
+        findings.append(study.finding("not_ranked", text, numbers, SUMMARY))
+    return findings
