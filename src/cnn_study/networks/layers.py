@@ -110,7 +110,7 @@ class Conv(BaseLayer):
     kernel: Kernel
     stride: Stride = 1
     dilation: Annotated[int, Field(ge=1, le=IMAGE_SIZE)] = 1
-    groups: Annotated[Literal["all"] | int, or_word("all", Width)] = 1
+    groups: Annotated[Literal["all"] | Width, or_word("all")] = 1
     norm: bool = False
     bias: bool = True
 

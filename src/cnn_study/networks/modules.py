@@ -26,7 +26,7 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.ones(CHANNELS))
 
     def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
+        """(N, 3, H, W) uint8 to float32, in channels_last."""
         floats = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last)
         floats.copy_(images)
         return floats.sub_(self.mean[:, None, None]).div_(self.std[:, None, None])

@@ -29,7 +29,7 @@ class Network(nn.Module):
         self.head = head(last.channels * last.size**2, architecture.head.hidden, architecture.head.dropout)
 
     def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
+        """(N, 3, 32, 32) uint8 to logits (N, 10)."""
         logits: Tensor = self.head(self.features(self.normalize(images)).flatten(1))
         return logits
 
