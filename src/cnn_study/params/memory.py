@@ -23,15 +23,19 @@ CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes that training takes: for weights, gradients and optimizer, and for activations."""
+    """Bytes that training takes: for weights, gradients and optimizer, and for activations.
 
+    ``check``: for the comparison of its largest layer with float64, which comes before.
+    """
+
+    check: int
     weights: int
     activations: int
 
     @property
     def total(self) -> int:
         """All of it, the program included."""
-        return PROGRAM + self.weights + self.activations
+        return PROGRAM + max(self.check, self.weights + self.activations)
 
 
 def training_need(architecture: Architecture, recipe: Training, batch: int) -> Need:
@@ -52,8 +56,8 @@ def training_need(architecture: Architecture, recipe: Training, batch: int) -> N
     widest = max(step.channels * step.size**2 for step in geometry(architecture))
     states = STATES[recipe.optimizer] if recipe.optimizer != "sgd" or recipe.momentum > 0 else 0
     weights = 4 * (2 + states) * count_parameters(network) + copies + work
-    before = 4 * count_parameters(network) + 32 * largest  # a layer's comparison with float64, before any training
-    return Need(max(weights, before), round(MARGIN * batch * (image + 3 * widest * (2 if bf16 else 4))))
+    check = 4 * count_parameters(network) + 32 * largest
+    return Need(check, weights, round(MARGIN * batch * (image + 3 * widest * (2 if bf16 else 4))))
 
 
 def machine_bytes() -> int:
