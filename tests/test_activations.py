@@ -6,7 +6,7 @@ import torch
 from cnn_study.analysis.activations import dead_channels, dead_table, feature_maps, first_filters, look_into
 from cnn_study.base.yaml import read_yaml
 from cnn_study.networks.architecture import Architecture, spec_of
-from cnn_study.networks.network import Network
+from cnn_study.networks.network import Network, weighted_layers
 from tests.conftest import REPOSITORY
 
 ENTRIES = read_yaml(REPOSITORY / "params.yaml")["architectures"]
@@ -77,7 +77,8 @@ def test_first_filters_are_the_kernels_that_look_at_the_image(
     layers: tuple[dict[str, object], ...], parameter: str, shape: tuple[int, ...]
 ) -> None:
     network = Network(spec(*layers))
-    filters = first_filters(network)
+    name, filters = first_filters(network)
+    assert weighted_layers(network)[name].weight is network.get_parameter(parameter)
     assert filters.shape == shape
     assert (filters == network.get_parameter(parameter).detach().numpy()).all()
 

@@ -74,7 +74,7 @@ def evaluated(one: Result) -> Evaluation:
     trained = one.status == "trained"
     influence = np.full((32, 32), 1 / 1024)
     maps, dead = np.ones((4, 32, 32), np.float32), np.array([True, False, False, False])
-    seen = Activations(np.ones((4, 3, 3, 3), np.float32), {"conv1": maps}, {"conv1": dead})
+    seen = Activations("conv1", np.ones((4, 3, 3, 3), np.float32), {"conv1": maps}, {"conv1": dead})
     return Evaluation(
         one.test_logits,
         one.status,

@@ -32,7 +32,8 @@ def network(*sizes: tuple[int, int], kernel: int = 3, dead: Sequence[int] = (), 
         maps[layer] = GENERATOR.random((channels, side, side), dtype=np.float32)
         maps[layer][flags[layer]] = 0
     filters = GENERATOR.normal(size=(sizes[0][0], 3, kernel, kernel)).astype(np.float32)
-    return Activations(filters, maps, flags)
+    first = next(iter(maps))
+    return Activations(first if word == "conv" else f"{first}.conv1", filters, maps, flags)
 
 
 def field(

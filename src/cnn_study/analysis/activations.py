@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cnn_study.networks.network import Network
+from cnn_study.networks.network import Network, weighted_layers
 
 BATCH = 100  # images at once: enough to be fast, few enough for a laptop's memory
 
@@ -21,9 +21,11 @@ Flags = npt.NDArray[np.bool_]
 class Activations:
     """What one network makes of one image.
 
-    ``filters``: see first_filters. ``maps``: see feature_maps. ``dead``: see dead_channels, of many images.
+    ``filters_of`` and ``filters``: those of ``first_filters``. ``maps``: those of ``feature_maps``. ``dead``: of
+    ``dead_channels``, judged on many images.
     """
 
+    filters_of: str
     filters: Maps
     maps: Mapping[str, Maps]
     dead: Mapping[str, Flags]
@@ -31,8 +33,8 @@ class Activations:
 
 def look_into(network: Network, shown: Tensor, images: Tensor) -> list[Activations]:
     """What ``network`` makes of each image ``shown`` (M, 3, H, W), its dead channels judged on ``images``."""
-    filters, dead = first_filters(network), dead_channels(network, images)
-    return [Activations(filters, feature_maps(network, image), dead) for image in shown]
+    (name, filters), dead = first_filters(network), dead_channels(network, images)
+    return [Activations(name, filters, feature_maps(network, image), dead) for image in shown]
 
 
 def feature_maps(network: Network, image: Tensor) -> dict[str, Maps]:
@@ -56,11 +58,12 @@ def dead_channels(network: Network, images: Tensor) -> dict[str, Flags]:
     return dead
 
 
-def first_filters(network: Network) -> Maps:
-    """The kernels (C, 3, k, k) of the first convolution."""
-    first = next(module for module in network.features.modules() if isinstance(module, nn.Conv2d))
-    filters: Maps = first.weight.numpy(force=True)
-    return filters
+def first_filters(network: Network) -> tuple[str, Maps]:
+    """The kernels (C, 3, k, k) of the first convolution, and its name among ``weighted_layers``."""
+    name, first = next(
+        (name, layer) for name, layer in weighted_layers(network).items() if isinstance(layer, nn.Conv2d)
+    )
+    return name, first.weight.numpy(force=True)
 
 
 def dead_table(dead: Mapping[str, Mapping[str, Flags]]) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def draw_first_layers(title: str, image: Pixels, networks: Mapping[str, Activati
         axis.set_axis_off()
         colours = (0.5 + network.filters[:count] / (2 * most)).transpose(0, 2, 3, 1)
         axis.imshow(mosaic(colours, columns, fill=1.0))
-        if layer.startswith("conv"):  # a block's channels are not those of its first convolution
+        if layer == network.filters_of:  # a block's channels are not those of its first convolution
             cross_out(axis, dead[:count], columns, tile_size(network.filters.shape[2]))
         axis = axes_at(picture, maps_left, top, block, tall)
         shown = show_maps(axis, maps[:count], dead[:count], columns)
