@@ -20,6 +20,7 @@ from cnn_study.base.files import write_whole
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.params.study import validate
 from cnn_study.sources import cifar10
+from cnn_study.sources.datasets import SOURCES
 from engine.resources import Resources
 from scripts.check import warn_of_memory
 from stages.download import RAW
@@ -35,16 +36,16 @@ EMBEDDED = {
 
 
 def main(dataset: str, engine: str, resources: Resources) -> int:
-    if dataset not in ("", "cifar10", "fashion_mnist"):
-        raise StudyError(f"DATASET: found {dataset!r}, allowed: cifar10 or fashion_mnist")
+    if dataset not in ("", *SOURCES):
+        raise StudyError(f"DATASET: found {dataset!r}, allowed: {' or '.join(SOURCES)}")
     if engine not in ("dvc", "ray"):
         raise StudyError(f"ENGINE: found {engine!r}, allowed: dvc or ray")
     if engine == "ray" and importlib.util.find_spec("ray") is None:
         raise StudyError("ENGINE: found 'ray', which is not installed: pip install '.[ray]'")
     params = validate(read_yaml())
-    if dataset == "cifar10" and params.data.dataset != "cifar10":
+    if dataset not in ("", "fashion_mnist", params.data.dataset):
         raise StudyError(
-            f"DATASET: found cifar10, but {PARAMS} says {params.data.dataset}: "
+            f"DATASET: found {dataset}, but {PARAMS} says {params.data.dataset}: "
             "set data.dataset there; `dvc params diff` shows what else was changed"
         )
     note = ""
@@ -52,6 +53,8 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
         note = f"NOT CIFAR-10: {PARAMS} says data.dataset: fashion_mnist, the embedded data."
     elif dataset == "fashion_mnist":
         note = use_embedded_data("as asked")
+    elif params.data.dataset != "cifar10":
+        pass  # one that this script knows nothing of: download says where it has to be
     elif (problem := why_no_cifar10()) and dataset == "cifar10":
         raise StudyError(
             "DATASET: found cifar10, but there is none in CIFAR10_ARCHIVE, data/archive/ or on the network "
@@ -118,8 +121,9 @@ def use_embedded_data(reason: str) -> str:
         before = content[section][key]
         # A smaller study stays small; "all" is not one.
         new = min(value, before) if isinstance(value, int) and isinstance(before, int) else value
-        changes.append(f"{section}.{key}: {new} (was {before})")
-        content[section][key] = new
+        if new != before:
+            changes.append(f"{section}.{key}: {new} (was {before})")
+            content[section][key] = new
     validate(content)  # the rest of the file may ask for more images than the embedded data has
     buffer = io.BytesIO()
     yaml.dump(content, buffer)

@@ -18,6 +18,8 @@ from cnn_study.data.splits import load_split
 from cnn_study.networks.architecture import spec_of
 from cnn_study.networks.weights import load_network
 from cnn_study.params.study import validate
+from engine.resources import Resources
+from scripts import study
 from scripts.study import EMBEDDED, use_embedded_data
 from tests.conftest import NO_NETWORK, REPOSITORY, Project, small_study
 
@@ -251,6 +253,21 @@ def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_repor
     cost = pd.read_csv(project.folder / "plots/timing/cost.csv")
     assert cost.set_index("architecture")["study"].to_dict() == {"small": "Kernel size", "other": "In no study"}
     assert project.run("dvc", "plots", "show")
+
+
+def test_a_data_set_of_one_s_own_is_not_replaced_by_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy2(REPOSITORY / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CIFAR10_ARCHIVE", "")
+    params = validate(read_yaml())
+    mine = params.model_copy(update={"data": params.data.model_copy(update={"dataset": "mine"})})
+    monkeypatch.setattr(study, "validate", lambda _: mine)
+    monkeypatch.setattr(study, "warn_of_memory", lambda _: None)
+    monkeypatch.setattr(study, "repro", lambda: 0)
+    assert study.main("", "dvc", Resources()) == 0
+    assert (tmp_path / "params.yaml").read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
 
 
 def test_cifar10_asked_for_by_name_and_not_to_be_had_is_an_error_and_changes_nothing(

@@ -45,7 +45,7 @@ def _keep_a_size(layers: tuple[BaseLayer, ...]) -> tuple[BaseLayer, ...]:
         if refusal := layer.refusal(channels):
             raise mistake(f"found that layers[{index}] {refusal}")
         channels = layer.channels_after(channels)
-        step = max(window.stride for window in layer.windows)
+        step = max((window.stride for window in layer.windows), default=1)
         if step > size:
             raise mistake(
                 f"found that layers[{index}] takes {step}x{step} pixels at once of {size}x{size}, "

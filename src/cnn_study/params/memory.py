@@ -83,10 +83,13 @@ def memory_warnings(params: Params) -> Iterator[str]:
         batch = min(recipe.batch_size, images)
         need = training_need(architecture, recipe, batch)
         if need.total > available:
+            activations = f"activations of {batch} images {_gib(need.activations)}"
+            parts = f"weights and optimizer {_gib(need.weights)}, {activations}"
+            if need.check > need.weights + need.activations:
+                parts = f"the check of its largest layer before that {_gib(need.check)}"
             yield (
                 f"{PARAMS}: {dotted(['architectures', name])}: training takes about {_gib(need.total)} GiB "
-                f"(weights and optimizer {_gib(need.weights)}, activations of {batch} images "
-                f"{_gib(need.activations)}, the program {_gib(PROGRAM)}), this machine has {_gib(available)} GiB"
+                f"({parts}, the program {_gib(PROGRAM)}), this machine has {_gib(available)} GiB"
             )
 
 
