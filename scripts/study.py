@@ -53,15 +53,11 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
         note = f"NOT CIFAR-10: {PARAMS} says data.dataset: fashion_mnist, the embedded data."
     elif dataset == "fashion_mnist":
         note = use_embedded_data("as asked")
-    elif params.data.dataset != "cifar10":
-        pass  # one that this script knows nothing of: download says where it has to be
-    elif (problem := why_no_cifar10()) and dataset == "cifar10":
-        raise StudyError(
-            "DATASET: found cifar10, but there is none in CIFAR10_ARCHIVE, data/archive/ or on the network "
-            f"({problem})"
-        )
-    elif problem:
-        note = use_embedded_data(f"no CIFAR-10 in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})")
+    elif params.data.dataset == "cifar10" and (problem := why_no_cifar10()):
+        nowhere = f"in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})"
+        if dataset == "cifar10":
+            raise StudyError(f"DATASET: found cifar10, but there is none {nowhere}")
+        note = use_embedded_data(f"no CIFAR-10 {nowhere}")
     if note:
         print(note, flush=True)
     warn_of_memory(validate(read_yaml()))

@@ -91,14 +91,23 @@ def add_node(cluster: Cluster, **more: Any) -> Any:
     return cluster.add_node(num_cpus=CORES, node_ip_address=LOOPBACK, **more)
 
 
+# A training says which process it is, and which worker has started it, so that no other has to be looked at.
+NOTED = """
+import os, pathlib, sys, tempfile
+if sys.argv[0].endswith("train.py"):
+    pathlib.Path(tempfile.gettempdir(), f"training-{os.getpid()}").write_text(str(os.getppid()))
+"""
+
+
 def trainings(temporary: Path) -> dict[int, int]:
-    """The processes of these tests that train ``small`` on Ray, each with the worker that started it."""
+    """The processes that have ``NOTED`` themselves and still run, each with the worker that started it."""
     found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or is another user's
-            ours = os.fsencode(f"TMPDIR={temporary}") in (folder / "environ").read_bytes().split(b"\0")
-            if ours and (folder / "cmdline").read_bytes().endswith(b"\0stages.train\0small\0"):
-                found[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    for note in temporary.glob("training-*"):
+        process = note.name.removeprefix("training-")
+        with contextlib.suppress(OSError):  # it has ended
+            # Nor may another have its number meanwhile.
+            if os.fsencode(f"TMPDIR={temporary}") in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+                found[int(process)] = int(note.read_text())
     return found
 
 
@@ -125,10 +134,12 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
 
     project.edit_params(change)
     (project.folder / "stages/analyze.py").write_text("")  # the analysis is no matter of the engine's
+    with (project.folder / "src/cnn_study/messages/progress.py").open("a") as file:
+        file.write(NOTED)
     # Whatever is to meet a training finds it: none is at its end before that.
     go_on = {epoch: tmp_path / f"after epoch {epoch}" for epoch in (10, 20, 25)}
-    for epoch, file in go_on.items():
-        project.hold(file, epoch)
+    for epoch, held_until in go_on.items():
+        project.hold(held_until, epoch)
 
     # On two nodes. A training is lost, and a worker with the other; then both nodes, and at last the driver.
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
