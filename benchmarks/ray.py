@@ -124,13 +124,13 @@ def measure(what: str, prepared: Path, workers: int, tasks: int, *command: str, 
     started = time.perf_counter()
     run(folder, *command, **environment)
     seconds = time.perf_counter() - started
-    training = sum(seconds_in(read_json(path)) for path in folder.glob("runs/timing/*/*.json"))
+    training = sum(seconds_in(read_json(path)) for path in folder.glob("results/timing/*/*.json"))
     shutil.rmtree(folder)
     return Measured(what, seconds, training, workers, tasks)
 
 
 def seconds_in(clock: Any) -> float:
-    """Of the epochs that a file of runs/timing tells of."""
+    """Of the epochs that a file of results/timing tells of."""
     return float(
         sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for one in clock for epoch in one["epochs"])
     )

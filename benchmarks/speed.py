@@ -1,6 +1,6 @@
 """How fast training is: prints two tables and writes results.json.
 
-``python -m benchmarks.speed`` needs data/prepared, and runs/tune for the rates of the runs that go for an
+``python -m benchmarks.speed`` needs data/prepared, and results/tune for the rates of the runs that go for an
 accuracy. It measures the CPU. Speeds that are compared are measured in one process, in turns, and each figure
 is the median over the rounds: on a shared machine only such ratios mean something.
 """
@@ -21,7 +21,6 @@ import torch
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.plain_loop import WORKERS, Pictures, images_per_second
 from cnn_study.base.environment import Environment, set_up
-from cnn_study.base.files import read_json
 from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import Split, load_split
 from cnn_study.networks.network import Network, initialize, place
@@ -39,6 +38,7 @@ from cnn_study.training.loop import (
     train,
     train_step,
 )
+from cnn_study.training.records import Tuning
 
 PREPARED = Path("data/prepared")
 RESULTS = Path("benchmarks/results.json")
@@ -101,8 +101,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.params: Params = validate(read_yaml())
-        training = self.params.training
-        self.environment: Environment = set_up("cpu", training.precision, training.threads)
+        recipe = self.params.training.recipe
+        self.environment: Environment = set_up("cpu", recipe.precision, recipe.threads)
         self.split = load_split(PREPARED / "train")
         self.pictures = Pictures(self.split)
         self.training = part(self.split, IMAGES)
@@ -116,11 +116,11 @@ class Bench:
 
     def epoch(self, name: str, training: Batches) -> tuple[float, float]:
         """Images per second of the training part of the study's second epoch, and evaluation over its time."""
-        recipe = self.params.recipes[name].model_copy(update={"epochs": 2})
+        recipe = self.params.trainings[name].recipe
         architecture = self.params.architectures[name]
-        _, run = train(architecture, training, self.validation, recipe, 0.01, 0, self.environment)
+        _, run = train(architecture, training, self.validation, recipe, 2, 0.01, 0, self.environment)
         epoch = run.clock[1]
-        return epoch["images"] / epoch["train_seconds"], epoch["evaluation_seconds"] / epoch["train_seconds"]
+        return epoch.images / epoch.train_seconds, epoch.evaluation_seconds / epoch.train_seconds
 
     def checkpoint_seconds(self, name: str) -> float:
         """How long it takes to write a checkpoint."""
@@ -132,7 +132,7 @@ class Bench:
             return seconds_of(lambda: checkpoint.write(network, optimizer, {}))
 
     def _network(self, name: str) -> tuple[Network, torch.optim.Optimizer]:
-        recipe = self.params.recipes[name]
+        recipe = self.params.trainings[name].recipe
         torch.manual_seed(0)
         network = Network(self.params.architectures[name])
         initialize(network, recipe.initialization)
@@ -144,7 +144,7 @@ class Bench:
     def observing(self, name: str) -> float:
         """The time of an epoch's gradient measurements over that of its steps."""
         network, optimizer = self._network(name)
-        recipe = self.params.recipes[name]
+        recipe = self.params.trainings[name].recipe
         images, labels = self.training.images[: recipe.batch_size], self.training.labels[: recipe.batch_size]
         train_step(network, optimizer, images, labels, 0.0, self.environment)
         log = GradientLog(network, optimizer, every=1)
@@ -156,7 +156,7 @@ class Bench:
     def steps(self, name: str) -> float:
         """Images per second of bare training steps on one and the same batch."""
         network, optimizer = self._network(name)
-        recipe = self.params.recipes[name]
+        recipe = self.params.trainings[name].recipe
         images, labels = (
             tensor[: recipe.batch_size].clone() for tensor in (self.training.images, self.training.labels)
         )
@@ -216,14 +216,16 @@ class Bench:
         training = Batches.of(self.split, self.environment.device)
         validation = Batches.of(load_split(PREPARED / "validation"), self.environment.device)
         test = Batches.of(load_split(PREPARED / "test"), self.environment.device)
-        rate = read_json(Path("runs/tune") / f"{name}.json")["learning_rate"]
-        recipe = self.params.recipes[name].model_copy(update={"epochs": goal.epochs})
+        rate = Tuning.read(Path("results/tune") / f"{name}.json").learning_rate
+        recipe = self.params.trainings[name].recipe
         architecture = self.params.architectures[name]
         plain, seconds, accuracies = [], [], []
         for seed in range(ROUNDS):
             plain.append(REPORT_EPOCHS * len(self.split) / self.plain(name))
-            network, run = train(architecture, training, validation, recipe, rate, seed, self.environment)
-            seconds.append(sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for epoch in run.clock))
+            network, run = train(
+                architecture, training, validation, recipe, goal.epochs, rate, seed, self.environment
+            )
+            seconds.append(sum(epoch.train_seconds + epoch.evaluation_seconds for epoch in run.clock))
             accuracies.append(accuracy_of(predict(network, test.images, self.environment), test.labels))
         reached = float(np.mean(accuracies)) >= (goal.accuracy or 0)
         return Figure(
@@ -282,14 +284,15 @@ def peak_memory(name: str) -> Figure:
         "from pathlib import Path\n"
         "import stages.train\n"
         "from cnn_study.training.checkpoint import Checkpoint\n"
-        "from cnn_study.training.loop import Batches, train\n"
-        "from stages._inputs import read_inputs\n"
-        f"i = read_inputs({name!r})\n"
-        "b = [Batches.of(split, i.environment.device) for split in (i.training, i.validation)]\n"
+        "from cnn_study.training.loop import train\n"
+        "from cnn_study.base.yaml import read_yaml\n"
+        "from cnn_study.params.study import validate\n"
+        "from stages._inputs import Inputs\n"
+        f"params, name = validate(read_yaml()), {name!r}\n"
+        "i = Inputs.of('train', name, params.architectures[name], params.trainings[name].recipe)\n"
         "with tempfile.TemporaryDirectory(dir='.') as folder:\n"
         "    checkpoint = Checkpoint(Path(folder) / 'run.safetensors', 'benchmark')\n"
-        "    recipe = i.recipe.model_copy(update={'epochs': 1})\n"
-        "    train(i.architecture, *b, recipe, 0.01, 0, i.environment, checkpoint)\n"
+        "    train(i.architecture, i.training(), i.validation, i.recipe, 1, 0.01, 0, i.environment, checkpoint)\n"
         # Not ru_maxrss, which begins with the peak of the process that started this one.
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"
     )

@@ -1,4 +1,4 @@
-"""Hands out the training stages to Ray, and has what comes back recorded as if they had run here.
+"""Hands out the stages of networks to Ray, and has what comes back recorded as if they had run here.
 
 Every checkpoint comes here as soon as it is written, and is all the state that there is: a task that lost its
 node, and a study that lost its driver, go on from them as a stage does.
@@ -27,10 +27,16 @@ from engine.outputs import write_outputs, write_training
 from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
 from engine.resources import Resources
-from stages import replay, tune  # noqa: F401  (with outputs' train, the sources that the tasks run: see loaded_sources)
+from stages import evaluate, profile, replay, tune  # noqa: F401  (with outputs' train, what tasks run: see loaded_sources)
 
 SOURCES = ("engine/__init__.py", "engine/child.py", "src/cnn_study/**/*.py", "stages/*.py")
-IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
+TRAINING_IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
+TEST_IMAGES = ("data/prepared/test/*",)  # which no other tasks than those of evaluate receive
+# What a task reads besides, of its architecture.
+INPUTS = {
+    "train": ("results/tune/{}.json",),
+    "evaluate": ("results/train/{}/run.json", "runs/train/{}/*.safetensors"),
+}
 RECORD_SECONDS = 60  # at most so long, and while there is more to receive, what has ended is not recorded
 LOSSES = 3  # of a task in a row, with no checkpoint between them, after which it is given up
 
@@ -69,16 +75,17 @@ class Study:
         return cls(text, content, validate(content))
 
 
-def run(resources: Resources) -> None:
-    """Do all that is out of date of tune@*, replay@* and train@*; what is before them has to be up to date.
+def run(resources: Resources, allow_missing: bool) -> None:
+    """Do all that is out of date of the stages of networks; what is before them has to be up to date.
 
-    Raises StudyError.
+    ``allow_missing``: as for ``dvc repro``, data that are not here are no reason to make them. Raises StudyError.
     """
     study = Study.read()
     resources.check(study.params)
-    stages = [*first_stages(study.params), *(f"train@{name}" for name in study.params.architectures)]
+    later = [f"{stage}@{name}" for stage in ("train", "evaluate") for name in study.params.architectures]
+    stages = [*first_stages(study.params), *later]
     with Repo(_wait_for_lock=True) as repo:  # which a `dvc status`, say, has for a moment
-        pipeline = Pipeline(repo)
+        pipeline = Pipeline(repo, allow_missing)
         with pipeline.lock(stages):
             if any(pipeline.changed(stage) for stage in stages):
                 with connected(), ProgressLines() as progress:
@@ -90,25 +97,27 @@ def first_stages(params: Params) -> Iterator[str]:
     """Those that wait for no other. Searches first: train waits for them."""
     yield from (f"tune@{name}" for name in params.architectures)
     yield from (f"replay@{name}" for name in params.replay.architectures)
+    yield from (f"profile@{name}" for name in params.architectures)
 
 
 def read_by_tasks(name: str, content: dict[str, Any]) -> list[Any]:
     """What the tasks of an architecture read of ``content``, params.yaml."""
-    return [content.get(part) for part in ("training", "tune", "replay")] + [content["architectures"].get(name)]
+    return [content.get(part) for part in ("training", "tune", "replay", "evaluate")] + [
+        content["architectures"].get(name)
+    ]
 
 
-def params_of(job: Job, content: dict[str, Any], params: Params, resources: Resources) -> dict[str, Any]:
-    """``content``, params.yaml, with one architecture, one seed and as many threads as the task has CPUs."""
-    threads = {"threads": resources.cpus}
-    training, replays = content["training"], content["replay"]
-    entry = content["architectures"][job.architecture]
+def params_of(job: Job, content: dict[str, Any]) -> dict[str, Any]:
+    """``content``, params.yaml, with one architecture and, for train, one seed."""
+    one = content | {"architectures": {job.architecture: content["architectures"][job.architecture]}}
     if job.seed is not None:
-        training = training | {"seeds": [job.seed]}
-    if params.recipes[job.architecture].threads == "auto":
-        entry = entry | {"training": entry.get("training", {}) | threads}
-    if params.replay.training.threads == "auto":
-        replays = replays | {"training": replays["training"] | threads}
-    return content | {"training": training, "replay": replays, "architectures": {job.architecture: entry}}
+        one["training"] = content["training"] | {"seeds": [job.seed]}
+    return one
+
+
+def files_at(*patterns: str) -> node.Files:
+    """The contents of the files whose paths fit one of the patterns."""
+    return {path.as_posix(): node.read(path) for pattern in patterns for path in sorted(Path().glob(pattern))}
 
 
 class Scheduler:
@@ -124,8 +133,10 @@ class Scheduler:
     ) -> None:
         self._study, self._resources, self._machine = study, resources, machine
         self._pipeline, self._progress = pipeline, progress
-        paths = [path for pattern in (*SOURCES, *IMAGES) for path in sorted(Path().glob(pattern))]
-        self._shared = ray.put({path.as_posix(): node.read(path) for path in paths})
+        self._sources, training, test, none = (
+            ray.put(files_at(*patterns)) for patterns in (SOURCES, TRAINING_IMAGES, TEST_IMAGES, ())
+        )
+        self._images = {"tune": training, "replay": training, "train": training, "evaluate": test, "profile": none}
         options = resources.options() | {"num_returns": "streaming", "max_retries": 0}
         self._start = ray.remote(node.run).options(**options).remote
         self._to_begin = deque(first_stages(self._study.params))
@@ -168,8 +179,7 @@ class Scheduler:
         """Have its tasks wait, if it has to run: with the parameters of when the study began, or an error."""
         kind, name = stage.split("@")
         if not self._pipeline.begin(stage):
-            if kind == "tune":
-                self._to_begin.append(f"train@{name}")
+            self._follow(kind, name)
             return
         # Read anew only where needed, since it takes seconds for hundreds of architectures.
         now = self._study.content if PARAMS.read_bytes() == self._study.text else read_yaml()
@@ -185,7 +195,8 @@ class Scheduler:
         """More than there is room for, so that no worker waits; not all, since each brings its checkpoints."""
         room = room_for(self._resources)
         while len(self._running) < 2 * max(room, 1) and (job := self._next()):
-            self._running[self._start(self._shared, self._task(job))] = job
+            images = self._images[job.stage]
+            self._running[self._start(self._sources, images, self._task(job))] = job
         if self._running and not room:
             self._progress.say("no node has room for a task: waiting for one that has")
 
@@ -195,14 +206,13 @@ class Scheduler:
         return self._waiting.popleft() if self._waiting else None
 
     def _task(self, job: Job) -> node.Task:
-        paths = job.checkpoints()
-        if job.stage == "train":
-            paths.append(Path("runs/tune") / f"{job.architecture}.json")
-        paths += node.LAYERS.glob("*.json")
-        files = {path.as_posix(): node.read(path) for path in paths}
-        content = params_of(job, self._study.content, self._study.params, self._resources)
-        files[PARAMS.as_posix()] = np.frombuffer(json.dumps(content).encode(), np.uint8)  # JSON is YAML
-        return node.Task(job.stage, job.architecture, files, self._machine, self._resources.gpus)
+        inputs = [pattern.format(job.architecture) for pattern in INPUTS.get(job.stage, ())]
+        files = files_at(f"{node.LAYERS}/*.json", *inputs)
+        files |= {path.as_posix(): node.read(path) for path in job.checkpoints()}
+        content = json.dumps(params_of(job, self._study.content))  # JSON is YAML
+        files[PARAMS.as_posix()] = np.frombuffer(content.encode(), np.uint8)
+        resources = self._resources
+        return node.Task(job.stage, job.architecture, files, self._machine, resources.cpus, resources.gpus)
 
     def _receive(self, stream: Any) -> None:
         """The next thing that a task sends."""
@@ -249,8 +259,7 @@ class Scheduler:
         if job.seed is None:
             write_outputs(files)
             self._ended.append(str(job))
-            if job.stage == "tune":
-                self._to_begin.append(f"train@{name}")
+            self._follow(job.stage, name)
             return
         outputs, seeds = self._outputs[name], self._study.params.training.seeds
         outputs[job.seed] = files
@@ -258,3 +267,9 @@ class Scheduler:
             write_training(name, self._study.params.architectures[name], {seed: outputs[seed] for seed in seeds})
             del self._outputs[name]
             self._ended.append(f"train@{name}")
+            self._follow("train", name)
+
+    def _follow(self, stage: str, name: str) -> None:
+        """What can begin now that this stage of the architecture is up to date."""
+        if following := {"tune": "train", "train": "evaluate"}.get(stage):
+            self._to_begin.append(f"{following}@{name}")

@@ -33,7 +33,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Task:
-    """``python -m stages.STAGE ARCHITECTURE``, with the files that no other task reads.
+    """``python -m stages.STAGE ARCHITECTURE``, with the files that no other task reads and so many CPUs and GPUs.
 
     ``machine``: what ``describe`` has to say where it runs.
     """
@@ -42,6 +42,7 @@ class Task:
     architecture: str
     files: Files
     machine: dict[str, str]
+    cpus: int
     gpus: float
 
 
@@ -151,8 +152,8 @@ def differences(expected: Mapping[str, str], machine: Mapping[str, str]) -> list
     ]
 
 
-def run(shared: Files, task: Task) -> Iterator[Begun | Line | Saved | Done | Failed | Killed]:
-    """Run ``task`` in a folder with its files and the ``shared`` ones, sending each new checkpoint."""
+def run(sources: Files, images: Files, task: Task) -> Iterator[Begun | Line | Saved | Done | Failed | Killed]:
+    """Run ``task`` in a folder with its files, the ``sources`` and the ``images``, sending each new checkpoint."""
     here = platform.node()
     # A node can have joined since the driver looked.
     if mistakes := differences(task.machine, describe(task.gpus)):
@@ -160,7 +161,7 @@ def run(shared: Files, task: Task) -> Iterator[Begun | Line | Saved | Done | Fai
         return
     yield Begun(here)
     try:
-        yield from _run(shared, task)
+        yield from _run(sources | images, task)
     except OSError as error:  # its disk is full, say
         yield Failed(f"node {here}: {error}")
 
@@ -209,7 +210,12 @@ def _end_of(code: int, said: list[str], scratch: Path, task: Task) -> Done | Fai
     if code != 0:
         how = f"ended with {code}" if code > 0 else f"ended by signal {-code}"
         return Failed("\n".join(said if said and code > 0 else [*said, how]))
-    made = [path for folder in ("runs", LAYERS) for path in (scratch / folder).glob("**/*") if path.is_file()]
+    made = [
+        path
+        for folder in ("results", "runs", LAYERS)
+        for path in (scratch / folder).glob("**/*")
+        if path.is_file()
+    ]
     files = {path.relative_to(scratch).as_posix(): read(path) for path in made}
     return Done({name: content for name, content in files.items() if name not in task.files})
 
@@ -224,8 +230,8 @@ def _stamps(scratch: Path) -> dict[str, tuple[int, int]]:
 
 
 def _environment(task: Task) -> dict[str, str]:
-    """The worker's, without what Ray says about threads: the stage sets them itself."""
-    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    """The worker's, with as many threads as the task has CPUs."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(task.cpus)}
     if task.gpus == 0:
         environment["CUDA_VISIBLE_DEVICES"] = ""
     return environment

@@ -9,13 +9,12 @@ import numpy as np
 from safetensors import safe_open
 
 from cnn_study.base.code import refuse_edited_sources
-from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import scratch_folder, write_whole
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network
 from cnn_study.networks.weights import load_network
-from cnn_study.training.loop import Run
+from cnn_study.training.records import Run, Status, Trained
 from engine.node import CHECKPOINTS, Files
 from stages import train
 
@@ -31,18 +30,18 @@ def write_training(name: str, architecture: Architecture, outputs: Mapping[int, 
     """The outputs of train, from those of its seeds: by the function with which the stage writes them."""
     finished, told = [], []
     for seed, files in outputs.items():
-        told.append(json.loads(files[f"runs/train/{name}/run.json"].tobytes()))
-        finished.append(_finished(name, architecture, seed, files, told[-1]["seeds"][0]["status"]))
+        told.append(Trained.model_validate_json(files[f"results/train/{name}/run.json"].tobytes()))
+        finished.append(_finished(name, architecture, seed, files, told[-1].runs[0].status))
     first = told[0]
-    if any(one["environment"] != first["environment"] for one in told):
+    if any(one.environment != first.environment for one in told):
         raise StudyError(f"train@{name}: its seeds ran in different environments, allowed: nodes of one kind")
-    train.write(name, first["learning_rate"], Environment(**first["environment"]), finished)
+    train.write(name, first.learning_rate, first.environment, finished)
 
 
-def _finished(name: str, architecture: Architecture, seed: int, files: Files, status: str) -> train.Finished:
+def _finished(name: str, architecture: Architecture, seed: int, files: Files, status: Status) -> train.Finished:
     with safe_open(CHECKPOINTS / "train" / name / f"seed-{seed}.safetensors", framework="pt") as checkpoint:
         progress = json.loads(checkpoint.metadata()["progress"])
-    run = Run(**progress | {"status": status})
+    run = Run.model_validate(progress | {"status": status})
     if status == "diverged":
         return train.Finished(seed, Network(architecture), run, None)
     weights = files[f"runs/train/{name}/seed-{seed}.safetensors"]

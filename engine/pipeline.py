@@ -21,11 +21,14 @@ LOCK = Path("dvc.lock")
 
 
 class Pipeline:
-    """The stages as they stood in dvc.yaml when the object was made. The methods raise StudyError."""
+    """The stages as they stood in dvc.yaml when the object was made. The methods raise StudyError.
 
-    def __init__(self, repo: Repo) -> None:
+    ``allow_missing``: data that are not here are no change.
+    """
+
+    def __init__(self, repo: Repo, allow_missing: bool) -> None:
         logging.getLogger("dvc").setLevel(logging.WARNING)  # it tells of each change of dvc.lock
-        self._repo = repo
+        self._repo, self._allow_missing = repo, allow_missing
         with self._locked():
             self._stages = {stage.addressing: stage for stage in repo.index.stages}
         self._begun: dict[str, dict[str, Any]] = {}
@@ -48,7 +51,7 @@ class Pipeline:
     def changed(self, name: str) -> bool:
         """Whether ``dvc repro`` would do anything about the stage."""
         with self._locked():
-            return bool(self._stages[name].changed())
+            return bool(self._stages[name].changed(self._allow_missing))
 
     def begin(self, name: str) -> bool:
         """Whether the stage has to run; if so, its outputs are removed, as by ``dvc repro``.
@@ -57,7 +60,7 @@ class Pipeline:
         """
         stage = self._stages[name]
         with self._locked():
-            if not stage.changed():
+            if not stage.changed(self._allow_missing):
                 return False
             stage.remove_outs()
             try:

@@ -47,18 +47,20 @@ class Resources:
 
     def check(self, params: Params) -> None:
         """Raises StudyError, with a line for each key of params.yaml that asks for more."""
-        recipes = {("training",): params.training, ("replay", "training"): params.replay.training}
-        recipes |= {("architectures", name, "training"): recipe for name, recipe in params.recipes.items()}
+        recipes = {("training",): params.training.recipe, ("replay", "runs"): params.replay.runs.recipe}
+        recipes |= {
+            ("architectures", name, "training"): training.recipe for name, training in params.trainings.items()
+        }
         mistakes = []
         for keys, recipe in recipes.items():
             if recipe.threads != "auto" and recipe.threads > self.cpus:
                 mistakes.append(
-                    f"{PARAMS}: {dotted((*keys, 'threads'))}: {found(recipe.threads)}, "
+                    f"{PARAMS}: {dotted((*keys, 'recipe', 'threads'))}: {found(recipe.threads)}, "
                     f"allowed with CPUS={self.cpus}: auto, or at most {self.cpus}"
                 )
             if recipe.device == "cuda" and not self.gpus:
                 mistakes.append(
-                    f"{PARAMS}: {dotted((*keys, 'device'))}: {found(recipe.device)}, "
+                    f"{PARAMS}: {dotted((*keys, 'recipe', 'device'))}: {found(recipe.device)}, "
                     "allowed with GPUS=0: auto or cpu"
                 )
         if mistakes:

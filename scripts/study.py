@@ -1,4 +1,4 @@
-"""Run the study: check the parameters, see where the data is, leave the rest to ``dvc repro``.
+"""Run the study: check the parameters, see what is here, leave the rest to ``dvc repro``.
 
 python -m scripts.study [cifar10 | fashion_mnist] [--engine dvc | ray] [--cpus N] [--gpus N] [--memory SIZE]
 """
@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import importlib.util
 import io
-import os
 import subprocess
 import sys
 
@@ -23,6 +22,7 @@ from cnn_study.sources import cifar10
 from cnn_study.sources.datasets import SOURCES
 from engine.resources import Resources
 from scripts.check import warn_of_memory
+from scripts.plan import Plan
 from stages.download import RAW
 
 # The embedded data, and a study of it that takes minutes.
@@ -61,7 +61,7 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
     if note:
         print(note, flush=True)
     warn_of_memory(validate(read_yaml()))
-    code = repro() if engine == "dvc" else repro_on_ray(resources)
+    code = repro_what_is_needed(engine, resources)
     if code == 0:
         print("Results: plots/report.html, and metrics/ and plots/ for what it rests on.")
     if note:
@@ -69,31 +69,38 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
     return code
 
 
-def repro_on_ray(resources: Resources) -> int:
-    """Like ``repro``, with the training stages on Ray."""
+def repro_what_is_needed(engine: str, resources: Resources) -> int:
+    """Run what is out of date, and nothing because its data or weights are not here, but its results are."""
+    params = validate(read_yaml())
+    targets = Plan.of(params.architectures).targets
+    if engine == "ray":
+        loaded_sources()  # now, before any of them can have been edited
+        resources.check(params)
+    if targets and (code := repro(*targets)):
+        return code
+    if engine == "ray" and (code := run_on_ray(resources)):
+        return code
+    return repro("--allow-missing")
+
+
+def run_on_ray(resources: Resources) -> int:
+    """Run the stages of networks on Ray, and give an exit code."""
     from engine import driver  # here, since it needs an extra
 
-    loaded_sources()  # now, before any of them can have been edited
-    resources.check(validate(read_yaml()))
-    if code := repro("prepare"):
-        return code
     try:
-        driver.run(resources)
+        driver.run(resources, allow_missing=True)
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ninterrupted: the same command goes on from the last whole epoch", file=sys.stderr)
         return 1
-    # What is left runs with as many threads: the report says which numbers are from other numbers of them.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: resources.cpus])
-    return repro()
+    return 0
 
 
-def repro(*targets: str) -> int:
+def repro(*arguments: str) -> int:
     """Run ``dvc repro`` and give its exit code. An interrupt reaches DVC as well, which is left to end itself."""
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *targets]) as process:
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *arguments]) as process:
         while True:
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()

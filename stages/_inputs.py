@@ -1,19 +1,21 @@
-"""What tune and train both begin with."""
+"""What tune, train and replay begin with: an architecture, its recipe, the images that it may learn from."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from cnn_study.base.code import folder_digest, loaded_sources
+from cnn_study.base.code import fingerprint, folder_digest, loaded_sources
 from cnn_study.base.environment import Environment, set_up
-from cnn_study.base.schema import parse
-from cnn_study.base.yaml import read_yaml, section
-from cnn_study.data.splits import Split, load_split
+from cnn_study.base.files import SCRATCH
+from cnn_study.data.splits import Split, balanced_subset, load_split
+from cnn_study.messages.progress import Progress
 from cnn_study.networks.architecture import Architecture
-from cnn_study.training.entry import Entry
+from cnn_study.networks.network import Network
+from cnn_study.training.checkpoint import Checkpoint
 from cnn_study.training.layer_check import checked
-from cnn_study.training.recipe import Training
+from cnn_study.training.loop import Batches, train
+from cnn_study.training.recipe import Recipe
+from cnn_study.training.records import Run
 
 PREPARED = Path("data/prepared")
 
@@ -22,30 +24,45 @@ PREPARED = Path("data/prepared")
 class Inputs:
     """An architecture, its recipe and the images that it may learn and choose from: none of the test's."""
 
-    params: dict[str, Any]
+    stage: str
+    name: str
     architecture: Architecture
-    recipe: Training
+    recipe: Recipe
     environment: Environment
-    training: Split
-    validation: Split
+    images: Split
+    validation: Batches
 
-    def bits_depend_on(self, recipe: Training) -> tuple[object, ...]:
-        """For a checkpoint's fingerprint, with the ``recipe`` that is used. Each seed has its own."""
-        recipe_without_seeds = recipe.model_dump(exclude={"seeds"})
-        return self.architecture, recipe_without_seeds, self.environment, self._digests
+    @classmethod
+    def of(cls, stage: str, name: str, architecture: Architecture, recipe: Recipe) -> "Inputs":
+        """For a ``stage`` of the architecture ``name``; sets torch up for it."""
+        loaded_sources()  # now, before any of them can have been edited
+        environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
+        images, validation = (load_split(PREPARED / split) for split in ("train", "validation"))
+        held_out = Batches.of(validation, environment.device)
+        return cls(stage, name, architecture, recipe, environment, images, held_out)
+
+    def training(self, most: int | None = None, seed: int = 0) -> Batches:
+        """The training images, or ``most`` of them, drawn with ``seed``, with the same share of each class."""
+        images = self.images
+        if most is not None:
+            part = balanced_subset(images.labels, min(most, len(images)), seed)
+            images = Split(images.images[part], images.labels[part], images.classes)
+        return Batches.of(images, self.environment.device)
+
+    def run(self, title: str, training: Batches, epochs: int, rate: float, seed: int) -> tuple[Network, Run]:
+        """Train a network, or go on from its checkpoint. ``title`` tells the run from the stage's others."""
+        bits_depend_on = (
+            self.architecture, self.recipe, self.environment, self._digests, len(training), epochs, rate, seed,
+        )  # fmt: skip
+        checkpoint = Checkpoint(
+            SCRATCH / "checkpoints" / self.stage / self.name / f"{title.replace(' ', '-')}.safetensors",
+            fingerprint(*bits_depend_on),
+        )
+        return train(
+            self.architecture, training, self.validation, self.recipe, epochs, rate, seed,
+            self.environment, checkpoint, Progress(f"{self.stage} {self.name} {title}", epochs),
+        )  # fmt: skip
 
     @cached_property
     def _digests(self) -> list[str]:
         return [folder_digest(PREPARED / split) for split in ("train", "validation")]
-
-
-def read_inputs(name: str) -> Inputs:
-    """Everything for the entry ``name`` of ``architectures``; sets torch up for it."""
-    loaded_sources()  # now, before any of them can have been edited
-    params = read_yaml()
-    entry = parse(Entry, section(params, "architectures", name), "architectures", name)
-    architecture = entry.network
-    recipe = entry.recipe(parse(Training, section(params, "training"), "training"))
-    environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
-    training, validation = (load_split(PREPARED / split) for split in ("train", "validation"))
-    return Inputs(params, architecture, recipe, environment, training, validation)

@@ -1,54 +1,42 @@
-"""Everything before, and the test images -> metrics/ and plots/.
-
-This is the only stage that reads the test images. Each trained network classifies them once; some are
-shown to it again for its receptive field and its feature maps, which choose nothing.
-"""
+"""results/ -> metrics/ and plots/."""
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from cnn_study.analysis.effective_field import side
-from cnn_study.analysis.evaluation import Evaluation, TrainedRun, evaluate
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import Result, environments, headline
-from cnn_study.base.environment import set_up
-from cnn_study.base.files import SCRATCH, read_json, scratch_folder, write_json, write_whole
+from cnn_study.analysis.results import Result, Timings
+from cnn_study.base.files import SCRATCH, scratch_folder, write_json, write_whole
 from cnn_study.base.yaml import read_yaml
-from cnn_study.data.splits import load_split
-from cnn_study.networks.weights import load_network
-from cnn_study.params.study import Params, validate
+from cnn_study.data.splits import load_labels
+from cnn_study.evaluation.results import Evaluation
+from cnn_study.params.study import validate
+from cnn_study.profiling.records import Profile, Speed
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
+from cnn_study.training.records import Clocks, Replayed, Trained, Tuning, read_table
 
-RUNS = Path("runs")
+RESULTS = Path("results")
+TIMING = RESULTS / "timing"
 
 
 def main() -> None:
     params = validate(read_yaml())
-    remove_leftovers(params)
-    test = load_split(Path("data/prepared/test"))
-    environment = set_up(params.training.device, params.training.precision, params.training.threads)
-    evaluations = {
-        name: evaluate(
-            name, architecture, params.recipes[name], read_runs(name, params), test, params.analysis, environment
-        )
-        for name, architecture in params.architectures.items()
-    }
-    results = {name: read_result(name, evaluation) for name, evaluation in evaluations.items()}
-    replays = {name: read_json(RUNS / "replay" / f"{name}.json") for name in params.replay.architectures}
-    fallbacks = {f"{name}.{layer}": way for name, e in evaluations.items() for layer, way in e.fallbacks.items()}
-    where = environments(
-        list(results.values()),
-        replace(environment, fallbacks=fallbacks).as_dict(),
-        {name: replayed["environment"] for name, replayed in replays.items()},
+    for stage in ("evaluate", "profile", "train", "tune"):
+        remove_all_but(params.architectures, RESULTS / stage, TIMING / stage, Path("runs") / stage)
+    remove_all_but(params.replay.architectures, RESULTS / "replay", TIMING / "replay")
+    labels, classes = load_labels(RESULTS / "data/test_labels")
+    evidence = Evidence(
+        params,
+        labels,
+        classes,
+        {name: read_result(name) for name in params.architectures},
+        {name: Replayed.read(RESULTS / "replay" / f"{name}.json") for name in params.replay.architectures},
     )
-    evidence = Evidence(params, test, results, evaluations, replays, where["comparable"])
     chapters = chapters_of(evidence)
     conclusions, timing_conclusions = conclusions_of(chapters)
 
@@ -59,74 +47,39 @@ def main() -> None:
             save_tables(folder / "plots/data", chapter.tables)
             save_tables(folder / "plots/timing", chapter.timed_tables)
         write_report(folder / "plots", page_of(evidence, chapters))
-        for name, content in {
-            "summary": {
-                "dataset": params.data.dataset,
-                "test_images": len(test),
-                "architectures": evidence.summaries,
-            },
-            "headline": headline(evidence.summaries),
-            "timing": {"architectures": evidence.timings},
-            "environment": where,
-            "conclusions": conclusions,
-            "timing_conclusions": timing_conclusions,
-        }.items():
-            write_json(folder / "metrics" / f"{name}.json", content)
+        metrics = folder / "metrics"
+        evidence.summary.write(metrics / "summary.json")
+        Timings(architectures=evidence.timings).write(metrics / "timing.json")
+        write_json(metrics / "headline.json", evidence.summary.headline)
+        write_json(metrics / "environment.json", evidence.environments)
+        write_json(metrics / "conclusions.json", conclusions)
+        write_json(metrics / "timing_conclusions.json", timing_conclusions)
         publish(folder)
     shutil.rmtree(SCRATCH / "checkpoints", ignore_errors=True)  # all that they were for is done
 
 
-def remove_leftovers(params: Params) -> None:
-    """Remove what architectures that params.yaml no longer has left in runs/; DVC's cache keeps it."""
-    for part in ("tune", "train", "profile", "replay"):
-        names = params.replay.architectures if part == "replay" else params.architectures
-        for path in (*(RUNS / part).glob("*"), *(RUNS / "timing" / part).glob("*")):
-            if path.stem not in names:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+def remove_all_but(names: Iterable[str], *folders: Path) -> None:
+    """Remove what architectures that params.yaml no longer has left behind; git and DVC's cache keep it."""
+    kept = set(names)
+    for path in (path for folder in folders for path in folder.glob("*")):
+        if path.stem not in kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def read_runs(name: str, params: Params) -> list[TrainedRun]:
-    """An architecture's runs, with the weights of those that did not diverge."""
-    folder = RUNS / "train" / name
-    return [
-        TrainedRun(
-            run["seed"],
-            run["status"],
-            None
-            if run["status"] == "diverged"
-            else load_network(folder / f"seed-{run['seed']}.safetensors", params.architectures[name]),
-        )
-        for run in read_json(folder / "run.json")["seeds"]
-    ]
-
-
-def read_result(name: str, evaluation: Evaluation) -> Result:
-    """What the stages found about an architecture, joined with what its networks make of the test images."""
-    folder, timing = RUNS / "train" / name, RUNS / "timing"
-    run = read_json(folder / "run.json")
-    tuned = read_json(RUNS / "tune" / f"{name}.json")
-    searches = read_json(timing / "tune" / f"{name}.json")
-    speed = read_json(timing / "profile" / f"{name}.json")
+def read_result(name: str) -> Result:
+    """What the stages have found about an architecture."""
+    trained = RESULTS / "train" / name
     return Result(
         name=name,
-        seeds=[seed["seed"] for seed in run["seeds"]],
-        statuses=[seed["status"] for seed in run["seeds"]],
-        learning_rate=run["learning_rate"],
-        environments={"tune": tuned["environment"], "train": run["environment"], "profile": speed["environment"]},
-        validation_accuracies=[seed["validation_accuracy"] for seed in run["seeds"]],
-        test_logits=evaluation.test_logits,
-        history=pd.read_csv(folder / "history.csv"),
-        gradients=pd.read_csv(folder / "gradients.csv"),
-        profile=read_json(RUNS / "profile" / f"{name}.json"),
-        effective_field=side(evaluation.fields[-1].effective_trained),
-        trials=tuned["trials"],
-        rate_at_edge=tuned["at_edge"],
-        clock=[run["epochs"] for run in read_json(timing / "train" / f"{name}.json")],
-        tune_seconds=sum(
-            sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for epoch in search["epochs"])
-            for search in searches
-        ),
-        inference_images_per_second=speed["inference_images_per_second"],
+        tuning=Tuning.read(RESULTS / "tune" / f"{name}.json"),
+        trained=Trained.read(trained / "run.json"),
+        history=read_table(trained / "history.csv"),
+        gradients=read_table(trained / "gradients.csv"),
+        profile=Profile.read(RESULTS / "profile" / f"{name}.json"),
+        evaluation=Evaluation.read(RESULTS / "evaluate" / name),
+        train_clocks=Clocks.read(TIMING / "train" / f"{name}.json"),
+        tune_clocks=Clocks.read(TIMING / "tune" / f"{name}.json"),
+        speed=Speed.read(TIMING / "profile" / f"{name}.json"),
     )
 
 

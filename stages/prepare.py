@@ -1,4 +1,7 @@
-"""data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of the classes."""
+"""data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of the classes.
+
+What the analysis needs of the test images, their labels and the names of the classes, goes to results/data/.
+"""
 
 from pathlib import Path
 
@@ -9,11 +12,12 @@ from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.shape import CLASSES
-from cnn_study.data.splits import Split, balanced_subset, save_split
+from cnn_study.data.splits import Split, balanced_subset, save_labels, save_split
 from cnn_study.sources.datasets import Data
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
+TEST_LABELS = Path("results/data/test_labels")
 
 
 def main() -> None:
@@ -39,6 +43,8 @@ def main() -> None:
     ):
         with whole_folder(PREPARED / name) as folder:
             save_split(folder, Split(images[chosen], labels[chosen], raw.classes))
+    with whole_folder(TEST_LABELS) as folder:
+        save_labels(folder, raw.test_labels[test], raw.classes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The spec alone -> runs/profile/ARCHITECTURE.json and, by the clock, runs/timing/profile/ARCHITECTURE.json."""
+"""The spec alone -> results/profile/ARCHITECTURE.json; by the clock, results/timing/profile/ARCHITECTURE.json."""
 
 import sys
 from dataclasses import asdict
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
+from cnn_study.base.code import loaded_sources, refuse_edited_sources
 from cnn_study.base.environment import set_up
-from cnn_study.base.files import write_json
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.networks.architecture import geometry, spec_of
 from cnn_study.profiling.complexity import (
@@ -20,9 +20,11 @@ from cnn_study.profiling.complexity import (
     without_weights,
 )
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
+from cnn_study.profiling.records import LayerProfile, Profile
 
 
 def main(name: str) -> None:
+    loaded_sources()  # now, before any of them can have been edited
     architecture = spec_of(section(read_yaml(), "architectures", name), "architectures", name)
     network = without_weights(architecture)
     steps = geometry(architecture)
@@ -30,29 +32,21 @@ def main(name: str) -> None:
     confirmed = confirmed_by_gradient(architecture)
     if confirmed != {step.name: step.receptive_field for step in steps}:
         raise RuntimeError(f"{name}: receptive fields by formula {steps} and by gradient {confirmed} differ")
-    write_json(
-        Path("runs/profile") / f"{name}.json",
-        {
-            "parameters": count_parameters(network),
-            "conv_parameters": count_conv_parameters(network),
-            "forward_flops": forward_flops(network),
-            "activation_bytes": activation_bytes(network),
-            "receptive_field": steps[-1].receptive_field,
-            "layers": [asdict(step) for step in steps],
-            "weighted_layers": [asdict(cost) for cost in layer_costs(network)],
-        },
+    profile = Profile(
+        parameters=count_parameters(network),
+        conv_parameters=count_conv_parameters(network),
+        forward_flops=forward_flops(network),
+        activation_bytes=activation_bytes(network),
+        receptive_field=steps[-1].receptive_field,
+        layers=tuple(LayerProfile(**asdict(step)) for step in steps),
+        weighted_layers=tuple(layer_costs(network)),
     )
     environment = set_up()
     torch.manual_seed(0)
     speed = images_per_second(architecture, environment)
-    write_json(
-        Path("runs/timing/profile") / f"{name}.json",
-        {
-            "inference_images_per_second": speed and speed.images_per_second,
-            "inference_batch": speed and speed.batch,
-            "environment": environment.as_dict(),
-        },
-    )
+    refuse_edited_sources()
+    profile.write(Path("results/profile") / f"{name}.json")
+    speed.write(Path("results/timing/profile") / f"{name}.json")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The spec, its tuned rate, train and validation images -> runs/train/ARCHITECTURE/.
+"""The spec, its tuned rate, train and validation images -> runs/train/ARCHITECTURE/, results/train/ARCHITECTURE/.
 
-For each seed: seed-N.safetensors (the weights) and seed-N-validation-logits.npy. For all of them:
-history.csv, gradients.csv and run.json. Times go to runs/timing/train/ARCHITECTURE.json. The test images
-are not read here.
+For each seed runs/ gets seed-N.safetensors (the weights) and seed-N-validation-logits.npy. results/ gets, for all
+of them, run.json, history.csv and gradients.csv. Times go to results/timing/train/ARCHITECTURE.json. The test
+images are not read here.
 
 Checkpoints stay in .work/ until analyze has run, since DVC may be killed after this stage and before it
 has noted that the stage is done.
@@ -15,22 +15,36 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from cnn_study.base.code import fingerprint, refuse_edited_sources
+from cnn_study.base.code import refuse_edited_sources
 from cnn_study.base.environment import Environment
-from cnn_study.base.files import SCRATCH, read_json, save_array, whole_folder, write_json
-from cnn_study.messages.progress import Progress
+from cnn_study.base.files import save_array, whole_folder
+from cnn_study.base.schema import parse
+from cnn_study.base.yaml import read_yaml, section
 from cnn_study.networks.network import Network
 from cnn_study.networks.weights import save_network
-from cnn_study.training.checkpoint import Checkpoint
-from cnn_study.training.loop import Batches, Run, predict, train
-from stages._inputs import Inputs, read_inputs
+from cnn_study.training.entry import Entry
+from cnn_study.training.loop import predict
+from cnn_study.training.recipe import Training
+from cnn_study.training.records import (
+    Clocks,
+    Run,
+    RunClock,
+    Trained,
+    TrainedRun,
+    Tuning,
+    write_gradients,
+    write_history,
+)
+from stages._inputs import Inputs
+
+RUNS = Path("runs/train")
+RESULTS = Path("results/train")
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What one seed has given. ``logits``: (N, 10) of the validation images, None where it diverged."""
+    """What one seed has given. ``logits``: (N, classes) of the validation images, None where it diverged."""
 
     seed: int
     network: Network
@@ -39,62 +53,42 @@ class Finished:
 
 
 def main(name: str) -> None:
-    inputs = read_inputs(name)
-    rate = read_json(Path("runs/tune") / f"{name}.json")["learning_rate"]
-    training = Batches.of(inputs.training, inputs.environment.device)
-    validation = Batches.of(inputs.validation, inputs.environment.device)
-    finished = [train_seed(name, inputs, training, validation, rate, seed) for seed in inputs.recipe.seeds]
+    params = read_yaml()
+    entry = parse(Entry, section(params, "architectures", name), "architectures", name)
+    plan = entry.trained_by(parse(Training, section(params, "training"), "training"))
+    rate = Tuning.read(Path("results/tune") / f"{name}.json").learning_rate
+    inputs = Inputs.of("train", name, entry.network, plan.recipe)
+    training = inputs.training()
+    finished = []
+    for seed in plan.seeds:
+        network, run = inputs.run(f"seed {seed}", training, plan.epochs, rate, seed)
+        logits = None
+        if run.status != "diverged":
+            logits = predict(network, inputs.validation.images, inputs.environment).cpu().numpy()
+        finished.append(Finished(seed, network, run, logits))
     write(name, rate, inputs.environment, finished)
-
-
-def train_seed(
-    name: str, inputs: Inputs, training: Batches, validation: Batches, rate: float, seed: int
-) -> Finished:
-    """Train with one seed, or go on from its checkpoint."""
-    recipe, environment = inputs.recipe, inputs.environment
-    checkpoint = Checkpoint(
-        SCRATCH / "checkpoints" / "train" / name / f"seed-{seed}.safetensors",
-        fingerprint(inputs.bits_depend_on(recipe), rate, seed),
-    )
-    network, run = train(
-        inputs.architecture, training, validation, recipe, rate, seed,
-        environment, checkpoint, Progress(f"train {name} seed {seed}", recipe.epochs),
-    )  # fmt: skip
-    logits = None
-    if run.status != "diverged":
-        logits = predict(network, validation.images, environment).cpu().numpy()
-    return Finished(seed, network, run, logits)
 
 
 def write(name: str, rate: float, environment: Environment, finished: Sequence[Finished]) -> None:
     """Put the outputs of the stage where they belong, whole."""
     refuse_edited_sources()
-    history, gradients, clock, seeds = [], [], [], []
-    with whole_folder(Path("runs/train") / name) as folder:
+    with whole_folder(RUNS / name) as folder:
         for one in finished:
-            key, run = {"architecture": name, "seed": one.seed}, one.run
-            history += [key | row for row in run.epochs]
-            gradients += [key | row for row in run.gradients]
-            clock.append({"seed": one.seed, "epochs": run.clock})
-            seeds.append(
-                {
-                    "seed": one.seed,
-                    "status": run.status,
-                    "epochs": len(run.epochs),
-                    "validation_accuracy": run.epochs[-1]["validation_accuracy"],
-                }
-            )
             if one.logits is not None:
                 save_network(folder / f"seed-{one.seed}.safetensors", one.network)
                 save_array(folder / f"seed-{one.seed}-validation-logits.npy", one.logits)
-        pd.DataFrame(history).to_csv(folder / "history.csv", index=False)
-        columns = ["architecture", "seed", "epoch", "layer", "gradient_norm", "weight_norm"]
-        pd.DataFrame(gradients, columns=columns).to_csv(folder / "gradients.csv", index=False)
-        write_json(
-            folder / "run.json",
-            {"learning_rate": rate, "seeds": seeds, "environment": environment.as_dict()},
-        )
-        write_json(Path("runs/timing/train") / f"{name}.json", clock)
+    with whole_folder(RESULTS / name) as folder:
+        runs = {one.seed: one.run for one in finished}
+        Trained(
+            learning_rate=rate,
+            runs=tuple(TrainedRun.of(seed, run) for seed, run in runs.items()),
+            environment=environment,
+        ).write(folder / "run.json")
+        write_history(folder / "history.csv", name, {seed: run.epochs for seed, run in runs.items()})
+        write_gradients(folder / "gradients.csv", name, {seed: run.gradients for seed, run in runs.items()})
+    Clocks(runs=tuple(RunClock.of(rate, one.seed, one.run) for one in finished)).write(
+        Path("results/timing/train") / f"{name}.json"
+    )
 
 
 if __name__ == "__main__":

@@ -40,9 +40,9 @@ RESIDUAL = {"layers": [{"pool": 4}, {"residual": 4, "stride": 2}], "head": {"hid
 
 HOLD = """
 import pathlib, time
-def _held(self, row, _epoch_ended=Progress.epoch_ended):
-    _epoch_ended(self, row)
-    while row["epoch"] == {epoch} and not pathlib.Path({go_on!r}).exists():
+def _held(self, epoch, *values, _epoch_ended=Progress.epoch_ended, **named):
+    _epoch_ended(self, epoch, *values, **named)
+    while epoch == {epoch} and not pathlib.Path({go_on!r}).exists():
         time.sleep(0.05)
 Progress.epoch_ended = _held
 """
@@ -149,11 +149,13 @@ class Project:
 def small_study(content: Any) -> None:
     """Shrink a params.yaml: two tiny architectures, a few hundred embedded images, one epoch."""
     content["data"].update(dataset="fashion_mnist", train_images=300, test_images=100)
-    content["training"].update(epochs=1, seeds=[0], batch_size=32)
+    content["training"].update(epochs=1, seeds=[0])
+    content["training"]["recipe"].update(batch_size=32)
     content["tune"].update(lowest=0.1, highest=0.2, count=2, epochs=1, images=100)
-    content["replay"].update(architectures=["small"], learning_rates=[0.01, 0.1], images=100)
-    content["replay"]["training"].update(seeds=[0], batch_size=32)
-    content["analysis"].update(images=10, channels=4)
+    content["replay"].update(architectures=["small"])
+    content["replay"]["runs"].update(learning_rates=[0.01, 0.1], images=100, seeds=[0])
+    content["replay"]["runs"]["recipe"].update(batch_size=32)
+    content["evaluate"].update(images=10, channels=4)
     content["architectures"] = {"small": SMALL, "other": RESIDUAL}
     content["studies"] = {
         "kernel_size": {
@@ -207,7 +209,7 @@ def make_untouched(folder: Path) -> None:
     files = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     listed = subprocess.run(files, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
-        if name.startswith(("metrics/", "plots/", "dvc.lock")) or not (REPOSITORY / name).is_file():
+        if name.startswith(("metrics/", "plots/", "results/", "dvc.lock")) or not (REPOSITORY / name).is_file():
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / name, folder / name)

@@ -70,9 +70,7 @@ def runs_of(trained: Mapping[str, Result], labels: Labels, draws: int, seed: int
 
 
 def _correct(result: Result, labels: Labels) -> npt.NDArray[np.float32]:
-    return np.array(
-        [logits.argmax(1) == labels for logits in result.test_logits if logits is not None], np.float32
-    )
+    return np.array([right for right in result.correct(labels) if right is not None], np.float32)
 
 
 @dataclass(frozen=True)

@@ -179,13 +179,13 @@ def _facts(of: Result, against: Result) -> Comparison:
     """What is known of a pair without a look at what its networks learned."""
     both_trained = of.status == against.status == "trained"
     ratios = {"train_seconds": _mean_seconds(of) / _mean_seconds(against) if both_trained else None} | {
-        key: of.profile[key] / against.profile[key] for key in ("forward_flops", "parameters")
+        key: getattr(of.profile, key) / getattr(against.profile, key) for key in ("forward_flops", "parameters")
     }
     return Comparison(of.name, against.name, 0, None, None, None, None, False, None, ratios, {})
 
 
 def _mean_seconds(result: Result) -> float:
-    return float(np.mean([seconds for seconds in result.seconds("train_seconds") if seconds is not None]))
+    return float(np.mean([seconds for seconds in result.train_seconds if seconds is not None]))
 
 
 def _compare(facts: Comparison, of: Runs, against: Runs, labels: Labels, classes: Sequence[str]) -> Comparison:

@@ -1,44 +1,52 @@
-"""What the stages have written about one architecture, read back and joined with its test accuracy."""
+"""What the stages have found about each architecture, joined, and what is made of it for metrics/."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cnn_study.analysis.statistics import over_seeds
-from cnn_study.training.loop import Status
-
-Logits = npt.NDArray[np.float32]
+from cnn_study.analysis.statistics import Estimate
+from cnn_study.base.environment import Environment
+from cnn_study.base.records import Record
+from cnn_study.data.splits import Integers
+from cnn_study.evaluation.effective_field import side
+from cnn_study.evaluation.results import Evaluation
+from cnn_study.profiling.records import Profile, Speed
+from cnn_study.training.records import Clocks, Replayed, Status, Trained, Tuning
 
 
 @dataclass(frozen=True)
 class Result:
-    """One architecture. Lists have an entry for each seed, in the order of ``seeds``.
+    """What the stages have found about one architecture.
 
-    ``environments``: by stage. ``test_logits``: arrays (N, 10), None where the run diverged. ``clock``: each
-    run's epochs with ``train_seconds``, ``evaluation_seconds`` and ``images``. ``inference_images_per_second``:
-    None for a network too large to be timed beside others.
+    ``history`` and ``gradients``: tables of train, by seed and epoch. ``train_clocks`` and ``tune_clocks``: of the
+    runs of ``trained`` and of ``tuning``.
     """
 
     name: str
-    seeds: list[int]
-    statuses: list[Status]
-    learning_rate: float
-    environments: dict[str, dict[str, Any]]
-    validation_accuracies: list[float | None]
-    test_logits: list[Logits | None]
+    tuning: Tuning
+    trained: Trained
     history: pd.DataFrame
     gradients: pd.DataFrame
-    rate_at_edge: bool
-    profile: dict[str, Any]
-    effective_field: int | None
-    trials: list[dict[str, Any]]
-    clock: list[list[dict[str, float]]]
-    tune_seconds: float
-    inference_images_per_second: float | None
+    profile: Profile
+    evaluation: Evaluation
+    train_clocks: Clocks
+    tune_clocks: Clocks
+    speed: Speed
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of its runs, in order; so are all lists here."""
+        return [run.seed for run in self.trained.runs]
+
+    @property
+    def statuses(self) -> list[Status]:
+        """Of its runs."""
+        return [run.status for run in self.trained.runs]
 
     @property
     def status(self) -> Status:
@@ -46,84 +54,158 @@ class Result:
         order: tuple[Status, ...] = ("diverged", "collapsed")
         return next((status for status in order if status in self.statuses), "trained")
 
-    def test_accuracies(self, labels: npt.NDArray[np.int64]) -> list[float | None]:
-        """The fraction of test images that each seed's network has right."""
+    def correct(self, labels: Integers) -> list[npt.NDArray[np.bool_] | None]:
+        """Which test images (N,) each run has right; None where it diverged. ``labels``: (N,)."""
+        predictions = [self.evaluation.predictions[seed] for seed in self.seeds]
+        return [None if run is None else run.predicted == labels for run in predictions]
+
+    def test_accuracies(self, labels: Integers) -> list[float | None]:
+        """The fraction of test images that each run has right."""
+        return [None if right is None else float(right.mean()) for right in self.correct(labels)]
+
+    @cached_property
+    def train_seconds(self) -> list[float | None]:
+        """Of each run; None where it diverged and broke off."""
+        return self._of_clocks("train_seconds")
+
+    @cached_property
+    def evaluation_seconds(self) -> list[float | None]:
+        """The same, of its passes through the validation images."""
+        return self._of_clocks("evaluation_seconds")
+
+    def _of_clocks(self, key: str) -> list[float | None]:
         return [
-            None if logits is None else float((logits.argmax(1) == labels).mean()) for logits in self.test_logits
+            None if status == "diverged" else getattr(clock, key)
+            for status, clock in zip(self.statuses, self.train_clocks.runs, strict=True)
         ]
 
-    def seconds(self, key: str) -> list[float | None]:
-        """Each run's ``train_seconds`` or ``evaluation_seconds``; None where it diverged and broke off."""
-        return [
-            None if status == "diverged" else sum(epoch[key] for epoch in run)
-            for status, run in zip(self.statuses, self.clock, strict=True)
-        ]
+    @property
+    def environments(self) -> dict[str, Environment]:
+        """In which each stage ran."""
+        return {
+            "tune": self.tuning.environment,
+            "train": self.trained.environment,
+            "profile": self.speed.environment,
+            "evaluate": self.evaluation.environment,
+        }
 
 
-def summary(result: Result, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """An architecture's object in metrics/summary.json: accuracies 0-1, fields in pixels."""
-    return {
-        "status": result.status,
-        "test_accuracy": over_seeds(result.test_accuracies(labels)),
-        "validation_accuracy": over_seeds(result.validation_accuracies),
-        "learning_rate": result.learning_rate,
-        "learning_rate_at_edge": result.rate_at_edge,
-        "parameters": result.profile["parameters"],
-        "conv_parameters": result.profile["conv_parameters"],
-        "forward_flops": result.profile["forward_flops"],
-        "activation_bytes": result.profile["activation_bytes"],
-        "receptive_field": {
-            "theoretical": result.profile["receptive_field"],
-            "effective": result.effective_field,
-        },
-        "seeds": result.seeds,
-        "statuses": result.statuses,
-    }
+class FieldSides(Record):
+    """Sides in pixels of the last feature map's receptive field; ``effective``: None where nothing moves it."""
+
+    theoretical: int
+    effective: int | None
 
 
-def headline(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """metrics/headline.json: test accuracies in percent, whose differences are points, and parameters."""
-    means = {name: found["test_accuracy"]["mean"] for name, found in summaries.items()}
-    return {
-        "test_accuracy_percent": {
-            name: None if mean is None else round(100 * mean, 2) for name, mean in means.items()
-        },
-        "parameters": {name: found["parameters"] for name, found in summaries.items()},
-    }
+class Summary(Record):
+    """An architecture's object in metrics/summary.json: accuracies 0 to 1, FLOPs and bytes of one image."""
+
+    status: Status
+    test_accuracy: Estimate
+    validation_accuracy: Estimate
+    learning_rate: float
+    learning_rate_at_edge: bool
+    parameters: int
+    conv_parameters: int
+    forward_flops: int
+    activation_bytes: int
+    receptive_field: FieldSides
+    seeds: tuple[int, ...]
+    statuses: tuple[Status, ...]
+
+    @classmethod
+    def of(cls, result: Result, labels: Integers) -> "Summary":
+        """``labels``: (N,) of the test images."""
+        profile = result.profile
+        return cls(
+            status=result.status,
+            test_accuracy=Estimate.of(result.test_accuracies(labels)),
+            validation_accuracy=Estimate.of([run.validation_accuracy for run in result.trained.runs]),
+            learning_rate=result.trained.learning_rate,
+            learning_rate_at_edge=result.tuning.at_edge,
+            parameters=profile.parameters,
+            conv_parameters=profile.conv_parameters,
+            forward_flops=profile.forward_flops,
+            activation_bytes=profile.activation_bytes,
+            receptive_field=FieldSides(
+                theoretical=profile.receptive_field,
+                effective=side(result.evaluation.fields[-1].effective_trained),
+            ),
+            seeds=tuple(result.seeds),
+            statuses=tuple(result.statuses),
+        )
 
 
-def timing(result: Result) -> dict[str, Any]:
+class Summaries(Record):
+    """metrics/summary.json."""
+
+    dataset: str
+    test_images: int
+    architectures: dict[str, Summary]
+
+    @property
+    def headline(self) -> dict[str, dict[str, float | None]]:
+        """metrics/headline.json: test accuracies in percent, whose differences are points, and parameters."""
+        means = {name: summary.test_accuracy.mean for name, summary in self.architectures.items()}
+        return {
+            "test_accuracy_percent": {
+                name: None if mean is None else round(100 * mean, 2) for name, mean in means.items()
+            },
+            "parameters": {name: summary.parameters for name, summary in self.architectures.items()},
+        }
+
+
+class Timing(Record):
     """An architecture's object in metrics/timing.json: whatever a clock measured."""
-    speeds = [
-        None if seconds is None else sum(epoch["images"] for epoch in run) / seconds
-        for run, seconds in zip(result.clock, result.seconds("train_seconds"), strict=True)
-    ]
-    return {
-        "train_seconds": over_seeds(result.seconds("train_seconds")),
-        "images_per_second": over_seeds(speeds),
-        "evaluation_seconds": over_seeds(result.seconds("evaluation_seconds")),
-        "tune_seconds": result.tune_seconds,
-        "inference_images_per_second": result.inference_images_per_second,
+
+    train_seconds: Estimate
+    images_per_second: Estimate
+    evaluation_seconds: Estimate
+    tune_seconds: float
+    inference_images_per_second: float | None
+
+    @classmethod
+    def of(cls, result: Result) -> "Timing":
+        """From the clocks of its stages."""
+        speeds = [
+            None if seconds is None else clock.images / seconds
+            for clock, seconds in zip(result.train_clocks.runs, result.train_seconds, strict=True)
+        ]
+        return cls(
+            train_seconds=Estimate.of(result.train_seconds),
+            images_per_second=Estimate.of(speeds),
+            evaluation_seconds=Estimate.of(result.evaluation_seconds),
+            tune_seconds=sum(run.train_seconds + run.evaluation_seconds for run in result.tune_clocks.runs),
+            inference_images_per_second=result.speed.inference_images_per_second,
+        )
+
+
+class Timings(Record):
+    """metrics/timing.json."""
+
+    architectures: dict[str, Timing]
+
+
+def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed]) -> dict[str, Any]:
+    """metrics/environment.json: which stages ran in which environment.
+
+    Where there is more than one, numbers are not to be compared: they are not ``comparable``.
+    """
+    compared = {
+        f"{stage}@{name}": environment
+        for name, result in results.items()
+        for stage, environment in result.environments.items()
     }
-
-
-def environments(
-    results: list[Result], analysis: dict[str, Any], replays: Mapping[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """Which stages ran in which environment: more than one, and the numbers are not to be compared."""
-    ran = [(f"{stage}@{r.name}", where) for r in results for stage, where in r.environments.items()]
-    compared = [*ran, ("analyze", analysis)]
-    groups: list[dict[str, Any]] = []
-    for stage, environment in [*compared, *((f"replay@{name}", where) for name, where in replays.items())]:
-        for group in groups:
-            if {key: value for key, value in group.items() if key != "stages"} == environment:
-                group["stages"].append(stage)
-                break
-        else:
-            groups.append(environment | {"stages": [stage]})
+    groups: dict[str, dict[str, Any]] = {}
+    for stage, environment in [
+        *compared.items(),
+        *((f"replay@{name}", r.environment) for name, r in replays.items()),
+    ]:
+        group = groups.setdefault(repr(environment), environment.as_dict() | {"stages": []})
+        group["stages"].append(stage)
     # Replays are compared with nothing but replays, and a fallback computes the same, rounded otherwise.
-    apart = [where for _, where in compared if where | {"fallbacks": {}} != analysis | {"fallbacks": {}}]
-    return {"comparable": not apart, "environments": groups}
+    apart = {repr(replace(environment, fallbacks={})) for environment in compared.values()}
+    return {"comparable": len(apart) <= 1, "environments": list(groups.values())}
 
 
 def gradient_norms_by_seed(results: Mapping[str, Result]) -> pd.DataFrame:
@@ -133,11 +215,8 @@ def gradient_norms_by_seed(results: Mapping[str, Result]) -> pd.DataFrame:
     return pd.concat([frame for frame in frames if len(frame)] or frames)
 
 
-def replay_table(replays: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """``status`` and ``validation_accuracy`` of one recipe by ``learning_rate`` and ``seed``.
-
-    ``replays``: what the stage replay has written, by architecture.
-    """
+def replay_table(replays: Mapping[str, Replayed]) -> pd.DataFrame:
+    """``status`` and ``validation_accuracy`` of one recipe, by architecture, rate and seed."""
     columns = ["architecture", "learning_rate", "seed", "status", "validation_accuracy"]
-    rows = [{"architecture": name} | dict(run) for name, replay in replays.items() for run in replay["runs"]]
+    rows = [{"architecture": name} | run.model_dump() for name, replay in replays.items() for run in replay.runs]
     return pd.DataFrame(rows, columns=columns)

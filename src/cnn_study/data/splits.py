@@ -48,19 +48,35 @@ def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
 def save_split(folder: Path, split: Split) -> None:
     """Write a split as ``images.npy``, ``labels.npy`` and ``classes.json`` into an existing folder."""
     save_array(folder / "images.npy", np.ascontiguousarray(split.images))
-    save_array(folder / "labels.npy", split.labels)
-    write_json(folder / "classes.json", list(split.classes))
+    save_labels(folder, split.labels, split.classes)
+
+
+def save_labels(folder: Path, labels: Integers, classes: tuple[str, ...]) -> None:
+    """Write the labels of a split without its images, as ``labels.npy`` and ``classes.json``."""
+    save_array(folder / "labels.npy", labels)
+    write_json(folder / "classes.json", list(classes))
+
+
+def load_labels(folder: Path) -> tuple[Integers, tuple[str, ...]]:
+    """The labels (N,) of a split, and the names of the classes. Raises StudyError if they are not there."""
+    try:
+        labels: Integers = np.load(folder / "labels.npy", allow_pickle=False)
+    except FileNotFoundError:
+        raise StudyError(f"{folder}: not found; `dvc repro prepare` makes it") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise StudyError(f"{folder}: found no labels ({error})") from None
+    return labels, tuple(read_json(folder / "classes.json"))
 
 
 def load_split(folder: Path) -> Split:
     """A split from disk, its images memory-mapped. Raises StudyError if it is missing or damaged."""
     try:
         images = np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
-        labels = np.load(folder / "labels.npy", allow_pickle=False)
     except FileNotFoundError:
         raise StudyError(f"{folder}: not found; `dvc repro prepare` makes it") from None
     except (OSError, ValueError, EOFError) as error:
-        raise StudyError(f"{folder}: found no images and labels ({error})") from None
+        raise StudyError(f"{folder}: found no images ({error})") from None
+    labels, classes = load_labels(folder)
     if images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(labels):
         raise StudyError(f"{folder}: found arrays {images.shape} and {labels.shape} that are no split")
-    return Split(images, labels, tuple(read_json(folder / "classes.json")))
+    return Split(images, labels, classes)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from typing import Any
 
 from tqdm import tqdm
 
@@ -23,14 +22,13 @@ class Progress:
         """Say that a run goes on."""
         tqdm.write(f"{self._title}: {epochs} of {self._epochs} epochs done already", file=sys.stderr)
 
-    def epoch_ended(self, row: dict[str, Any]) -> None:
-        """Print an epoch's row of the history."""
-        line = f"{self._title} epoch {row['epoch']}/{self._epochs}: "
-        if row["loss"] is None:
+    def epoch_ended(
+        self, epoch: int, loss: float | None, train_accuracy: float | None, validation_accuracy: float | None
+    ) -> None:
+        """Print how an epoch, counted from 1, went: accuracies are 0 to 1, all is None where it diverged."""
+        line = f"{self._title} epoch {epoch}/{self._epochs}: "
+        if loss is None:
             line += "the loss is no longer finite"
         else:
-            line += (
-                f"loss {row['loss']:.3f}, train {row['train_accuracy']:.1%}, "
-                f"validation {row['validation_accuracy']:.1%}"
-            )
+            line += f"loss {loss:.3f}, train {train_accuracy:.1%}, validation {validation_accuracy:.1%}"
         tqdm.write(line, file=sys.stderr)

@@ -13,7 +13,7 @@ from cnn_study.messages.mistakes import dotted
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.params.study import Params
 from cnn_study.profiling.complexity import count_parameters, kept_bytes, without_weights
-from cnn_study.training.recipe import Training
+from cnn_study.training.recipe import Recipe
 
 PROGRAM = 700 * 2**20  # Python, torch and the images that a stage has read
 MARGIN = 1.25  # of activations: measured steps took up to 1.22 times what was counted without it
@@ -38,7 +38,7 @@ class Need:
         return PROGRAM + max(self.check, self.weights + self.activations)
 
 
-def training_need(architecture: Architecture, recipe: Training, batch: int) -> Need:
+def training_need(architecture: Architecture, recipe: Recipe, batch: int) -> Need:
     """What a step on ``batch`` images takes on the CPU at its peak, about.
 
     Weights, gradients and the optimizer's state in fp32; in bf16 a second copy of the weights too. What the
@@ -77,7 +77,7 @@ def memory_warnings(params: Params) -> Iterator[str]:
     available = machine_bytes()
     images = params.data.source.train if params.data.train_images == "all" else params.data.train_images
     for name, architecture in params.architectures.items():
-        recipe = params.recipes[name]
+        recipe = params.trainings[name].recipe
         if recipe.device == "cuda" or (recipe.device == "auto" and torch.cuda.is_available()):
             continue
         batch = min(recipe.batch_size, images)

@@ -111,10 +111,10 @@ def _too_many_images(sound: Sound) -> Iterator[Mistake]:
     if count == "all":
         count = SOURCES[dataset].test
     asked: list[tuple[tuple[str | int, ...], int, int]] = [
-        (("analysis", "shown_images", place), index, count - 1)
-        for place, index in enumerate(sound.get("analysis", "shown_images") or ())
+        (("evaluate", "shown_images", place), index, count - 1)
+        for place, index in enumerate(sound.get("evaluate", "shown_images") or ())
     ]
-    asked.append((("analysis", "images"), sound.get("analysis", "images") or 0, count))
+    asked.append((("evaluate", "images"), sound.get("evaluate", "images") or 0, count))
     for keys, value, most in asked:
         if value > most:
             yield Mistake(keys, f"{found(value)}, allowed: at most {most}, since there are {count} test images")

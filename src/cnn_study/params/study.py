@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from cnn_study.base.schema import NAME, EachOnce, Model, as_error, attempt
+from cnn_study.base.schema import NAME, Model, as_error, attempt
+from cnn_study.evaluation.settings import Evaluate
 from cnn_study.networks.architecture import Architecture
 from cnn_study.params.rules import broken_rules
 from cnn_study.sources.datasets import Data
@@ -38,31 +39,14 @@ class Study(Model):
     controls: Annotated[tuple[Control, ...], Field(strict=False)] = ()
 
 
-class Analysis(Model):
-    """What the analysis shows and how it is computed."""
-
-    images: Annotated[
-        int, Field(ge=1, le=10_000, description="test images, for effective receptive fields and dead channels")
-    ]
-    shown_images: Annotated[
-        tuple[Annotated[int, Field(ge=0)], ...],
-        Field(
-            strict=False, min_length=1, max_length=8,
-            description="of the test images, in pictures of feature maps; the first in the others",
-        ),
-        EachOnce(),
-    ]  # fmt: skip
-    channels: Annotated[int, Field(ge=1, le=64, description="at most so many channels of a layer in a picture")]
-
-
 class Params(Model):
     """Every knob of the study."""
 
     data: Data
-    training: Annotated[Training, Field(description="the recipe that all architectures share")]
+    training: Annotated[Training, Field(description="how all architectures are trained")]
     tune: Search
     replay: Replay
-    analysis: Analysis
+    evaluate: Evaluate
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     entries: Annotated[dict[Name, Entry], Field(min_length=1, alias="architectures")]
 
@@ -72,9 +56,9 @@ class Params(Model):
         return {name: entry.network for name, entry in self.entries.items()}
 
     @cached_property
-    def recipes(self) -> dict[str, Training]:
-        """The recipe of each network, with what its entry overrides."""
-        return {name: entry.recipe(self.training) for name, entry in self.entries.items()}
+    def trainings(self) -> dict[str, Training]:
+        """How each network is trained, with what its entry overrides."""
+        return {name: entry.trained_by(self.training) for name, entry in self.entries.items()}
 
 
 def validate(content: Mapping[str, Any]) -> Params:

@@ -8,7 +8,6 @@ copied.
 import math
 import statistics
 import time
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -21,28 +20,11 @@ from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.modules import Convolution
 from cnn_study.networks.network import Network, place, weighted_layers
+from cnn_study.profiling.records import LayerCost, Speed
 
 BATCHES = (1, 16, 128)  # how many images a pass may have whose time is taken
 LONGEST_PASS = 0.5  # seconds: a larger batch is not tried if it might take longer
 MOST_BYTES = 256 * 2**20  # for weights and activations of a pass whose time is taken
-
-
-@dataclass(frozen=True)
-class LayerCost:
-    """One convolution or dense layer, for one image; a multiply-add counts as two operations."""
-
-    layer: str
-    output_shape: tuple[int, ...]
-    parameters: int
-    forward_flops: int
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How many images a second pass through a network, ``batch`` at a time."""
-
-    images_per_second: float
-    batch: int
 
 
 def without_weights(architecture: Architecture) -> Network:
@@ -83,7 +65,14 @@ def layer_costs(network: Network) -> list[LayerCost]:
             with FlopCounterMode(display=False) as counter:
                 module.forward(inputs[0])
             flops = int(counter.get_total_flops())
-            costs.append(LayerCost(name, tuple(output.shape[1:]), count_parameters(module), flops))
+            costs.append(
+                LayerCost(
+                    layer=name,
+                    output_shape=tuple(output.shape[1:]),
+                    parameters=count_parameters(module),
+                    forward_flops=flops,
+                )
+            )
 
         hooks.append(layer.register_forward_hook(record))
     with torch.inference_mode():
@@ -133,8 +122,8 @@ def forward_bytes(architecture: Architecture) -> tuple[int, int]:
     return 8 * count_parameters(without_weights(architecture)), 4 * 4 * widest
 
 
-def images_per_second(architecture: Architecture, environment: Environment) -> Speed | None:
-    """Forward passes without gradients, by the median of their times; None if one image takes ``MOST_BYTES``.
+def images_per_second(architecture: Architecture, environment: Environment) -> Speed:
+    """Forward passes without gradients, by the median of their times; unknown if one image takes ``MOST_BYTES``.
 
     The batch is the largest of ``BATCHES`` that takes neither more memory nor ``LONGEST_PASS``. At least five
     passes in about a second, or as many as there are in one and a half.
@@ -142,7 +131,7 @@ def images_per_second(architecture: Architecture, environment: Environment) -> S
     weights, image = forward_bytes(architecture)
     fitting = [batch for batch in BATCHES if weights + batch * image <= MOST_BYTES]
     if not fitting:
-        return None
+        return Speed(inference_images_per_second=None, inference_batch=None, environment=environment)
     network = place(Network(architecture), environment).eval()
 
     def seconds_of_a_pass(images: Tensor) -> float:
@@ -164,7 +153,11 @@ def images_per_second(architecture: Architecture, environment: Environment) -> S
     durations: list[float] = []
     while sum(durations) < 1 or (len(durations) < 5 and sum(durations) < 1.5):
         durations.append(seconds_of_a_pass(images))
-    return Speed(len(images) / statistics.median(durations), len(images))
+    return Speed(
+        inference_images_per_second=len(images) / statistics.median(durations),
+        inference_batch=len(images),
+        environment=environment,
+    )
 
 
 def _blank(network: nn.Module, count: int) -> Tensor:

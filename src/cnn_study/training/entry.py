@@ -1,4 +1,4 @@
-"""An entry of ``architectures``: a network, and what it changes of the recipe that all share."""
+"""An entry of ``architectures``: a network, and what it changes of the training that all share."""
 
 from typing import Annotated, Any, NoReturn
 
@@ -28,13 +28,13 @@ def _no_seeds(value: Any) -> NoReturn:
 
 
 class Override(_optional(Training)):  # type: ignore[misc]
-    """What an architecture changes of the recipe that all share."""
+    """What an architecture changes of the training that all share."""
 
     seeds: Annotated[SkipJsonSchema[None], BeforeValidator(_no_seeds)] = None
 
 
 class Entry(Architecture):
-    """A network, and what it changes of the recipe that all share."""
+    """A network, and what it changes of the training that all share."""
 
     training: Annotated[Override, Field(default_factory=Override)]
 
@@ -43,6 +43,6 @@ class Entry(Architecture):
         """The network alone."""
         return Architecture(layers=self.layers, head=self.head)
 
-    def recipe(self, shared: Training) -> Training:
-        """The recipe that it trains with."""
+    def trained_by(self, shared: Training) -> Training:
+        """How it trains."""
         return shared.updated(self.training)

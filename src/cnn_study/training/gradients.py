@@ -1,20 +1,10 @@
 """How large the gradients are, layer by layer, while a network trains."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from cnn_study.networks.network import weighted_layers
-
-
-@dataclass(frozen=True)
-class LayerNorms:
-    """Means over one epoch's sampled steps for one layer: Euclidean norms, no units."""
-
-    layer: str
-    gradient_norm: float
-    weight_norm: float
+from cnn_study.training.records import LayerNorms
 
 
 class GradientLog:
@@ -42,10 +32,13 @@ class GradientLog:
             norms = [torch.linalg.vector_norm(tensor) for tensor in (*gradients, *self._weights)]
             self._sums.append(torch.stack(norms))
 
-    def end_epoch(self) -> list[LayerNorms]:
-        """The epoch's means, first layer first; empty if no step was sampled. Starts anew."""
+    def end_epoch(self, epoch: int) -> list[LayerNorms]:
+        """The means of this epoch, first layer first; empty if no step was sampled. Starts anew."""
         if not self._sums:
             return []
         gradients, weights = torch.stack(self._sums).double().mean(0).view(2, -1).tolist()
         self._sums, self._seen = [], 0
-        return [LayerNorms(*row) for row in zip(self._names, gradients, weights, strict=True)]
+        return [
+            LayerNorms(epoch=epoch, layer=name, gradient_norm=gradient, weight_norm=weight)
+            for name, gradient, weight in zip(self._names, gradients, weights, strict=True)
+        ]

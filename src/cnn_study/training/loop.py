@@ -3,9 +3,9 @@
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ from cnn_study.training.augment import augmented
 from cnn_study.training.checkpoint import Checkpoint
 from cnn_study.training.gradients import GradientLog
 from cnn_study.training.muon import Muon
-from cnn_study.training.recipe import Training
+from cnn_study.training.recipe import Recipe
+from cnn_study.training.records import Epoch, EpochClock, Run
 
-Status = Literal["trained", "collapsed", "diverged"]
 EVALUATION_BATCH = 125  # so that a batch's activations stay in the cache: up to twice as fast as 1000
 GRADIENT_SAMPLES = 20  # steps in an epoch at which gradients are measured
 LOSS_CHECKS = 20  # times in an epoch that the loop waits for the loss, to see that it is finite
@@ -65,20 +65,6 @@ def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(means), torch.stack(deviations)
 
 
-@dataclass
-class Run:
-    """What a training run has found so far, and in the end.
-
-    ``epochs``: a row for each epoch. ``gradients``: a row for each epoch and layer. ``clock``: seconds
-    for each epoch, apart, since nothing else here differs from one run to the next.
-    """
-
-    status: Status = "trained"
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    gradients: list[dict[str, Any]] = field(default_factory=list)
-    clock: list[dict[str, float]] = field(default_factory=list)
-
-
 class Monitor(Protocol):
     """Looks on from outside while a network trains."""
 
@@ -88,22 +74,25 @@ class Monitor(Protocol):
     def resumed(self, epochs: int) -> None:
         """Told that so many epochs are done already."""
 
-    def epoch_ended(self, row: dict[str, Any]) -> None:
-        """Told each epoch's row of ``Run.epochs``."""
+    def epoch_ended(
+        self, epoch: int, loss: float | None, train_accuracy: float | None, validation_accuracy: float | None
+    ) -> None:
+        """Told what ``Epoch`` holds, of each."""
 
 
 def train(
     architecture: Architecture,
     training: Batches,
     validation: Batches,
-    recipe: Training,
+    recipe: Recipe,
+    epochs: int,
     learning_rate: float,
     seed: int,
     environment: Environment,
     checkpoint: Checkpoint | None = None,
     monitor: Monitor | None = None,
 ) -> tuple[Network, Run]:
-    """Train a new network for ``recipe.epochs``, or go on from ``checkpoint`` if that holds this very run.
+    """Train a new network for ``epochs``, or go on from ``checkpoint`` if that holds this very run.
 
     An epoch has whole batches only: the few images that are left over differ from epoch to epoch.
     A loss that is not finite ends the run as ``diverged``; an accuracy that chance explains ends it as
@@ -120,11 +109,11 @@ def train(
     gradients = GradientLog(network, optimizer, every=max(1, steps // GRADIENT_SAMPLES))
     run = Run()
     if checkpoint and (state := checkpoint.read(network, optimizer)):
-        run = Run(**state)
+        run = Run.model_validate(state)
         if monitor:
             monitor.resumed(len(run.epochs))
 
-    for epoch in range(len(run.epochs), recipe.epochs):
+    for epoch in range(len(run.epochs), epochs):
         if run.status == "diverged":
             break
         started = time.perf_counter()
@@ -135,7 +124,7 @@ def train(
         for step in monitor.steps(range(steps), epoch) if monitor else range(steps):
             chosen = order[step * batch_size : (step + 1) * batch_size].to(training.images.device)
             images = augmented(training.images[chosen], recipe.augmentation, generator)
-            done = (epoch * steps + step + 0.5) / (recipe.epochs * steps)
+            done = (epoch * steps + step + 0.5) / (epochs * steps)
             set_rate(optimizer, learning_rate * scheduled(recipe, done))
             step_loss, step_correct = train_step(
                 network, optimizer, images, training.labels[chosen], recipe.label_smoothing, environment
@@ -148,26 +137,28 @@ def train(
         mean_loss, train_accuracy = loss.item() / (step + 1), correct.item() / seen
         trained = time.perf_counter()  # after .item(), which waits for the device
         logits = predict(network, validation.images, environment)
-        row: dict[str, Any] = {"epoch": epoch + 1}
-        row |= {"loss": None, "train_accuracy": None, "validation_accuracy": None}
         # The last step may have broken the weights after its loss was computed: the logits tell.
         if math.isfinite(mean_loss) and bool(logits.isfinite().all()):
-            accuracy = accuracy_of(logits, validation.labels)
-            row |= {"loss": mean_loss, "train_accuracy": train_accuracy, "validation_accuracy": accuracy}
-            run.gradients += [{"epoch": epoch + 1} | asdict(norms) for norms in gradients.end_epoch()]
+            ended = Epoch(
+                epoch=epoch + 1,
+                loss=mean_loss,
+                train_accuracy=train_accuracy,
+                validation_accuracy=accuracy_of(logits, validation.labels),
+            )
         else:
-            run.status = "diverged"
-        run.epochs.append(row)
+            ended = Epoch(epoch=epoch + 1)
         evaluated = time.perf_counter()
-        run.clock.append(
-            {"train_seconds": trained - started, "evaluation_seconds": evaluated - trained, "images": seen}
+        run = run.after(
+            ended,
+            () if ended.loss is None else gradients.end_epoch(epoch + 1),
+            EpochClock(train_seconds=trained - started, evaluation_seconds=evaluated - trained, images=seen),
         )
         if checkpoint:
-            checkpoint.write(network, optimizer, asdict(run))
+            checkpoint.write(network, optimizer, run.model_dump(mode="json"))
         if monitor:
-            monitor.epoch_ended(run.epochs[-1])
-    if run.status != "diverged" and explained_by_chance(run.epochs[-1]["validation_accuracy"], len(validation)):
-        run.status = "collapsed"
+            monitor.epoch_ended(**ended.model_dump())
+    if run.validation_accuracy is not None and explained_by_chance(run.validation_accuracy, len(validation)):
+        run = run.model_copy(update={"status": "collapsed"})
     return network, run
 
 
@@ -189,7 +180,7 @@ def train_step(
     return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
-def make_optimizer(network: nn.Module, recipe: Training, environment: Environment) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, recipe: Recipe, environment: Environment) -> torch.optim.Optimizer:
     """The recipe's optimizer; biases and normalisation are not decayed."""
     decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
@@ -210,7 +201,7 @@ def make_optimizer(network: nn.Module, recipe: Training, environment: Environmen
             return Muon(groups, lr=1.0, momentum=recipe.momentum, dtype=dtype)
 
 
-def scheduled(recipe: Training, done: float) -> float:
+def scheduled(recipe: Recipe, done: float) -> float:
     """The share of the peak learning rate to use when the fraction ``done`` of all steps is done.
 
     ``one_cycle``: up from 0 in a straight line during ``warmup``, then down to 0 (Smith and Topin, 2017,

@@ -26,23 +26,22 @@ class Augmentation(Model):
     shift: Annotated[int, Field(ge=0, le=16, description="pixels at most, in each direction")]
 
 
-class Training(Model):
-    """A training recipe."""
+Seeds = Annotated[
+    tuple[Seed, ...],
+    Field(
+        strict=False, min_length=1, max_length=1000,
+        description="one run each; they decide initial weights, order and augmentation",
+    ),
+    EachOnce(),
+]  # fmt: skip
+Rates = Annotated[tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), EachOnce()]
 
-    epochs: Epochs
-    seeds: Annotated[
-        tuple[Seed, ...],
-        Field(
-            strict=False, min_length=1, max_length=1000,
-            description="one run each; they decide initial weights, order and augmentation",
-        ),
-        EachOnce(),
-    ]  # fmt: skip
+
+class Recipe(Model):
+    """How a network is trained, whatever its learning rate, for however many epochs and from whatever seed."""
+
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     optimizer: Annotated[Literal["sgd", "adam", "adamw", "muon"], Field(description="sgd: Nesterov's")]
-    learning_rate: Annotated[
-        Literal["tuned"] | Rate, or_word("tuned"), Field(description="the peak rate: found by tune, or a number")
-    ]
     momentum: Annotated[Fraction, Field(description="for adam and adamw: beta1")]
     weight_decay: Annotated[
         float,
@@ -65,6 +64,17 @@ class Training(Model):
         or_word("auto"),
         Field(description="of the CPU; auto: as many as it has cores"),
     ]
+
+
+class Training(Model):
+    """The runs of a network: each from another seed."""
+
+    epochs: Epochs
+    seeds: Seeds
+    learning_rate: Annotated[
+        Literal["tuned"] | Rate, or_word("tuned"), Field(description="the peak rate: found by tune, or a number")
+    ]
+    recipe: Recipe
 
 
 class Search(Model):

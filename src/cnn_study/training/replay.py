@@ -5,13 +5,17 @@ from typing import Annotated
 from pydantic import Field
 
 from cnn_study.base.schema import NAME, EachOnce, Model
-from cnn_study.training.recipe import ImageCount, Rate, Training
+from cnn_study.training.recipe import Epochs, ImageCount, Rate, Rates, Recipe, Seeds
 
 
-class Recipe(Training):
-    """A recipe with one rate for all networks, which figures mark; nothing is trained with it here."""
+class ShortRuns(Model):
+    """A run for each learning rate and seed, on a part of the training images."""
 
-    learning_rate: Annotated[Rate, Field(description="of all networks, marked in the figure")]
+    learning_rates: Rates
+    images: ImageCount
+    epochs: Epochs
+    seeds: Seeds
+    recipe: Recipe
 
 
 class Replay(Model):
@@ -20,6 +24,5 @@ class Replay(Model):
     architectures: Annotated[
         tuple[Annotated[str, Field(pattern=NAME)], ...], Field(strict=False, min_length=1), EachOnce()
     ]
-    learning_rates: Annotated[tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), EachOnce()]
-    images: ImageCount
-    training: Recipe
+    learning_rate: Annotated[Rate, Field(description="the report's, of all its networks: marked in the figure")]
+    runs: ShortRuns

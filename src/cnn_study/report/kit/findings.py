@@ -3,7 +3,7 @@
 Every number in a sentence stands in its ``numbers``, and changing it changes the sentence.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,8 +12,6 @@ from cnn_study.report.kit.page import Sentence
 CONCLUSIONS = "metrics/conclusions.json"
 SUMMARY = "metrics/summary.json"
 TIMING = "metrics/timing.json"
-
-Summary = Mapping[str, Any]  # the objects of metrics/summary.json, or of timing.json, by architecture
 
 
 @dataclass(frozen=True)

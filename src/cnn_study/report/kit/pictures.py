@@ -7,16 +7,13 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure as Picture
 
-from cnn_study.analysis.evaluation import Evaluation
+from cnn_study.analysis.results import Result
+from cnn_study.evaluation.results import Pixels
 from cnn_study.report.kit.members import Members
-
-Pixels = npt.NDArray[np.uint8]  # (3, H, W)
 
 SMALL, MEDIUM, LARGE = 6.5, 7.5, 10  # points
 LINE = 0.12  # height of a line of small text
@@ -66,7 +63,10 @@ def show_scale(picture: Picture, axis: Axes, colours: ScalarMappable, ticks: Map
     bar.ax.tick_params(labelsize=SMALL, length=2)
 
 
-def labels_of(members: Members, evaluations: Mapping[str, Evaluation]) -> dict[str, str]:
+def labels_of(members: Members, results: Mapping[str, Result]) -> dict[str, str]:
     """By architecture, its name as shown, and what became of the network that is looked into."""
     remarks = {"trained": "", "collapsed": " (collapsed)", "diverged": " (diverged, first weights)"}
-    return {name: f"{label}{remarks[evaluations[name].status]}" for name, label in members.names.items()}
+    return {
+        name: f"{label}{remarks[results[name].evaluation.looked_into.status]}"
+        for name, label in members.names.items()
+    }

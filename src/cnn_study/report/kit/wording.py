@@ -1,8 +1,9 @@
 """How sentences and tables write numbers and names: each kind in one way, without false digits."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from cnn_study.analysis.results import Summary
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.params.study import Study
 
 FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
@@ -32,10 +33,10 @@ def round_percent(fraction: float) -> str:
     return f"{100 * fraction:g} %"
 
 
-def accuracy_within(accuracy: Mapping[str, Any]) -> str:
-    """A mean with its 95 % interval, ``{"mean", "ci95"}`` as fractions: 82.1 % [81.9, 82.3]."""
-    ci95 = accuracy["ci95"]
-    return percent(accuracy["mean"]) + ("" if ci95 is None else f" [{100 * ci95[0]:.1f}, {100 * ci95[1]:.1f}]")
+def accuracy_within(accuracy: Estimate) -> str:
+    """A mean of fractions with its 95 % interval: 82.1 % [81.9, 82.3]."""
+    ci95 = accuracy.ci95
+    return percent(known(accuracy)) + ("" if ci95 is None else f" [{100 * ci95[0]:.1f}, {100 * ci95[1]:.1f}]")
 
 
 def times(ratio: float) -> str:
@@ -48,10 +49,17 @@ def seconds(duration: float) -> str:
     return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"
 
 
-def seconds_within(duration: Mapping[str, Any]) -> str:
-    """A mean with its 95 % interval, ``{"mean", "ci95"}`` in seconds: 52 s [46 s, 58 s]."""
-    ci95 = duration["ci95"]
-    return seconds(duration["mean"]) + ("" if ci95 is None else f" [{seconds(ci95[0])}, {seconds(ci95[1])}]")
+def seconds_within(duration: Estimate) -> str:
+    """A mean of seconds with its 95 % interval: 52 s [46 s, 58 s]."""
+    ci95 = duration.ci95
+    return seconds(known(duration)) + ("" if ci95 is None else f" [{seconds(ci95[0])}, {seconds(ci95[1])}]")
+
+
+def known(estimate: Estimate) -> float:
+    """The mean of something that has been measured."""
+    if estimate.mean is None:
+        raise ValueError(f"found {estimate}, allowed: an estimate with a mean")
+    return estimate.mean
 
 
 def rate(learning_rate: float) -> str:
@@ -91,7 +99,7 @@ def shown(architecture: str, studies: Studies) -> str:
     return f"{first} (also {listed(others)})" if others else first
 
 
-def with_status(architecture: str, summaries: Mapping[str, Mapping[str, Any]], studies: Studies) -> str:
+def with_status(architecture: str, summaries: Mapping[str, Summary], studies: Studies) -> str:
     """As ``shown``, and what became of it where it has not trained: 3×3 (collapsed)."""
-    status = summaries[architecture]["status"]
+    status = summaries[architecture].status
     return shown(architecture, studies) + ("" if status == "trained" else f" ({status})")

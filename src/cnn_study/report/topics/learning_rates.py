@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import Result
+from cnn_study.analysis.results import Result, Summary
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.charts import CROSS, Spec, inline, lines, quantity, rate_axis, side_by_side, single, tip
-from cnn_study.report.kit.findings import Finding, Summary, sentences, source
+from cnn_study.report.kit.findings import Finding, sentences, source
 from cnn_study.report.kit.members import Members, numbers, of_studies
 from cnn_study.report.kit.page import Figure, Section
 from cnn_study.report.kit.wording import Studies, counted, listed, rate, shown, times
@@ -40,9 +40,9 @@ def chapter(evidence: Evidence) -> Chapter:
 def learning_rates(results: Mapping[str, Result]) -> pd.DataFrame:
     """What tune found: ``validation_accuracy`` by ``learning_rate``, and whether that one was ``chosen``."""
     rows = [
-        {"architecture": name} | trial | {"chosen": trial["learning_rate"] == result.learning_rate}
+        {"architecture": name} | run.model_dump() | {"chosen": run.learning_rate == result.tuning.learning_rate}
         for name, result in results.items()
-        for trial in result.trials
+        for run in result.tuning.runs
     ]
     columns = ["architecture", "learning_rate", "status", "validation_accuracy", "chosen"]
     table = pd.DataFrame(rows, columns=columns)
@@ -93,7 +93,7 @@ def learning_rate_chart(rates: pd.DataFrame, members: Members) -> Spec:
     )
 
 
-def rate_findings(learning_rates: pd.DataFrame, summary: Summary, studies: Studies) -> list[Finding]:
+def rate_findings(learning_rates: pd.DataFrame, summary: Mapping[str, Summary], studies: Studies) -> list[Finding]:
     """Where the architectures have their best learning rates, and whose lies at the edge of the search.
 
     ``learning_rates``: plots/data/learning_rates.csv: ``architecture``, ``learning_rate``, ``status``,

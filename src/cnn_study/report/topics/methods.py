@@ -7,27 +7,28 @@ from cnn_study.report.kit.wording import DATASETS, capitalized, percent, with_st
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """Terms and their explanations."""
     params = evidence.params
-    recipe, search = params.training, params.tune
+    training, search = params.training, params.tune
+    recipe = training.recipe
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
     ]
     own = [
         with_status(name, evidence.summaries, params.studies)
-        for name, recipe_of_it in params.recipes.items()
-        if recipe_of_it != recipe
+        for name, own_training in params.trainings.items()
+        if own_training != training
     ]
     return (
         (
             "Data",
             f"{capitalized(DATASETS[params.data.dataset])}; {percent(params.data.validation_fraction)} of the "
             "training images are held out for validation, the same share of each class. Rates are chosen and "
-            "training is watched with them. The test images are read by the stage analyze alone.",
+            "training is watched with them. The test images are read by the stage evaluate alone.",
         ),
         (
             "Training",
-            f"{recipe.optimizer}, {recipe.epochs} epochs, batches of {recipe.batch_size}, schedule "
+            f"{recipe.optimizer}, {training.epochs} epochs, batches of {recipe.batch_size}, schedule "
             f"{recipe.schedule}, label smoothing {recipe.label_smoothing:g}, the same for all networks but for "
-            f"what params.yaml overrides; seeds {', '.join(map(str, recipe.seeds))}. A network is collapsed if "
+            f"what params.yaml overrides; seeds {', '.join(map(str, training.seeds))}. A network is collapsed if "
             "chance explains its validation accuracy (99.9 % binomial interval), diverged if its loss was not "
             "finite; neither is ranked.",
         ),
@@ -50,7 +51,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "Receptive fields",
             "Theoretical: by the closed form over kernels and strides; the stage profile has confirmed it by the "
             "extent of the gradient. Effective: the gradient of a layer's "
-            f"central unit, its mean size over {params.analysis.images} test images (Luo et al., 2016, arXiv "
+            f"central unit, its mean size over {params.evaluate.images} test images (Luo et al., 2016, arXiv "
             "1701.04128).",
         ),
         (

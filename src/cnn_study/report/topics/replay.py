@@ -35,9 +35,9 @@ DATA = "plots/data/replay.csv"
 def chapter(evidence: Evidence) -> Chapter:
     """Behind what is said of learning rates, whose question it answers as well."""
     table = replay_table(evidence.replays)
-    own = evidence.params.replay.training
-    images = max(replay["images"] for replay in evidence.replays.values())
-    findings = replay_findings(table, evidence.params.studies, own.learning_rate, own.epochs, images)
+    own, plan = evidence.params.replay.learning_rate, evidence.params.replay.runs
+    images = max(replay.images for replay in evidence.replays.values())
+    findings = replay_findings(table, evidence.params.studies, own, plan.epochs, images)
     return Chapter(
         sections=(
             Section(
@@ -56,18 +56,18 @@ def chapter(evidence: Evidence) -> Chapter:
 
 def _figure(table: pd.DataFrame, evidence: Evidence, images: int) -> Figure:
     params = evidence.params
-    recipe = params.replay.training
+    plan = params.replay.runs
     names = {name: shown(name, params.studies) for name in params.replay.architectures}
     members = Members("replay", "The report's recipe", names, styles_of(list(params.architectures)))
     return Figure(
         "replay-learning_rates",
         "The report's recipe at several learning rates",
-        f"{recipe.optimizer}, batches of {recipe.batch_size}, {counted(recipe.epochs, 'epoch')} of "
+        f"{plan.recipe.optimizer}, batches of {plan.recipe.batch_size}, {counted(plan.epochs, 'epoch')} of "
         f"{images:,} images: a point for each run, lines for the means of those that "
         "trained. Crosses are runs that stayed at chance, or diverged and have no accuracy; side by side, of "
         "one rate. The dashed line is the report's own rate.",
         source(DATA, "replay"),
-        replay_chart(table, members, recipe.learning_rate),
+        replay_chart(table, members, params.replay.learning_rate),
     )
 
 

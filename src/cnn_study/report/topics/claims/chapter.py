@@ -24,7 +24,7 @@ def chapter(evidence: Evidence) -> Chapter:
         pairs,
         gradient_norms_by_seed(evidence.results),
         replay_table(evidence.replays),
-        evidence.params.replay.training.learning_rate,
+        evidence.params.replay.learning_rate,
     )
     table = Table(
         "What the report says, and whether it holds here",

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison
-from cnn_study.analysis.statistics import over_seeds
+from cnn_study.analysis.results import Summary, Timing
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING
 from cnn_study.report.kit.wording import DATASETS
 from cnn_study.report.topics.claims.networks import (
@@ -80,8 +81,8 @@ class Check:
 
 def check_claims(
     dataset: str,
-    summary: Mapping[str, Any],
-    timing: Mapping[str, Any],
+    summary: Mapping[str, Summary],
+    timing: Mapping[str, Timing],
     compared: Sequence[Comparison],
     gradients: pd.DataFrame,
     replay: pd.DataFrame,
@@ -111,7 +112,7 @@ def _checked(claim: str, check: Check, dataset: str, measured: Measurements) -> 
     return _judged(claim, check.decide(measured), check.data, timed=check.timed)
 
 
-def _norms_over_seeds(gradients: pd.DataFrame) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+def _norms_over_seeds(gradients: pd.DataFrame) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
     """``last`` and ``growth``. A total norm is that of all layers together, the root of their squares' sum."""
     squares = gradients.assign(square=gradients["gradient_norm"] ** 2)
     runs = (squares.groupby(["architecture", "seed", "epoch"])["square"].sum() ** 0.5).groupby(
@@ -122,8 +123,8 @@ def _norms_over_seeds(gradients: pd.DataFrame) -> tuple[dict[str, dict[str, Any]
     return _by_architecture(last), _by_architecture(last[grown] / first[grown])
 
 
-def _by_architecture(values: "pd.Series[float]") -> dict[str, dict[str, Any]]:
-    return {str(name): over_seeds(rows.to_list()) for name, rows in values.groupby("architecture")}
+def _by_architecture(values: "pd.Series[float]") -> dict[str, Estimate]:
+    return {str(name): Estimate.of(rows.to_list()) for name, rows in values.groupby("architecture")}
 
 
 def _statuses(replay: pd.DataFrame, rate: float) -> dict[str, list[str]]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cnn_study.analysis.comparisons import Comparison
-from cnn_study.analysis.statistics import intervals_disjoint, mean_of
+from cnn_study.analysis.results import Summary, Timing
+from cnn_study.analysis.statistics import Estimate, intervals_disjoint
 from cnn_study.report.kit.wording import counted, listed, points_within, seconds_within
 from cnn_study.report.topics.claims.networks import KERNELS, Pair
 
@@ -38,11 +39,11 @@ class Measurements:
     the first epoch's. ``replayed``: the statuses of the short runs with the report's recipe, at its ``rate``.
     """
 
-    summary: Mapping[str, Any]
-    timing: Mapping[str, Any]
+    summary: Mapping[str, Summary]
+    timing: Mapping[str, Timing]
     compared: dict[Pair, Comparison]
-    last: dict[str, dict[str, Any]]
-    growth: dict[str, dict[str, Any]]
+    last: dict[str, Estimate]
+    growth: dict[str, Estimate]
     rate: float
     replayed: dict[str, list[str]]
 
@@ -52,7 +53,9 @@ def _verdict(sign: int) -> Verdict:
 
 
 def _not_trained(measured: Measurements, names: Mapping[str, str], pair: Pair) -> Statement | None:
-    statuses = {name: measured.summary.get(name, {}).get("status", "not in the study") for name in pair}
+    statuses = {
+        name: measured.summary[name].status if name in measured.summary else "not in the study" for name in pair
+    }
     missing = [f"{names[name]} ({status})" for name, status in statuses.items() if status != "trained"]
     if not missing:
         return None
@@ -63,8 +66,8 @@ def _key(pair: Pair) -> str:
     return " against ".join(pair)
 
 
-def _how(of: Mapping[str, Any], against: Mapping[str, Any]) -> str:
-    if of["ci95"] is None or against["ci95"] is None:
+def _how(of: Estimate, against: Estimate) -> str:
+    if of.ci95 is None or against.ci95 is None:
         return "one run each, without intervals"
     return "intervals apart" if intervals_disjoint(of, against) else "intervals overlap"
 
@@ -90,20 +93,24 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
 
 
 def _larger(
-    names: Mapping[str, str], pair: Pair, key: str, estimates: Mapping[str, Any], write: Callable[[Any], str]
+    names: Mapping[str, str],
+    pair: Pair,
+    key: str,
+    estimates: Mapping[str, Estimate],
+    write: Callable[[Estimate], str],
 ) -> Statement:
     """The mean over seeds of the first is larger; ``estimates`` by architecture, ``key`` says what it is."""
     values = [estimates[name] for name in pair]
     of, against = (f"{names[name]} {write(value)}" for name, value in zip(pair, values, strict=True))
-    numbers = {name: mean_of(value) for name, value in zip(pair, values, strict=True)}
+    numbers = {name: value.summary for name, value in zip(pair, values, strict=True)}
     because = f"{of} against {against}, {_how(*values)}"
     return Statement(_key(pair), _verdict(intervals_disjoint(*values)), because, {key: numbers})
 
 
-def _within(estimate: Mapping[str, Any]) -> str:
+def _within(estimate: Estimate) -> str:
     """A mean with its 95 % interval: 5.03 [4.9, 5.16]."""
-    ci95 = estimate["ci95"]
-    return f"{estimate['mean']:.3g}" + ("" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]")
+    ci95 = estimate.ci95
+    return f"{estimate.mean:.3g}" + ("" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]")
 
 
 def slower(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
@@ -111,12 +118,12 @@ def slower(measured: Measurements, names: Mapping[str, str], of: str, against: s
     pair = (of, against)
     if (missing := _not_trained(measured, names, pair)) is not None:
         return missing
-    estimates = {name: measured.timing[name]["train_seconds"] for name in pair}
+    estimates = {name: measured.timing[name].train_seconds for name in pair}
     return _larger(names, pair, "train_seconds", estimates, seconds_within)
 
 
 def _no_norms(
-    measured: Measurements, names: Mapping[str, str], pair: Pair, estimates: Mapping[str, Any]
+    measured: Measurements, names: Mapping[str, str], pair: Pair, estimates: Mapping[str, Estimate]
 ) -> Statement | None:
     """Why ``estimates`` has not both."""
     if (missing := _not_trained(measured, names, pair)) is not None:
@@ -150,10 +157,10 @@ def grows(measured: Measurements, names: Mapping[str, str], of: str) -> Statemen
     if (missing := _no_norms(measured, names, (of, of), measured.growth)) is not None:
         return missing
     growth = measured.growth[of]
-    sign = intervals_disjoint(growth, {"mean": 1, "ci95": [1, 1]})
-    how = "" if growth["ci95"] else ", one run, without an interval"
+    sign = intervals_disjoint(growth, Estimate(mean=1, ci95=(1, 1), per_seed=()))
+    how = "" if growth.ci95 else ", one run, without an interval"
     because = f"factor from the first epoch to the last: {names[of]} {_within(growth)}{how}"
-    return Statement(_key((of, "its first epoch")), _verdict(sign), because, {"growth": mean_of(growth)})
+    return Statement(_key((of, "its first epoch")), _verdict(sign), because, {"growth": growth.summary})
 
 
 def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Statement:
@@ -163,7 +170,7 @@ def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Stat
     """
     if of not in measured.summary:
         return Statement(of, "not measured", f"{names[of]} is not in the study", {})
-    own, replayed = measured.summary[of]["statuses"], measured.replayed.get(of, [])
+    own, replayed = measured.summary[of].statuses, measured.replayed.get(of, [])
     failed = sum(status != "trained" for status in replayed)
     verdict = _verdict(int(failed == len(replayed)) - int(failed == 0)) if replayed else "not measured"
     recipe = f"with the report's recipe at its rate {measured.rate:g}"
@@ -187,6 +194,6 @@ def field_is(measured: Measurements, of: str, pixels: int) -> Statement:
     """The theoretical receptive field of the last feature map has this side; trained or not."""
     if of not in measured.summary:
         return Statement(of, "not measured", f"{KERNELS[of]} is not in the study", {})
-    side = measured.summary[of]["receptive_field"]["theoretical"]
+    side = measured.summary[of].receptive_field.theoretical
     because = f"{KERNELS[of]} sees {counted(side, 'pixel')}"
     return Statement(of, "holds" if side == pixels else "does not hold", because, {"pixels": side})

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from cnn_study.analysis.calibration import expected_calibration_error, reliability
-from cnn_study.analysis.results import Logits, Result
+from cnn_study.analysis.results import Result
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import TEXT, Spec, lines, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, source
@@ -19,7 +21,10 @@ FEWEST_PREDICTIONS = 30  # an accuracy of fewer is noise
 
 def calibration(results: Mapping[str, Result], labels: Integers) -> pd.DataFrame:
     """``reliability`` of every architecture, its seeds pooled; intervals without predictions are left out."""
-    parts = [reliability(logits, labels).assign(architecture=name) for name, logits in _logits_of(results).items()]
+    parts = [
+        reliability(*predictions).assign(architecture=name)
+        for name, predictions in _predictions_of(results, labels).items()
+    ]
     whole = pd.concat(parts) if parts else pd.DataFrame(columns=["architecture", "center", "count"])
     columns = ["architecture", *(column for column in whole if column != "architecture")]
     return whole.loc[whole["count"] > 0, columns]
@@ -27,16 +32,21 @@ def calibration(results: Mapping[str, Result], labels: Integers) -> pd.DataFrame
 
 def calibration_errors(results: Mapping[str, Result], labels: Integers) -> dict[str, float]:
     """The expected calibration error of every architecture, its seeds pooled, 0-1."""
-    return {name: expected_calibration_error(logits, labels) for name, logits in _logits_of(results).items()}
+    predictions = _predictions_of(results, labels)
+    return {name: expected_calibration_error(*of_runs) for name, of_runs in predictions.items()}
 
 
-def _logits_of(results: Mapping[str, Result]) -> dict[str, list[Logits]]:
-    """Those of the runs of each architecture that trained."""
-    return {
-        name: [logits for logits in result.test_logits if logits is not None]
-        for name, result in results.items()
-        if result.status == "trained"
-    }
+def _predictions_of(
+    results: Mapping[str, Result], labels: Integers
+) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]]:
+    """Confidence and correctness of each architecture that trained, its seeds one after the other."""
+    pooled = {}
+    for name, result in results.items():
+        runs = [run for run in result.evaluation.predictions.values() if run is not None]
+        if result.status == "trained":
+            confidence = np.concatenate([run.confidence for run in runs])
+            pooled[name] = confidence, np.concatenate([run.predicted == labels for run in runs])
+    return pooled
 
 
 def reliability_figures(table: pd.DataFrame, members: Members) -> list[Figure]:

@@ -16,8 +16,8 @@ from cnn_study.report.topics.classes.confusion import confusion, confusion_figur
 
 def chapter(evidence: Evidence) -> Chapter:
     """For each study, how sure its networks are and what they confuse."""
-    labels = evidence.test.labels
-    confusions = confusion(evidence.results, labels, evidence.test.classes)
+    labels = evidence.labels
+    confusions = confusion(evidence.results, labels, evidence.classes)
     bins = calibration(evidence.results, labels)
     errors = calibration_errors(evidence.results, labels)
     findings = tuple(calibration_findings(errors, evidence.params.studies))

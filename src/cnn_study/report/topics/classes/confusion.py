@@ -23,9 +23,9 @@ def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable
     rows: list[dict[str, Any]] = []
     for name, result in results.items():
         counts = np.zeros((CLASSES, CLASSES), dtype=int)
-        for logits in result.test_logits:
-            if logits is not None:
-                np.add.at(counts, (labels, logits.argmax(1)), 1)
+        for run in result.evaluation.predictions.values():
+            if run is not None:
+                np.add.at(counts, (labels, run.predicted), 1)
         rows += [
             {"architecture": name, "actual": names[i], "predicted": names[j], "count": int(counts[i, j])}
             for i in range(CLASSES)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from cnn_study.analysis.results import Summary
 from cnn_study.params.study import Control, Study
-from cnn_study.report.kit.findings import Finding, Summary
+from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import Studies, capitalized, counted, named, shown, times
 from cnn_study.report.topics.gradients.tables import NORMS, first_over_last
 
@@ -18,7 +19,7 @@ EXPLODING = 10.0  # above
 STEADY = 1.25
 
 
-def gradient_findings(gradients: pd.DataFrame, studies: Studies, summary: Summary) -> list[Finding]:
+def gradient_findings(gradients: pd.DataFrame, studies: Studies, summary: Mapping[str, Summary]) -> list[Finding]:
     """Whether gradients vanish or explode: in all, what each control does to them, then network by network.
 
     ``gradients``: plots/data/gradient_norms.csv, means over seeds, as ``first_over_last`` takes it.
@@ -27,11 +28,11 @@ def gradient_findings(gradients: pd.DataFrame, studies: Studies, summary: Summar
     ratios = first_over_last(gradients).dropna()
     flows, ends = [], {}
     for architecture, rows in ratios.groupby("architecture", sort=False):
-        entry = summary.get(str(architecture), {})
-        if entry.get("status") != "trained":
+        entry = summary.get(str(architecture))
+        if entry is None or entry.status != "trained":
             continue
         rows = rows.sort_values("epoch")
-        finding = _flow(str(architecture), rows, shown(str(architecture), studies), len(entry["seeds"]))
+        finding = _flow(str(architecture), rows, shown(str(architecture), studies), len(entry.seeds))
         ends[str(architecture)] = finding.numbers["ratio"]
         flows.append(finding)
     if not ends:

@@ -1,12 +1,13 @@
 """The chapter on filters, activations and feature maps, of all networks for the same images."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure as Picture
 
-from cnn_study.analysis.activations import dead_table
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.results import Result
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members, of_all, of_studies
@@ -21,9 +22,8 @@ DATA = "plots/data/dead_channels.csv"
 
 def chapter(evidence: Evidence) -> Chapter:
     """Pictures of what is inside, and the dead channels."""
-    indices = evidence.params.analysis.shown_images
-    networks = {name: e for name, e in evidence.evaluations.items() if e.status != "diverged"}
-    dead = dead_table({name: e.activations[indices[0]].dead for name, e in networks.items()})
+    indices = evidence.params.evaluate.shown_images
+    dead = dead_channels(evidence.results)
     pictures = {}
     for members in of_all(evidence.params):
         pictures[_first_layers(members)] = partial(_draw_first_layers, members, evidence)
@@ -43,6 +43,17 @@ def chapter(evidence: Evidence) -> Chapter:
         tables={"dead_channels": dead},
         pictures=pictures,
     )
+
+
+def dead_channels(results: Mapping[str, Result]) -> pd.DataFrame:
+    """``channels`` and how many are ``dead``, by ``architecture`` and ``layer``, of networks that have weights."""
+    rows = [
+        {"architecture": name, "layer": layer, "channels": len(flags), "dead": int(flags.sum())}
+        for name, result in results.items()
+        if result.evaluation.looked_into.status != "diverged"
+        for layer, flags in result.evaluation.dead.items()
+    ]
+    return pd.DataFrame(rows, columns=["architecture", "layer", "channels", "dead"])
 
 
 def _first_layers(members: Members) -> str:
@@ -78,23 +89,22 @@ def _figures(members: Members, indices: tuple[int, ...]) -> list[Figure]:
 
 
 def _draw_first_layers(members: Members, evidence: Evidence) -> Picture:
-    index = evidence.params.analysis.shown_images[0]
-    labels = labels_of(members, evidence.evaluations)
+    index = evidence.params.evaluate.shown_images[0]
+    labels = labels_of(members, evidence.results)
     return draw_first_layers(
         f"{members.title}: filters and activations of the first layer",
-        evidence.test.images[index],
-        {label: evidence.evaluations[name].activations[index] for name, label in labels.items()},
+        index,
+        {label: evidence.results[name].evaluation for name, label in labels.items()},
     )
 
 
 def _draw_maps(members: Members, index: int, evidence: Evidence) -> Picture:
-    labels = labels_of(members, evidence.evaluations)
+    labels = labels_of(members, evidence.results)
     return draw_feature_maps(
-        f"{members.title}: feature maps of test image {index} "
-        f"({evidence.test.classes[evidence.test.labels[index]]})",
-        evidence.test.images[index],
-        {label: evidence.evaluations[name].activations[index] for name, label in labels.items()},
-        evidence.params.analysis.channels,
+        f"{members.title}: feature maps of test image {index} ({evidence.classes[evidence.labels[index]]})",
+        index,
+        {label: evidence.results[name].evaluation for name, label in labels.items()},
+        evidence.params.evaluate.channels,
     )
 
 
@@ -113,5 +123,5 @@ def _table(dead: pd.DataFrame, evidence: Evidence) -> Table:
             for name, row in totals.iterrows()
         ),
         source(DATA),
-        f"Channels that are positive nowhere on the first {evidence.params.analysis.images} test images.",
+        f"Channels that are positive nowhere on the first {evidence.params.evaluate.images} test images.",
     )

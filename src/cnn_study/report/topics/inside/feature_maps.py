@@ -8,13 +8,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Picture
 
-from cnn_study.analysis.activations import Activations
+from cnn_study.evaluation.results import Evaluation
 from cnn_study.report.kit.pictures import (
     LINE,
     MARGIN,
     MEDIUM,
     SMALL,
-    Pixels,
     axes_at,
     new_picture,
     show_image,
@@ -24,8 +23,8 @@ from cnn_study.report.kit.pictures import (
 from cnn_study.report.topics.inside.mosaic import ACTIVATION, CROSSED_OUT, count_dead, show_maps
 
 
-def draw_feature_maps(title: str, image: Pixels, networks: Mapping[str, Activations], channels: int) -> Picture:
-    """A column for each network: ``image``, then at most ``channels`` maps of each layer, the last at the bottom.
+def draw_feature_maps(title: str, index: int, networks: Mapping[str, Evaluation], channels: int) -> Picture:
+    """A column for each network: image ``index``, then at most ``channels`` maps of each layer, the last below.
 
     Each cell has its own scale, which its label tells with the layer's count of dead channels.
     """
@@ -33,16 +32,17 @@ def draw_feature_maps(title: str, image: Pixels, networks: Mapping[str, Activati
     columns = math.isqrt(channels - 1) + 1
     names = [textwrap.wrap(name, 18) for name in networks]
     top = 0.45 + max(len(lines) for lines in names) * LINE * 1.2
-    rows = max(len(network.maps) for network in networks.values())
+    rows = max(len(network.activations[index].maps) for network in networks.values())
     height = top + thumbnail + rows * (cell + text) + 0.5
     picture = new_picture(title, 2 * MARGIN - gap + (cell + gap) * len(networks), height)
-    for index, (lines, network) in enumerate(zip(names, networks.values(), strict=True)):
-        left = MARGIN + index * (cell + gap)
+    for place, (lines, network) in enumerate(zip(names, networks.values(), strict=True)):
+        shown = network.activations[index]
+        left = MARGIN + place * (cell + gap)
         text_at(picture, left, top - 0.05, "\n".join(lines), MEDIUM, weight="bold")
-        show_image(axes_at(picture, left, top, thumbnail, thumbnail), image)
-        for row, (layer, maps) in zip(_spread(len(network.maps), rows), network.maps.items(), strict=True):
+        show_image(axes_at(picture, left, top, thumbnail, thumbnail), shown.image)
+        for row, (layer, maps) in zip(_spread(len(shown.maps), rows), shown.maps.items(), strict=True):
             above = top + thumbnail + row * (cell + text) + text
-            shape = "×".join(str(side) for side in maps.shape)
+            shape = "×".join(str(side) for side in (len(network.dead[layer]), *maps.shape[1:]))
             scale = f"0 to {maps[:channels].max():.2g}, {count_dead(network.dead[layer])}"
             text_at(picture, left, above - 0.03, f"{layer}  {shape}\n{scale}", SMALL)
             axis = axes_at(picture, left, above, cell, cell)

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from cnn_study.analysis.activations import Activations
+from cnn_study.evaluation.results import Evaluation
+from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.report.kit.pictures import (
     LINE,
     MEDIUM,
     SMALL,
-    Pixels,
     axes_at,
     new_picture,
     row_label,
@@ -28,24 +28,23 @@ from cnn_study.report.topics.inside.mosaic import (
     tile_size,
 )
 
-MOST_FILTERS = 64
 
-
-def draw_first_layers(title: str, image: Pixels, networks: Mapping[str, Activations]) -> Picture:
-    """A row for each network: the kernels of its first convolution, and its first layer's maps of ``image``.
+def draw_first_layers(title: str, index: int, networks: Mapping[str, Evaluation]) -> Picture:
+    """A row for each network: the kernels of its first convolution, and its first layer's maps of image ``index``.
 
     Kernels are coloured by their weights for red, green and blue, from minus to plus the largest. Channels
     that are dead are crossed out and counted. At most 64 channels are shown.
     """
     label, tile, columns, gap = 1.25, 0.42, 8, 0.2
     block = tile * columns
-    counts = [min(len(network.filters), MOST_FILTERS) for network in networks.values()]
+    counts = [min(len(network.filters), MOST_CHANNELS) for network in networks.values()]
     talls = [tile * math.ceil(count / columns) for count in counts]
     heights = [max(tall, 6 * LINE) + gap for tall in talls]
     top = 1.5
     picture = new_picture(title, label + 2 * block + gap + 0.6, top + sum(heights))
     filters_left, maps_left = label, label + block + gap
 
+    image = next(iter(networks.values())).activations[index].image
     show_image(axes_at(picture, label, 0.4, 0.8, 0.8), image)
     _show_weight_colours(axes_at(picture, label + 1.45, 0.47, 1.4, 0.42))
     text_at(picture, filters_left, top - 0.05, "filters", MEDIUM, weight="bold")
@@ -53,7 +52,7 @@ def draw_first_layers(title: str, image: Pixels, networks: Mapping[str, Activati
     text_at(picture, label + 1.45, 0.4, "colour of a weight for", SMALL)
     text_at(picture, maps_left, 0.4, CROSSED_OUT, SMALL, va="top")
     for (name, network), count, tall, height in zip(networks.items(), counts, talls, heights, strict=True):
-        layer, maps = next(iter(network.maps.items()))
+        layer, maps = next(iter(network.activations[index].maps.items()))
         dead = network.dead[layer]
         most = max(float(np.abs(network.filters).max()), 1e-9)
         axis = axes_at(picture, filters_left, top, block, tall)
@@ -66,7 +65,7 @@ def draw_first_layers(title: str, image: Pixels, networks: Mapping[str, Activati
         shown = show_maps(axis, maps[:count], dead[:count], columns)
         bar = picture.colorbar(shown, cax=axes_at(picture, maps_left + block + 0.08, top, 0.1, tall))
         bar.ax.tick_params(labelsize=SMALL, length=2)
-        channels = f"{count} channels" if count == len(maps) else f"{count} of {len(maps)} channels"
+        channels = f"{count} channels" if count == len(dead) else f"{count} of {len(dead)} channels"
         row_label(picture, top, name, [layer, channels, f"weights ±{most:.2g}", count_dead(dead)])
         top += height
     return picture

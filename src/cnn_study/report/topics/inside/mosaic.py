@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 
-from cnn_study.analysis.activations import Flags, Maps
+from cnn_study.evaluation.activations import Flags, Maps
 
 TILE, GAP = 32, 2  # pixels of a mosaic: the size that smaller tiles are enlarged to, and between tiles
 ACTIVATION = "magma"

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure as Picture
 
-from cnn_study.analysis.effective_field import field_table
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result
+from cnn_study.evaluation.effective_field import field_table, side
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.charts import LAYER_ACROSS, Spec, line_with_points, panels, quantity, tip
 from cnn_study.report.kit.findings import sentences, source
@@ -32,8 +32,8 @@ RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1Z M0,-.7A.7,.7,0,1,0,0,.7A.7,.7,0,1,0,
 
 def chapter(evidence: Evidence) -> Chapter:
     """Theoretical and effective fields, layer by layer and of the last one."""
-    by_layer = field_table({name: evaluation.fields for name, evaluation in evidence.evaluations.items()})
-    findings = tuple(field_findings(by_layer, evidence.summaries, evidence.params.studies))
+    by_layer = field_table({name: result.evaluation.fields for name, result in evidence.results.items()})
+    findings = tuple(field_findings(by_layer, evidence.results, evidence.params.studies))
     figures = tuple(
         figure for members in of_studies(evidence.params) for figure in _figures(_long(by_layer), members)
     )
@@ -63,8 +63,8 @@ def receptive_fields(results: Mapping[str, Result], members: pd.DataFrame) -> pd
         {"architecture": name, "kind": kind, "pixels": pixels}
         for name, result in results.items()
         for kind, pixels in (
-            ("theoretical", result.profile["receptive_field"]),
-            ("effective", result.effective_field),
+            ("theoretical", result.profile.receptive_field),
+            ("effective", side(result.evaluation.fields[-1].effective_trained)),
         )
     ]
     return members.merge(pd.DataFrame(rows), on="architecture")
@@ -81,11 +81,13 @@ def _path(members: Members) -> str:
 
 
 def _draw(members: Members, evidence: Evidence) -> Picture:
-    labels = labels_of(members, evidence.evaluations)
+    labels = labels_of(members, evidence.results)
+    index = evidence.params.evaluate.shown_images[0]
+    evaluations = {label: evidence.results[name].evaluation for name, label in labels.items()}
     return draw_fields(
         f"{members.title}: what the central unit of each layer sees, before and after training",
-        evidence.test.images[evidence.params.analysis.shown_images[0]],
-        {label: evidence.evaluations[name].fields for name, label in labels.items()},
+        next(iter(evaluations.values())).activations[index].image,
+        {label: evaluation.fields for label, evaluation in evaluations.items()},
     )
 
 

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from cnn_study.analysis.effective_field import Field, side
-from cnn_study.analysis.influence import Floats
+from cnn_study.evaluation.effective_field import Field, side
+from cnn_study.evaluation.influence import Floats
+from cnn_study.evaluation.results import Pixels
 from cnn_study.report.kit.pictures import (
     LINE,
     MARGIN,
     SMALL,
-    Pixels,
     axes_at,
     new_picture,
     row_label,

@@ -1,33 +1,38 @@
 """What is said of receptive fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from cnn_study.analysis.results import Result
 from cnn_study.data.shape import IMAGE_SIZE
-from cnn_study.report.kit.findings import Finding, Summary
+from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import FAILURES, Studies, counted, listed, percent, shown
+from cnn_study.training.records import Status
 
 DATA = "plots/data/receptive_fields_by_layer.csv"
 
 
-def field_findings(fields: pd.DataFrame, summary: Summary, studies: Studies) -> list[Finding]:
+def field_findings(fields: pd.DataFrame, results: Mapping[str, Result], studies: Studies) -> list[Finding]:
     """Whose effective field training changes most; then how much each network can see, and how much it uses.
 
-    ``fields``: plots/data/receptive_fields_by_layer.csv, of which each architecture's last layer counts;
-    ``summary``: the objects of metrics/summary.json by architecture. Only networks that trained are ranked.
+    ``fields``: plots/data/receptive_fields_by_layer.csv, of which each architecture's last layer counts. Only
+    networks that trained are ranked.
     """
     deepest = fields.sort_values("depth", kind="stable").drop_duplicates("architecture", keep="last")
     rows = {str(row["architecture"]): row for row in deepest.sort_index().to_dict("records")}
     changes = {
         name: int(row["effective_trained"]) - int(row["effective_untrained"])
         for name, row in rows.items()
-        if summary[name]["status"] == "trained"
+        if results[name].status == "trained"
         and not pd.isna(row["effective_trained"])
         and not pd.isna(row["effective_untrained"])
     }
-    single = [_field(name, row, summary[name]["statuses"], shown(name, studies)) for name, row in rows.items()]
+    single = [
+        _field(name, row, results[name].evaluation.looked_into.status, shown(name, studies))
+        for name, row in rows.items()
+    ]
     return ([_field_changes(changes, studies)] if changes else []) + single
 
 
@@ -49,15 +54,13 @@ def _field_changes(changes: Mapping[str, int], studies: Studies) -> Finding:
     return Finding(text, "receptive_fields", rule, numbers, DATA)
 
 
-def _field(architecture: str, row: Mapping[Any, Any], statuses: Sequence[str], name: str) -> Finding:
-    """``row``: the last layer's; ``statuses``: those of the architecture's runs."""
+def _field(architecture: str, row: Mapping[Any, Any], run: Status, name: str) -> Finding:
+    """``row``: the last layer's; ``run``: what became of the one that was looked into."""
     theoretical, share = int(row["theoretical"]), float(row["theoretical_share"])
     visible = round(share**0.5 * IMAGE_SIZE)  # the side of what can be seen, which is a square
     before, after = (
         None if pd.isna(row[key]) else int(row[key]) for key in ("effective_untrained", "effective_trained")
     )
-    # That of the network which was looked into: the first run that trained, else the first that collapsed.
-    run = next((status for status in ("trained", "collapsed") if status in statuses), "diverged")
     numbers: dict[str, Any] = {"of": architecture, "theoretical": theoretical, "visible": visible, "share": share}
     numbers |= {"effective_untrained": before, "effective_trained": after, "run": run}
     rule, used = _used(before, after, visible, run)

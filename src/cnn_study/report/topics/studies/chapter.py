@@ -45,7 +45,7 @@ def chapter(evidence: Evidence) -> Chapter:
         "differences": differences(evidence.compared, evidence.params.studies),
         "class_changes": class_changes(evidence.compared, evidence.params.studies),
     }
-    timed_tables = {"cost": cost(evidence.results, members, evidence.test.labels)}
+    timed_tables = {"cost": cost(evidence.results, members, evidence.labels)}
     findings = {study.key: study_findings(study) for study in studies}
     compared = evidence.compared.values()
     pairs = [pair for study in compared for pair in (*study.against_baseline, *study.controls)]

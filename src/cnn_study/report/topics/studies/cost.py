@@ -8,7 +8,7 @@ import pandas as pd
 
 from cnn_study.analysis.comparisons import pareto_front
 from cnn_study.analysis.results import Result
-from cnn_study.analysis.statistics import intervals_disjoint
+from cnn_study.analysis.statistics import Estimate, intervals_disjoint
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import (
     PICK,
@@ -26,7 +26,7 @@ from cnn_study.report.kit.charts import (
 from cnn_study.report.kit.findings import TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import listed, percent, seconds, seconds_within, times
+from cnn_study.report.kit.wording import known, listed, percent, seconds, seconds_within, times
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA = "plots/timing/cost.csv"
@@ -41,7 +41,7 @@ def cost(results: Mapping[str, Result], members: pd.DataFrame, labels: Integers)
         for seed, status, seconds, accuracy in zip(
             result.seeds,
             result.statuses,
-            result.seconds("train_seconds"),
+            result.train_seconds,
             result.test_accuracies(labels),
             strict=True,
         )
@@ -163,16 +163,16 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
     if "train_seconds" in ratios:
         of, other = (study.train_seconds(name) for name in (against.of, against.against))
         disjoint = intervals_disjoint(of, other) != 0
-        numbers |= {"train_seconds": [of, other], "told_apart_in_time": disjoint}
+        numbers |= {"train_seconds": [of.summary, other.summary], "told_apart_in_time": disjoint}
         text += f"; {_in_time(of, other, disjoint)}"
     return [study.finding("winner_cost", f"{text}.", numbers, TIMING, timed=True)]
 
 
-def _in_time(of: Mapping[str, Any], against: Mapping[str, Any], disjoint: bool) -> str:
+def _in_time(of: Estimate, against: Estimate, disjoint: bool) -> str:
     pair = f"{seconds_within(of)} and {seconds_within(against)}"
     if disjoint:
         return f"the intervals of their training times, {pair}, are apart"
-    if of["ci95"] and against["ci95"]:
+    if of.ci95 and against.ci95:
         return f"the two are not told apart in time, since the intervals of {pair} overlap"
     return f"the two are not told apart in time, since {pair} are of one run each"
 
@@ -182,12 +182,11 @@ def pareto(study: ComparedStudy) -> list[Finding]:
     front = study.comparison.pareto
     if not front:
         return []
-    means = {
-        name: {"train_seconds": study.train_seconds(name), "test_accuracy": study.accuracy(name)} for name in front
-    }
+    times_of = {name: study.train_seconds(name) for name in front}
+    accuracies = {name: study.accuracy(name) for name in front}
     parts = [
-        f"{study.name(name)} ({seconds(mean['train_seconds']['mean'])}, {percent(mean['test_accuracy']['mean'])})"
-        for name, mean in means.items()
+        f"{study.name(name)} ({seconds(known(times_of[name]))}, {percent(known(accuracies[name]))})"
+        for name in front
     ]
     text = (
         f"The Pareto front of mean training time and mean test accuracy is {listed(parts)}: every other ranked "
@@ -195,8 +194,12 @@ def pareto(study: ComparedStudy) -> list[Finding]:
     )
     unclear: set[str] = set()
     for pair in pairwise(front):
-        if not intervals_disjoint(*(means[name]["train_seconds"] for name in pair)):
+        if not intervals_disjoint(*(times_of[name] for name in pair)):
             unclear.update(pair)
+    means = {
+        name: {"train_seconds": times_of[name].summary, "test_accuracy": accuracies[name].summary}
+        for name in front
+    }
     numbers = {"front": means, "not_told_in_time": [name for name in front if name in unclear]}
     if unclear:
         names = listed([study.name(name) for name in numbers["not_told_in_time"]])

@@ -175,7 +175,7 @@ def controls(study: ComparedStudy) -> list[Finding]:
 
 def _unanswered(study: ComparedStudy, control: Control, asked: str) -> Finding:
     pair = (control.of, control.against)
-    statuses = {name: study.summary[name]["status"] for name in pair if name in study.summary}
+    statuses = {name: study.summary[name].status for name in pair if name in study.summary}
     failed = [f"{study.name(name)} {FAILURES[status]}" for name, status in statuses.items() if status in FAILURES]
     why = listed(failed) or f"{study.name(control.of)} and {study.name(control.against)} are not compared"
     numbers = {"question": control.question, "statuses": statuses}

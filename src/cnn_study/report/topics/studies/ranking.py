@@ -4,7 +4,7 @@ from typing import Any
 
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import FAILURES, accuracy_within, counted, listed, points, seconds_within
+from cnn_study.report.kit.wording import FAILURES, accuracy_within, counted, known, listed, points, seconds_within
 from cnn_study.report.topics.studies.differences import cell
 from cnn_study.report.topics.studies.study import ComparedStudy, in_words, is_measured, numbers_of, relation_of
 
@@ -16,17 +16,17 @@ def members_table(study: ComparedStudy) -> Table:
     for name, label in study.spec.members.items():
         summary, timing = study.summary[name], study.timing[name]
         trained = name in study.comparison.ranking
-        time = timing["train_seconds"]
+        time = timing.train_seconds
         rows.append(
             (
                 label,
-                accuracy_within(summary["test_accuracy"]) if trained else summary["status"],
+                accuracy_within(summary.test_accuracy) if trained else summary.status,
                 "baseline" if name == study.spec.baseline else cell(against_baseline.get(name)),
-                "–" if time["mean"] is None else seconds_within(time),
-                f"{summary['parameters']:,}",
-                f"{summary['conv_parameters']:,}",
-                f"{summary['forward_flops'] / 1e6:.1f}",
-                f"{summary['learning_rate']:g}" + (", at the edge" if summary["learning_rate_at_edge"] else ""),
+                "–" if time.mean is None else seconds_within(time),
+                f"{summary.parameters:,}",
+                f"{summary.conv_parameters:,}",
+                f"{summary.forward_flops / 1e6:.1f}",
+                f"{summary.learning_rate:g}" + (", at the edge" if summary.learning_rate_at_edge else ""),
             )
         )
     return Table(
@@ -51,8 +51,12 @@ def winner(study: ComparedStudy) -> list[Finding]:
         text = f"None is the most accurate: of {counted(count, 'network')}, none trained."
         return [study.finding("no_winner", text, {"networks": count})]
     winner = ranking[0]
-    numbers: dict[str, Any] = {"winner": winner, "ranked": len(ranking), "test_accuracy": study.accuracy(winner)}
-    reached = accuracy_within(numbers["test_accuracy"])
+    numbers: dict[str, Any] = {
+        "winner": winner,
+        "ranked": len(ranking),
+        "test_accuracy": study.accuracy(winner).summary,
+    }
+    reached = accuracy_within(study.accuracy(winner))
     of_all = f"of {counted(len(ranking), 'ranked network')}, {reached}"
     if winner == baseline:
         text = f"The baseline {study.name(winner)} has the highest mean test accuracy {of_all}."
@@ -83,20 +87,21 @@ def runner_up(study: ComparedStudy) -> list[Finding]:
         text = f"Winner and runner-up: {in_words(pair[0], study.name(pair[0].of), study.name(pair[0].against))}."
         return [study.finding("runner_up_tested", text, numbers_of(pair[0]))]
     accuracies = {architecture: study.accuracy(architecture) for architecture in (first, second)}
-    ahead = 100 * (accuracies[first]["mean"] - accuracies[second]["mean"])
+    ahead = 100 * (known(accuracies[first]) - known(accuracies[second]))
     reached = listed([accuracy_within(accuracies[architecture]) for architecture in (first, second)])
+    numbers = {"points": ahead, "test_accuracy": {name: of.summary for name, of in accuracies.items()}}
     text = (
         f"The means of {study.name(first)} and the runner-up {study.name(second)}, {reached}, differ by "
         f"{points(ahead)} points; the study does not test this pair, so which is more accurate is not told."
     )
-    return [study.finding("runner_up_not_tested", text, {"points": ahead, "test_accuracy": accuracies})]
+    return [study.finding("runner_up_not_tested", text, numbers)]
 
 
 def not_ranked(study: ComparedStudy) -> list[Finding]:
     """Which members failed, and how many of their runs."""
     findings = []
     for member, status in study.comparison.not_ranked.items():
-        runs = study.summary[member]["statuses"]
+        runs = study.summary[member].statuses
         failed = {kind: runs.count(kind) for kind in FAILURES if kind in runs}
         parts = [f"{count} of {counted(len(runs), 'run')} {FAILURES[kind]}" for kind, count in failed.items()]
         text = f"{study.name(member)} is not ranked: {listed(parts)}."

@@ -3,15 +3,17 @@
 A sentence says that one network is more accurate than another only where the difference is significant.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cnn_study.analysis.bootstrap import POWER
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.statistics import mean_of
+from cnn_study.analysis.results import Summary, Timing
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.params.study import Study
-from cnn_study.report.kit.findings import CONCLUSIONS, Finding, Summary
+from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import counted, named, points_within, round_percent
 
 VERDICTS = {True: "told apart", False: "not told apart"}
@@ -27,20 +29,20 @@ class ComparedStudy:
     key: str
     spec: Study
     comparison: StudyComparison
-    summary: Summary
-    timing: Summary
+    summary: Mapping[str, Summary]
+    timing: Mapping[str, Timing]
 
     def name(self, architecture: str) -> str:
         """As the study shows it, to stand in a sentence."""
         return named(architecture, self.spec)
 
-    def accuracy(self, architecture: str) -> dict[str, Any]:
+    def accuracy(self, architecture: str) -> Estimate:
         """Mean test accuracy with its interval, 0 to 1."""
-        return mean_of(self.summary[architecture]["test_accuracy"])
+        return self.summary[architecture].test_accuracy
 
-    def train_seconds(self, architecture: str) -> dict[str, Any]:
+    def train_seconds(self, architecture: str) -> Estimate:
         """Mean training time with its interval."""
-        return mean_of(self.timing[architecture]["train_seconds"])
+        return self.timing[architecture].train_seconds
 
     def against_baseline(self, architecture: str) -> Comparison | None:
         """None for the baseline itself, and where one of the two has not trained."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 from torch import Tensor
 
-from cnn_study.analysis.influence import Floats, center_of_last, effective_rows, influence_of_pixels
 from cnn_study.data.shape import IMAGE_SIZE
+from cnn_study.evaluation.influence import Floats, center_of_last, effective_rows, influence_of_pixels
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.layers import Window
 from cnn_study.networks.modules import Convolution

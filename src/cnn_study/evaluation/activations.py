@@ -1,11 +1,7 @@
 """What a network's layers make of images."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -15,26 +11,6 @@ BATCH = 100  # images at once: enough to be fast, few enough for a laptop's memo
 
 Maps = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Activations:
-    """What one network makes of one image.
-
-    ``filters_of`` and ``filters``: those of ``first_filters``. ``maps``: those of ``feature_maps``. ``dead``: of
-    ``dead_channels``, judged on many images.
-    """
-
-    filters_of: str
-    filters: Maps
-    maps: Mapping[str, Maps]
-    dead: Mapping[str, Flags]
-
-
-def look_into(network: Network, shown: Tensor, images: Tensor) -> list[Activations]:
-    """What ``network`` makes of each image ``shown`` (M, 3, H, W), its dead channels judged on ``images``."""
-    (name, filters), dead = first_filters(network), dead_channels(network, images)
-    return [Activations(name, filters, feature_maps(network, image), dead) for image in shown]
 
 
 def feature_maps(network: Network, image: Tensor) -> dict[str, Maps]:
@@ -64,16 +40,6 @@ def first_filters(network: Network) -> tuple[str, Maps]:
         (name, layer) for name, layer in weighted_layers(network).items() if isinstance(layer, nn.Conv2d)
     )
     return name, first.weight.numpy(force=True)
-
-
-def dead_table(dead: Mapping[str, Mapping[str, Flags]]) -> pd.DataFrame:
-    """``channels`` and how many of them are ``dead``, by ``architecture`` and ``layer``."""
-    rows = [
-        {"architecture": name, "layer": layer, "channels": len(flags), "dead": int(flags.sum())}
-        for name, layers in dead.items()
-        for layer, flags in layers.items()
-    ]
-    return pd.DataFrame(rows, columns=["architecture", "layer", "channels", "dead"])
 
 
 @torch.inference_mode()

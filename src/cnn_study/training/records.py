@@ -1,0 +1,192 @@
+"""What tune, train and replay find, as the files in results/ hold it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from cnn_study.base.environment import Environment
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import write_whole
+from cnn_study.base.records import Record
+
+Status = Literal["trained", "collapsed", "diverged"]
+
+
+class Epoch(Record):
+    """How an epoch, counted from 1, went: means over its steps, accuracies 0 to 1. All None where it diverged."""
+
+    epoch: int
+    loss: float | None = None
+    train_accuracy: float | None = None
+    validation_accuracy: float | None = None
+
+
+class LayerNorms(Record):
+    """Euclidean norms of a layer's weights and of their gradient: means over an epoch's sampled steps."""
+
+    epoch: int
+    layer: str
+    gradient_norm: float
+    weight_norm: float
+
+
+class EpochClock(Record):
+    """What the clock said of an epoch, in which the network saw so many ``images``."""
+
+    train_seconds: float
+    evaluation_seconds: float
+    images: int
+
+
+class Run(Record):
+    """What a run of training has found so far, and in the end.
+
+    ``gradients``: for each epoch and layer. ``clock``: apart, since nothing else here differs from one run to the
+    next.
+    """
+
+    status: Status = "trained"
+    epochs: tuple[Epoch, ...] = ()
+    gradients: tuple[LayerNorms, ...] = ()
+    clock: tuple[EpochClock, ...] = ()
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """After the last epoch, 0 to 1; None where it diverged."""
+        return self.epochs[-1].validation_accuracy
+
+    def after(self, epoch: Epoch, norms: Sequence[LayerNorms], clock: EpochClock) -> "Run":
+        """The run with an epoch more, in which it has diverged if there is no loss."""
+        return Run(
+            status=self.status if epoch.loss is not None else "diverged",
+            epochs=(*self.epochs, epoch),
+            gradients=(*self.gradients, *norms),
+            clock=(*self.clock, clock),
+        )
+
+
+class RunClock(Record):
+    """What the clock said of a run, epoch by epoch."""
+
+    learning_rate: float
+    seed: int
+    epochs: tuple[EpochClock, ...]
+
+    @classmethod
+    def of(cls, learning_rate: float, seed: int, run: Run) -> "RunClock":
+        """Of a run with this rate and seed."""
+        return cls(learning_rate=learning_rate, seed=seed, epochs=run.clock)
+
+    @property
+    def train_seconds(self) -> float:
+        """Of all training steps."""
+        return sum(epoch.train_seconds for epoch in self.epochs)
+
+    @property
+    def evaluation_seconds(self) -> float:
+        """Of all passes through the validation images."""
+        return sum(epoch.evaluation_seconds for epoch in self.epochs)
+
+    @property
+    def images(self) -> int:
+        """That the network was trained with, again in each epoch."""
+        return sum(epoch.images for epoch in self.epochs)
+
+
+class Clocks(Record):
+    """Of all runs of a stage."""
+
+    runs: tuple[RunClock, ...]
+
+
+class ShortRun(Record):
+    """How a run of tune or replay ended."""
+
+    learning_rate: float
+    seed: int
+    status: Status
+    validation_accuracy: float | None
+
+    @classmethod
+    def of(cls, learning_rate: float, seed: int, run: Run) -> "ShortRun":
+        """Of a run with this rate and seed."""
+        return cls(
+            learning_rate=learning_rate,
+            seed=seed,
+            status=run.status,
+            validation_accuracy=run.validation_accuracy,
+        )
+
+
+class Tuning(Record):
+    """The rate that an architecture trains with. ``runs``: those of the search, none where the rate was given.
+
+    ``at_edge``: whether it is the lowest or the highest that was tried, and a better one may lie outside.
+    """
+
+    learning_rate: float
+    at_edge: bool
+    runs: tuple[ShortRun, ...]
+    environment: Environment
+
+
+class Replayed(Record):
+    """Short runs of one recipe at several rates, each on so many ``images``."""
+
+    images: int
+    runs: tuple[ShortRun, ...]
+    environment: Environment
+
+
+class TrainedRun(Record):
+    """How a run of train ended; ``epochs``: those that it did."""
+
+    seed: int
+    status: Status
+    epochs: int
+    validation_accuracy: float | None
+
+    @classmethod
+    def of(cls, seed: int, run: Run) -> "TrainedRun":
+        """Of a run from this seed."""
+        return cls(
+            seed=seed, status=run.status, epochs=len(run.epochs), validation_accuracy=run.validation_accuracy
+        )
+
+
+class Trained(Record):
+    """An architecture's runs, in the order of the seeds in params.yaml."""
+
+    learning_rate: float
+    runs: tuple[TrainedRun, ...]
+    environment: Environment
+
+
+def write_history(path: Path, architecture: str, epochs: Mapping[int, Sequence[Epoch]]) -> None:
+    """Write CSV with a row for each of ``epochs``, which are by seed."""
+    _write_table(path, architecture, epochs, Epoch)
+
+
+def write_gradients(path: Path, architecture: str, norms: Mapping[int, Sequence[LayerNorms]]) -> None:
+    """Write CSV with a row for each of ``norms``, which are by seed."""
+    _write_table(path, architecture, norms, LayerNorms)
+
+
+def _write_table(path: Path, architecture: str, rows: Mapping[int, Sequence[Record]], kind: type[Record]) -> None:
+    table = [
+        {"architecture": architecture, "seed": seed} | row.model_dump()
+        for seed, of_seed in rows.items()
+        for row in of_seed
+    ]
+    columns = ["architecture", "seed", *kind.model_fields]
+    write_whole(path, pd.DataFrame(table, columns=columns).to_csv(index=False).encode())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """What ``write_history`` or ``write_gradients`` has written. Raises StudyError if there is no such file."""
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
