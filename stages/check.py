@@ -26,13 +26,20 @@ def main() -> None:
 def asks_for_cuda(content: Mapping[str, Any]) -> Iterator[str]:
     """The keys under which params.yaml asks for a GPU."""
     entries = content.get("architectures")
-    named = entries.items() if isinstance(entries, Mapping) else ()
-    places: list[tuple[tuple[str | int, ...], Any]] = [((), content), (("replay",), content.get("replay"))]
-    places += [(("architectures", name), entry) for name, entry in named]
-    for keys, place in places:
-        training = place.get("training") if isinstance(place, Mapping) else None
-        if isinstance(training, Mapping) and training.get("device") == "cuda":
-            yield dotted((*keys, "training", "device"))
+    named = list(entries) if isinstance(entries, Mapping) else []
+    places: list[tuple[str, ...]] = [("training",), ("replay", "runs")]
+    places += [("architectures", name, "training") for name in named]
+    for place in places:
+        keys = (*place, "recipe", "device")
+        if _at(content, keys) == "cuda":
+            yield dotted(keys)
+
+
+def _at(content: Any, keys: tuple[str, ...]) -> Any:
+    """The value under ``keys``; None if it is not there."""
+    for key in keys:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content
 
 
 def has_cuda() -> bool:

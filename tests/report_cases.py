@@ -1,13 +1,139 @@
-"""A made-up study of four networks, and how sentences about it are checked: used by the tests of topics."""
+"""Made-up results, a made-up study of four networks, and how sentences about it are checked."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.results import FieldSides, Result, Summary, Timing
+from cnn_study.analysis.statistics import Estimate
+from cnn_study.base.environment import Environment
+from cnn_study.evaluation.effective_field import Field
+from cnn_study.evaluation.evaluate import run_to_look_into
+from cnn_study.evaluation.results import Activations, Evaluation, Predictions
 from cnn_study.params.study import Study
+from cnn_study.profiling.records import Profile, Speed
 from cnn_study.report.kit import wording
 from cnn_study.report.kit.findings import Finding
+from cnn_study.training.records import Clocks, EpochClock, RunClock, ShortRun, Status, Trained, TrainedRun, Tuning
+
+Right = npt.NDArray[np.bool_]
+
+CLASSES = tuple(f"class {digit}" for digit in range(10))
+ENVIRONMENT = Environment("cpu", "fp32", 2, "a processor", "3.12.3", "2.14.1")
+ACCURACIES: Mapping[Status, float | None] = {"trained": 0.5, "collapsed": 0.1, "diverged": None}
+FAILURES: tuple[Status, ...] = ("diverged", "collapsed")  # the worst first
+EVERYWHERE = np.full((32, 32), 1 / 1024)
+
+
+def labels_of(images: int) -> npt.NDArray[np.int64]:
+    return np.arange(images) % 10
+
+
+def right_ones(counts: Sequence[int], images: int) -> Right:
+    """So many images right, from the first on, for each run."""
+    return np.arange(images) < np.array(counts)[:, None]
+
+
+def result(
+    name: str,
+    right: Right,
+    status: Status | Sequence[Status] = "trained",
+    seeds: Sequence[int] = (),
+    seconds: float | Sequence[float] = 100.0,
+    flops: int = 1000,
+    parameters: int = 10,
+) -> Result:
+    """An architecture whose runs have the test images right that ``right`` says, (runs, images).
+
+    ``status`` and ``seconds``, which a run trains for: of all runs or of each. ``seeds``: 0, 1 and so on unless
+    given.
+    """
+    statuses = [status] * len(right) if isinstance(status, str) else status
+    runs = [
+        TrainedRun(
+            seed=seed, status=one, epochs=1 if one == "diverged" else 2, validation_accuracy=ACCURACIES[one]
+        )
+        for seed, one in zip(seeds or range(len(right)), statuses, strict=True)
+    ]
+    return Result(
+        name=name,
+        tuning=search({0.1: 0.3, 0.2: 0.4, 0.4: 0.3}),
+        trained=Trained(learning_rate=0.2, runs=tuple(runs), environment=ENVIRONMENT),
+        history=pd.DataFrame(),
+        gradients=pd.DataFrame(),
+        profile=Profile(
+            parameters=parameters,
+            conv_parameters=5,
+            forward_flops=flops,
+            activation_bytes=8,
+            receptive_field=10,
+            layers=(),
+            weighted_layers=(),
+        ),
+        evaluation=evaluation_of(runs, right),
+        train_clocks=clocks_of(runs, [seconds] * len(runs) if isinstance(seconds, float | int) else seconds),
+        tune_clocks=Clocks(runs=()),
+        speed=Speed(inference_images_per_second=1000.0, inference_batch=100, environment=ENVIRONMENT),
+    )
+
+
+def search(accuracies: Mapping[float, float | None]) -> Tuning:
+    """A search that found these by learning rate; an accuracy of 0.1 is a collapse, None a divergence."""
+    best = max(accuracies, key=lambda rate: accuracies[rate] or 0)
+    runs = tuple(short_run(rate, 1000, accuracy) for rate, accuracy in accuracies.items())
+    at_edge = best in (min(accuracies), max(accuracies))
+    return Tuning(learning_rate=best, at_edge=at_edge, runs=runs, environment=ENVIRONMENT)
+
+
+def short_run(rate: float, seed: int, accuracy: float | None) -> ShortRun:
+    """A run of tune or replay; an accuracy of 0.1 is a collapse, None a divergence."""
+    status: Status = "diverged" if accuracy is None else "collapsed" if accuracy == 0.1 else "trained"
+    return ShortRun(learning_rate=rate, seed=seed, status=status, validation_accuracy=accuracy)
+
+
+def clocks_of(runs: Sequence[TrainedRun], seconds: Sequence[float]) -> Clocks:
+    """Each run's ``seconds``, spread evenly over its epochs."""
+    return Clocks(
+        runs=tuple(
+            RunClock(
+                learning_rate=0.2,
+                seed=run.seed,
+                epochs=(EpochClock(train_seconds=of_run / run.epochs, evaluation_seconds=0.5, images=500),)
+                * run.epochs,
+            )
+            for run, of_run in zip(runs, seconds, strict=True)
+        )
+    )
+
+
+def evaluation_of(runs: Sequence[TrainedRun], right: Right) -> Evaluation:
+    """With one layer of four channels, the first of them dead; surer, with 0.9, of what is right than with 0.6."""
+    labels, looked_into = labels_of(right.shape[1]), run_to_look_into(runs)
+    maps = np.ones((4, 32, 32), np.float32)
+    maps[0] = 0
+    seen = Activations(np.zeros((3, 32, 32), np.uint8), {"conv1": maps})
+    trained = None if looked_into.status == "diverged" else EVERYWHERE
+    return Evaluation(
+        predictions={
+            run.seed: None
+            if run.status == "diverged"
+            else Predictions((labels + ~row) % 10, np.where(row, 0.9, 0.6))
+            for run, row in zip(runs, right, strict=True)
+        },
+        looked_into=looked_into,
+        fields=(Field("conv1", 10, 15.5, (11, 20), EVERYWHERE, trained),),
+        filters_of="conv1",
+        filters=np.ones((4, 3, 3, 3), np.float32),
+        dead={"conv1": np.arange(4) == 0},
+        activations={0: seen, 1: seen},
+        environment=ENVIRONMENT,
+    )
+
 
 # No architecture of the project: whatever a user calls his own gets sentences as well.
 STUDY = Study.model_validate(
@@ -23,24 +149,49 @@ STUDIES = {"width": STUDY}
 NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width alone")
 
 
-def around(mean: float, half: float | None = 0.004) -> dict[str, Any]:
-    return {"mean": mean, "ci95": None if half is None else [mean - half, mean + half], "per_seed": [mean]}
+def around(mean: float, half: float | None = 0.004) -> Estimate:
+    """A mean with an interval that reaches ``half`` out."""
+    return Estimate(mean=mean, ci95=None if half is None else (mean - half, mean + half), per_seed=(mean,))
 
 
-def entry(accuracy: float, *statuses: str, half: float | None = 0.004) -> dict[str, Any]:
-    statuses = statuses or ("trained", "trained", "trained")
-    status = next((status for status in ("diverged", "collapsed") if status in statuses), "trained")
-    return {
-        "status": status,
-        "statuses": list(statuses),
-        "seeds": list(range(len(statuses))),
-        "test_accuracy": around(accuracy, half),
-        "receptive_field": {"theoretical": 10, "effective": 8},
-    }
+def entry(
+    accuracy: float,
+    *statuses: Status,
+    half: float | None = 0.004,
+    theoretical: int = 10,
+    effective: int | None = 8,
+) -> Summary:
+    """An architecture in metrics/summary.json; three runs that trained unless their ``statuses`` are given."""
+    runs = statuses or ("trained",) * 3
+    return Summary(
+        status=next((status for status in FAILURES if status in runs), "trained"),
+        test_accuracy=around(accuracy, half),
+        validation_accuracy=around(accuracy, half),
+        learning_rate=0.2,
+        learning_rate_at_edge=False,
+        parameters=10,
+        conv_parameters=5,
+        forward_flops=1000,
+        activation_bytes=8,
+        receptive_field=FieldSides(theoretical=theoretical, effective=effective),
+        seeds=tuple(range(len(runs))),
+        statuses=runs,
+    )
+
+
+def took(seconds: float, half: float | None) -> Timing:
+    """An architecture in metrics/timing.json: how long it trained."""
+    return Timing(
+        train_seconds=around(seconds, half),
+        images_per_second=around(1000 / seconds, None),
+        evaluation_seconds=around(1.0, None),
+        tune_seconds=1.0,
+        inference_images_per_second=1000.0,
+    )
 
 
 SUMMARY = {"thin": entry(0.7011), "wide": entry(0.7233), "odd": entry(0.6877), "wide_matched": entry(0.7044)}
-TIMING = {"thin": {"train_seconds": around(41.0, 3.0)}, "wide": {"train_seconds": around(8.36, 1.0)}}
+TIMING = {"thin": took(41.0, 3.0), "wide": took(8.36, 1.0)}
 
 
 def compared(of: str, against: str, points: float | None, told: bool, **more: Any) -> Comparison:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from cnn_study.analysis.activations import dead_channels, dead_table, feature_maps, first_filters, look_into
 from cnn_study.base.yaml import read_yaml
+from cnn_study.evaluation.activations import dead_channels, feature_maps, first_filters
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.network import Network, weighted_layers
 from tests.conftest import REPOSITORY
@@ -81,21 +81,3 @@ def test_first_filters_are_the_kernels_that_look_at_the_image(
     assert weighted_layers(network)[name].weight is network.get_parameter(parameter)
     assert filters.shape == shape
     assert (filters == network.get_parameter(parameter).detach().numpy()).all()
-
-
-def test_each_image_has_its_own_maps_and_all_share_what_is_dead() -> None:
-    network = lively(spec({"conv": 4, "kernel": 3}, {"pool": 2}, {"conv": 6, "kernel": 3}))
-    with torch.no_grad():
-        network.get_parameter("features.conv1.bias")[0] = -1e6
-    one, two = look_into(network, noise(2), noise(5))
-    assert {layer: maps.shape for layer, maps in one.maps.items()} == {"conv1": (4, 32, 32), "conv2": (6, 16, 16)}
-    assert (one.maps["conv2"] != two.maps["conv2"]).any()
-    for seen in (one, two):
-        assert seen.dead["conv1"].tolist() == [True, False, False, False]
-        assert (seen.maps["conv1"][0] == 0).all()
-    assert list(dead_table({})) == ["architecture", "layer", "channels", "dead"]
-    table = dead_table({"mine": one.dead})
-    assert table.to_dict("records") == [
-        {"architecture": "mine", "layer": "conv1", "channels": 4, "dead": 1},
-        {"architecture": "mine", "layer": "conv2", "channels": 6, "dead": 0},
-    ]

@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnn_study.analysis.activations import feature_maps
-from cnn_study.analysis.influence import center_of_last, effective_rows, influence_of_pixels
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
+from cnn_study.evaluation.activations import feature_maps
+from cnn_study.evaluation.influence import center_of_last, effective_rows, influence_of_pixels
 from cnn_study.networks.architecture import Architecture, geometry, named_layers, spec_of
 from cnn_study.networks.network import Network, features, initialize
 from cnn_study.params.study import validate

@@ -1,7 +1,7 @@
 """The report's claims hold, fail or stay open as the measured numbers say."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,11 @@ import pytest
 from scipy import stats
 
 from cnn_study.analysis.comparisons import Comparison
-from cnn_study.analysis.statistics import over_seeds
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.report.topics.claims.checks import CLAIMS, Claim, check_claims
 from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
-from tests.report_cases import around, entry, numbers_in, numbers_without_source
+from cnn_study.training.records import Status
+from tests.report_cases import entry, numbers_in, numbers_without_source, took
 
 NAMES = ("3×3", "5×5", "7×7", "1×1+3×3", "2 layers", "4 layers", "6 layers", "residual")
 ACCURACIES = {
@@ -34,13 +35,12 @@ POSITION = {check.decide.__name__: index for index, check in enumerate(CLAIMS.va
 
 def world() -> dict[str, Any]:
     """Numbers by which every claim holds; accuracies and times have 3 seeds."""
-    summary = {name: entry(accuracy, half=0.01) for name, accuracy in ACCURACIES.items()}
-    for name, pixels in FIELDS.items():
-        summary[name]["receptive_field"] = {"theoretical": pixels, "effective": pixels}
     return {
         "dataset": "cifar10",
-        "summary": summary,
-        "timing": {name: {"train_seconds": around(seconds, 2.0)} for name, seconds in SECONDS.items()},
+        "summary": {
+            name: entry(accuracy, half=0.01, theoretical=FIELDS[name]) for name, accuracy in ACCURACIES.items()
+        },
+        "timing": {name: took(seconds, 2.0) for name, seconds in SECONDS.items()},
         "compared": [comparison(of, against, 4.2, told=True) for of, against in CLAIMED_PAIRS],
         "gradients": norms_of(NORMS),
         "replay": replay_of(kernel_3x3=["collapsed"] * 2, kernel_7x7=["collapsed"] * 2),
@@ -151,7 +151,7 @@ def test_each_pair_of_a_claim_about_accuracy_can_sink_it(claim: str, of: str, ag
 
 def test_accuracies_decide_nothing_that_the_test_has_not_told() -> None:
     numbers = with_pair(comparison("depth_6", "depth_4", 30.0, told=False))
-    numbers["summary"]["depth_6"]["test_accuracy"] = around(0.99, 0.001)
+    numbers["summary"]["depth_6"] = entry(0.99, half=0.001)
     assert checked("accuracy_grows_with_depth", numbers).verdict == "cannot be told"
 
 
@@ -168,7 +168,7 @@ def test_with_one_seed_nothing_about_accuracies_times_and_norms_is_told() -> Non
         "gradients": norms_of(NORMS, spread=(1.0,)),
     }
     for name in ACCURACIES:
-        numbers["timing"][name]["train_seconds"] = around(SECONDS[name], None)
+        numbers["timing"][name] = took(SECONDS[name], None)
     for claim in (
         "most_accurate_kernel",
         "residual_most_accurate",
@@ -199,9 +199,9 @@ def test_the_replay_decides_who_stays_at_chance(
     first: tuple[str, ...], second: tuple[str, ...], verdict: str
 ) -> None:
     numbers = world() | {"replay": replay_of(kernel_3x3=first, kernel_7x7=second)}
-    for own in ("trained", "collapsed", "diverged"):
-        for name in ("kernel_3x3", "kernel_7x7"):
-            numbers["summary"][name] |= {"status": own, "statuses": [own, "trained", own]}
+    statuses: tuple[Status, ...] = ("trained", "collapsed", "diverged")
+    for own in statuses:
+        numbers["summary"] |= dict.fromkeys(("kernel_3x3", "kernel_7x7"), entry(0.5, own, "trained", own))
         assert checked("kernels_at_chance", numbers).verdict == verdict
 
 
@@ -252,18 +252,17 @@ def test_times_are_told_where_their_intervals_part(
     numbers = world()
     # Where no other network's time comes between the two.
     base = 4.0 if claim == "fastest_kernel" else 140.0
-    numbers["timing"][slower]["train_seconds"] = around(base + difference, 2.0)
-    numbers["timing"][faster]["train_seconds"] = around(base, 2.0)
+    numbers["timing"] |= {slower: took(base + difference, 2.0), faster: took(base, 2.0)}
     if (claim, slower) == ("six_layers_second_slowest", "depth_6"):
-        numbers["timing"]["residual"]["train_seconds"] = around(base + 100, 2.0)
+        numbers["timing"]["residual"] = took(base + 100, 2.0)
     assert checked(claim, numbers).verdict == verdict
 
 
 def test_fields_must_agree_to_the_pixel_whether_trained_or_not() -> None:
     numbers = world()
-    numbers["summary"]["kernel_7x7"]["status"] = "diverged"
+    numbers["summary"]["kernel_7x7"] = entry(0.1, "diverged", theoretical=22)
     assert checked("fields_of_kernels", numbers).verdict == "holds"
-    numbers["summary"]["kernel_7x7"]["receptive_field"]["theoretical"] = 23
+    numbers["summary"]["kernel_7x7"] = entry(0.1, "diverged", theoretical=23, effective=22)
     found = checked("fields_of_kernels", numbers)
     assert (found.verdict, found.because) == ("does not hold", "7×7 sees 23 pixels")
 
@@ -298,7 +297,7 @@ def test_last_norms_are_told_where_their_intervals_part(
 def test_a_total_norm_is_the_root_of_the_sum_of_the_layers_squares_seed_by_seed() -> None:
     found = checked("residual_ends_largest", world()).numbers["residual against depth_4"]["last_norm"]
     assert found["residual"]["mean"] == pytest.approx(9.0)
-    assert found["depth_4"]["ci95"] == pytest.approx(over_seeds(list(4 * SPREAD))["ci95"])
+    assert found["depth_4"]["ci95"] == pytest.approx(Estimate.of(list(4 * SPREAD)).ci95)
 
 
 @pytest.mark.parametrize(
@@ -348,13 +347,14 @@ def test_there_is_no_growth_from_nothing() -> None:
 
 @pytest.mark.parametrize("failure", ["absent", "collapsed", "diverged"])
 @pytest.mark.parametrize("name", ACCURACIES)
-def test_what_involves_a_network_that_is_missing_or_failed_is_not_measured(name: str, failure: str) -> None:
+def test_what_involves_a_network_that_is_missing_or_failed_is_not_measured(
+    name: str, failure: Status | Literal["absent"]
+) -> None:
     numbers = world()
     if failure == "absent":
         del numbers["summary"][name], numbers["timing"][name]
     else:
-        field = numbers["summary"][name]["receptive_field"]
-        numbers["summary"][name] = entry(0.1, failure) | {"receptive_field": field}
+        numbers["summary"][name] = entry(0.1, failure, theoretical=FIELDS[name])
     before = {claim.claim: claim for claim in check_claims(**world())}
     changed = {}
     for claim in check_claims(**numbers):

@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -19,47 +17,8 @@ from cnn_study.analysis.comparisons import (
 )
 from cnn_study.analysis.results import Result
 from cnn_study.params.study import Control, Study
-from cnn_study.training.loop import Status
-
-CLASSES = [f"class {digit}" for digit in range(10)]
-Right = npt.NDArray[np.bool_]
-
-
-def labels_of(images: int) -> npt.NDArray[np.int64]:
-    return np.arange(images) % 10
-
-
-def result(
-    name: str,
-    right: Right,
-    status: Status = "trained",
-    seconds: float = 100.0,
-    flops: int = 1000,
-    parameters: int = 10,
-) -> Result:
-    """An architecture whose run of seed s has the test images right that ``right[s]`` says, (seeds, images)."""
-    seeds = list(range(len(right)))
-    labels = labels_of(right.shape[1])
-    return Result(
-        name=name,
-        seeds=seeds,
-        statuses=[status for _ in seeds],
-        learning_rate=0.1,
-        environments={},
-        validation_accuracies=[0.5 for _ in seeds],
-        test_logits=[
-            None if status == "diverged" else np.eye(10, dtype=np.float32)[(labels + ~row) % 10] for row in right
-        ],
-        history=pd.DataFrame(),
-        gradients=pd.DataFrame(),
-        rate_at_edge=False,
-        profile={"forward_flops": flops, "parameters": parameters},
-        effective_field=None,
-        trials=[],
-        clock=[[{"train_seconds": seconds / 2}, {"train_seconds": seconds / 2}] for _ in seeds],
-        tune_seconds=1.0,
-        inference_images_per_second=1.0,
-    )
+from cnn_study.training.records import Status
+from tests.report_cases import CLASSES, Right, labels_of, result, right_ones
 
 
 def study(baseline: str, *others: str, controls: Sequence[tuple[str, str]] = ()) -> Study:
@@ -74,20 +33,15 @@ def study(baseline: str, *others: str, controls: Sequence[tuple[str, str]] = ())
 
 
 def compared(results: Sequence[Result], of: Study, draws: int = 2000) -> StudyComparison:
-    images = next(len(logits) for r in results for logits in r.test_logits if logits is not None)
+    runs = [run for r in results for run in r.evaluation.predictions.values() if run is not None]
     by_name = {r.name: r for r in results}
-    return compare_all(by_name, {"any": of}, labels_of(images), CLASSES, draws)["any"]
+    return compare_all(by_name, {"any": of}, labels_of(len(runs[0].predicted)), CLASSES, draws)["any"]
 
 
 def pair(first: Right, second: Right, draws: int = 2000) -> Comparison:
     """The second network against the first."""
     results = [result("first", first), result("second", second)]
     return compared(results, study("first", "second"), draws).against_baseline[0]
-
-
-def right_ones(counts: Sequence[int], images: int) -> Right:
-    """So many images right, from the first on, for each seed."""
-    return np.arange(images) < np.array(counts)[:, None]
 
 
 class Population:
@@ -243,8 +197,7 @@ def test_nothing_is_compared_where_the_baseline_or_every_network_has_failed() ->
 
 def test_a_failed_run_makes_an_architecture_one_that_is_not_compared() -> None:
     right = right_ones([50, 52, 51], 100)
-    mixed = replace(result("mixed", right), statuses=["trained", "diverged", "trained"])
-    mixed.test_logits[1] = None
+    mixed = result("mixed", right, ["trained", "diverged", "trained"])
     found = compared([result("base", right), mixed], study("base", "mixed"))
     assert found.not_ranked == {"mixed": "diverged"}
     assert found.against_baseline[0].seeds == 0
@@ -261,17 +214,25 @@ def three_networks() -> list[Result]:
 def test_nothing_depends_on_the_order_of_architectures_or_seeds() -> None:
     networks = three_networks()
     of = study("a", "b", "c", controls=[("c", "b")])
-    turned = [
-        replace(r, seeds=r.seeds[::-1], test_logits=r.test_logits[::-1], clock=r.clock[::-1])
-        for r in networks[::-1]
-    ]
-    assert compared(turned, of) == compared(networks, of)
+    assert compared([turned(r) for r in networks[::-1]], of) == compared(networks, of)
+
+
+def turned(one: Result) -> Result:
+    """With its runs in reverse."""
+    predictions = dict(reversed(list(one.evaluation.predictions.items())))
+    return replace(
+        one,
+        trained=one.trained.model_copy(update={"runs": one.trained.runs[::-1]}),
+        train_clocks=one.train_clocks.model_copy(update={"runs": one.train_clocks.runs[::-1]}),
+        evaluation=replace(one.evaluation, predictions=predictions),
+    )
 
 
 def test_runs_are_paired_by_seed() -> None:
     right = right_ones([400, 500, 600], 1000)
-    results = [result("first", right), result("second", right_ones([410, 510, 610], 1000))]
-    other = replace(results[1], seeds=[2, 1, 7])  # the last of these has no partner
+    better = right_ones([410, 510, 610], 1000)
+    results = [result("first", right), result("second", better)]
+    other = result("second", better, seeds=[2, 1, 7])  # the last of these has no partner
     paired = compared(results, study("first", "second")).against_baseline[0]
     mixed = compared([results[0], other], study("first", "second")).against_baseline[0]
     assert paired.seeds == 3
@@ -350,7 +311,7 @@ def test_ratios_classes_and_ranks() -> None:
 def test_classes_without_test_images_are_left_out() -> None:
     results = {name: result(name, right_ones([4, 5], 8)) for name in ("a", "b")}
     found = compare_all(results, {"any": study("a", "b")}, labels_of(8), CLASSES)["any"]
-    assert list(found.against_baseline[0].classes) == CLASSES[:8]
+    assert list(found.against_baseline[0].classes) == list(CLASSES[:8])
 
 
 def test_seeds_to_tell_agrees_with_the_paired_t_test_where_images_hardly_matter() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from cnn_study.base.yaml import read_yaml
-from cnn_study.training.recipe import Training
 from tests.conftest import REPOSITORY, Project
 
 STAGES = read_yaml(REPOSITORY / "dvc.yaml")["stages"]
@@ -53,11 +52,13 @@ def test_what_is_nobody_s_dependency_changes_no_result() -> None:
 # What anyone may edit without a network being trained anew, and what that does make out of date.
 EDITS = {
     "src/cnn_study/sources/datasets.py": {"download", "prepare", "analyze"},  # a reader
-    "src/cnn_study/params/study.py": {"analyze"},  # an option of a study, or of the analysis
+    "src/cnn_study/params/study.py": {"analyze"},  # an option of a study
+    "src/cnn_study/evaluation/settings.py": {"evaluate", "analyze"},
+    "src/cnn_study/analysis/calibration.py": {"analyze"},
     "src/cnn_study/report/kit/charts.py": {"analyze"},
     "src/cnn_study/messages/progress.py": set(),
     "src/cnn_study/messages/mistakes.py": set(),
-    "src/cnn_study/profiling/complexity.py": {"profile"},
+    "src/cnn_study/profiling/complexity.py": {"profile", "analyze"},
     "src/cnn_study/training/__pycache__/loop.cpython-311.pyc": set(),
     "src/cnn_study/training/loop.py~": set(),
     "src/cnn_study/training/.ipynb_checkpoints/loop-checkpoint.py": set(),
@@ -83,33 +84,52 @@ def test_what_changes_no_training_makes_none_out_of_date(project: Project) -> No
 
 @pytest.mark.parametrize("stage", ["tune", "train", "replay"])
 def test_training_and_selection_have_no_path_to_the_test_images(stage: str) -> None:
-    reachable = {dep for dep in definition(stage)["deps"] if dep.startswith(("data/", "runs/"))}
     images = {"data/prepared/train", "data/prepared/validation"}
-    assert reachable == images | ({"runs/tune/${key}.json"} if stage == "train" else set())
+    assert read_by(stage) == images | ({"results/tune/${key}.json"} if stage == "train" else set())
 
 
-def test_only_the_analysis_reads_the_test_images() -> None:
+def test_only_an_evaluation_reads_the_test_images_and_it_writes_nothing_that_training_writes() -> None:
     readers = [stage for stage in STAGES if "data/prepared/test" in definition(stage)["deps"]]
-    assert readers == ["analyze"]
+    assert readers == ["evaluate"]
+    assert definition("evaluate")["outs"] == [{"results/evaluate/${key}": {"cache": False}}]
 
 
-def test_a_search_depends_on_all_of_the_recipe_but_epochs_and_seeds() -> None:
-    declared = {key for key in definition("tune")["params"] if key.startswith("training.")}
-    assert declared == {f"training.{key}" for key in Training.model_fields} - {"training.epochs", "training.seeds"}
+def test_the_analysis_reads_results_alone() -> None:
+    assert read_by("analyze") == {"results"}
 
 
-def test_a_replay_depends_on_all_of_its_recipe_but_the_rate_that_figures_mark() -> None:
-    declared = {key for key in definition("replay")["params"] if key.startswith("replay.training.")}
-    assert declared == {f"replay.training.{key}" for key in Training.model_fields} - {
-        "replay.training.learning_rate"
-    }
+def test_results_are_in_git_and_weights_are_not() -> None:
+    for stage in STAGES:
+        for out in definition(stage)["outs"]:
+            ((path, options),) = (out if isinstance(out, dict) else {out: {}}).items()
+            in_git = path.startswith(("results/", "metrics/", "plots/"))
+            assert (options.get("cache") is False) == in_git, path
+
+
+def read_by(stage: str) -> set[str]:
+    """What a stage depends on that is no code."""
+    return {dep for dep in definition(stage)["deps"] if not dep.startswith(("src/", "stages/"))}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_checks_all_parameters_first(stage: str) -> None:
-    commands = definition(stage)["cmd"]
-    assert commands[0] == "python -m stages.check"
-    assert commands[1].startswith(f"python -m stages.{stage}")
+    assert definition(stage)["cmd"].startswith(f"python -m stages.check && python -m stages.{stage}")
+
+
+def test_a_search_does_not_depend_on_epochs_and_seeds_nor_a_replay_on_the_rate_that_figures_mark(
+    project: Project,
+) -> None:
+    def change(params: Any) -> None:
+        params["training"].update(epochs=9, seeds=[8, 9])
+        params["replay"].update(learning_rate=0.5)
+
+    project.edit_params(change)
+    status = json.loads(project.run("dvc", "status", "--json"))
+    changed = {stage.partition("@")[0] for stage in status}
+    assert changed == {"train", "analyze"}
+    project.edit_params(lambda params: params["training"]["recipe"].update(label_smoothing=0.3))
+    changed = {stage.partition("@")[0] for stage in json.loads(project.run("dvc", "status", "--json"))}
+    assert changed == {"tune", "train", "evaluate", "analyze"}
 
 
 def test_the_check_before_every_stage_takes_no_time_to_load_torch() -> None:

@@ -33,12 +33,17 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
     head = project.run("git", "rev-parse", "HEAD")
     override = "+architectures.small.training.learning_rate=0.03"
     printed = project.run("dvc", "exp", "run", "--name", "slower", "-S", override)
-    assert set(re.findall(r"Running stage '(\S+)'", printed)) == {"tune@small", "train@small", "analyze"}
+    assert set(re.findall(r"Running stage '(\S+)'", printed)) == {
+        "tune@small",
+        "train@small",
+        "evaluate@small",
+        "analyze",
+    }
     assert project.run("git", "rev-parse", "HEAD") == head
     summary = json.loads((project.folder / "metrics/summary.json").read_text())
     assert summary["architectures"]["small"]["learning_rate"] == 0.03
-    tuned = json.loads((project.folder / "runs/tune/small.json").read_text())
-    assert (tuned["learning_rate"], tuned["trials"]) == (0.03, [])  # a fixed rate is not searched for
+    tuned = json.loads((project.folder / "results/tune/small.json").read_text())
+    assert (tuned["learning_rate"], tuned["runs"]) == (0.03, [])  # a fixed rate is not searched for
     assert list(experiments(project)) == ["slower"]
     # And back, as the README says.
     project.run("git", "checkout", ".")
@@ -63,7 +68,8 @@ def test_queued_experiments_with_more_epochs_retrain_all_in_the_background_and_a
     assert sorted(epochs.values()) == [2, 3]
     for name in epochs:  # nothing is prepared, nor searched for
         log = project.run("dvc", "queue", "logs", name)
-        assert set(re.findall(r"Running stage '(\S+)'", log)) == {"train@small", "train@other", "analyze"}
+        retrained = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("small", "other")}
+        assert set(re.findall(r"Running stage '(\S+)'", log)) == {*retrained, "analyze"}
     # The working tree was not touched.
     assert read_yaml(project.folder / "params.yaml")["training"]["epochs"] == 1
     assert project.run("git", "status", "--porcelain") == ""
@@ -154,7 +160,11 @@ def test_the_graph_in_the_readme_is_that_of_dvc(project: Project) -> None:
 def test_repro_of_one_network_runs_what_it_needs_while_a_second_repro_is_told_to_wait(
     project: Project, tmp_path: Path
 ) -> None:
-    project.edit_params(lambda params: params["training"].update(epochs=2, label_smoothing=0.2))
+    def change(params: Any) -> None:
+        params["training"]["epochs"] = 2
+        params["training"]["recipe"]["label_smoothing"] = 0.2
+
+    project.edit_params(change)
     project.hold(tmp_path / "go on", 2)
     with project.started("dvc", "repro", "train@small") as first:
         begun = lines_until(first, "epoch 2/2")

@@ -23,8 +23,13 @@ EPOCHS = 2 * 30  # of the longer run, both seeds together
 
 
 def results(project: Project) -> dict[str, bytes]:
-    folder = project.folder / "runs/train"
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("**/*") if path.is_file()}
+    """What stages of train have given, but for clocks, by network and file."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for folder in (project.folder / "runs/train", project.folder / "results/train")
+        for path in folder.glob("**/*")
+        if path.is_file()
+    }
 
 
 REPRO: tuple[str, ...] = ("dvc", "repro", "train@small")

@@ -6,20 +6,22 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from cnn_study.analysis.effective_field import cut
 from cnn_study.analysis.results import environments
 from cnn_study.base.environment import Environment, onednn_instructions, set_up
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
+from cnn_study.evaluation.effective_field import cut
 from cnn_study.networks import modules as networks
 from cnn_study.networks.architecture import spec_of
 from cnn_study.networks.layers import Window
@@ -28,7 +30,7 @@ from cnn_study.networks.network import Network, place
 from cnn_study.params.study import validate
 from cnn_study.training import layer_check
 from cnn_study.training.layer_check import CALLS, FEWEST, Case, cases_of, checked, fault_of, right_way
-from stages import analyze, replay, train, tune
+from stages import analyze, evaluate, replay, train, tune
 from tests.conftest import LOWERED, REPOSITORY, Project
 
 pytestmark = pytest.mark.processor
@@ -147,7 +149,7 @@ def test_where_no_way_is_right_one_line_says_so_and_nothing_is_trained(
 ) -> None:
     no_way(monkeypatch, (6, 4, 3, 3))
     monkeypatch.chdir(project.folder)
-    before = {path: path.read_bytes() for path in Path("runs").glob("train/**/*") if path.is_file()}
+    before = {path: path.read_bytes() for path in Path().glob("r*/train/**/*") if path.is_file()}
     shutil.rmtree(layer_check.REMEMBERED)  # where the project's own run has found all layers right
     with pytest.raises(StudyError) as refused:
         train.main("small")
@@ -155,10 +157,10 @@ def test_where_no_way_is_right_one_line_says_so_and_nothing_is_trained(
     (line,) = str(refused.value).splitlines()
     assert line.startswith("small: conv2: its weight gradient is off by 1.0")
     assert f" in {where.precision} on {where.processor}, allowed: at most " in line
-    assert {path: path.read_bytes() for path in Path("runs").glob("train/**/*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in Path().glob("r*/train/**/*") if path.is_file()} == before
 
 
-def test_every_stage_that_trains_and_the_analysis_use_the_way_that_is_right_and_record_it(
+def test_every_stage_that_trains_or_evaluates_uses_the_way_that_is_right_and_records_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, one_percent_more, (6, 4, 3, 3), torch.channels_last)
@@ -166,15 +168,13 @@ def test_every_stage_that_trains_and_the_analysis_use_the_way_that_is_right_and_
     shutil.rmtree(layer_check.REMEMBERED)
     for stage, result in ((tune, "tune/small"), (train, "train/small/run"), (replay, "replay/small")):
         stage.main("small")
-        recorded = json.loads(Path(f"runs/{result}.json").read_text())["environment"]
+        recorded = json.loads(Path(f"results/{result}.json").read_text())["environment"]
         assert recorded["fallbacks"] == {"conv2": "contiguous"}, stage
+    evaluate.main("small")
     analyze.main()
     groups = json.loads(Path("metrics/environment.json").read_text())["environments"]
-    (of_analysis,) = [group for group in groups if "analyze" in group["stages"]]
-    assert of_analysis["fallbacks"] == {
-        "small.conv2": "contiguous",
-        "small.conv2, for pictures": "contiguous",
-    }
+    (of_evaluation,) = [group for group in groups if "evaluate@small" in group["stages"]]
+    assert of_evaluation["fallbacks"] == {"conv2": "contiguous", "conv2, for pictures": "contiguous"}
 
 
 def test_a_network_cut_after_a_layer_keeps_the_ways_of_the_whole(environment: Environment) -> None:
@@ -225,10 +225,17 @@ def test_what_an_equal_environment_has_found_is_remembered(
 
 
 def test_a_network_is_comparable_with_others_whatever_its_layers_fell_back_to(environment: Environment) -> None:
-    there = replace(environment, fallbacks={"conv1": "unfolded"}).as_dict()
-    found = environments([], environment.as_dict(), {"small": there})
+    ran = {"usual": environment, "other": replace(environment, fallbacks={"conv1": "unfolded"})}
+    found = environments(results_in(ran), {})
     assert found["comparable"]
     assert [group["fallbacks"] for group in found["environments"]] == [{}, {"conv1": "unfolded"}]
+    ran["apart"] = replace(environment, threads=99)
+    assert not environments(results_in(ran), {})["comparable"]
+
+
+def results_in(ran: Mapping[str, Environment]) -> Any:
+    """Results of which nothing is known but where they trained."""
+    return {name: SimpleNamespace(environments={"train": where}) for name, where in ran.items()}
 
 
 @pytest.mark.parametrize("way", ["channels_last", "contiguous", "unfolded"])

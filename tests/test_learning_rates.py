@@ -1,25 +1,30 @@
 """What the search for learning rates found, and whose rate lies at its edge."""
 
+from dataclasses import replace
+
 import pandas as pd
 
-from cnn_study.report.topics.learning_rates import rate_findings
-from tests.report_cases import STUDIES, SUMMARY, assert_numbers_are_their_own, entry
+from cnn_study.report.topics.learning_rates import learning_rates, rate_findings
+from tests.report_cases import (
+    STUDIES,
+    SUMMARY,
+    assert_numbers_are_their_own,
+    entry,
+    result,
+    right_ones,
+    search,
+)
 
 
 def rates_of(**accuracies: list[float]) -> pd.DataFrame:
     """Searches over 0.1, 0.2, 0.4; an accuracy of 0.1 is a collapse."""
-    rows = [
-        {
-            "architecture": name,
-            "learning_rate": rate,
-            "status": "collapsed" if accuracy == 0.1 else "trained",
-            "validation_accuracy": accuracy,
-            "chosen": accuracy == max(found),
-        }
+    results = {
+        name: replace(
+            result(name, right_ones([5], 10)), tuning=search(dict(zip((0.1, 0.2, 0.4), found, strict=True)))
+        )
         for name, found in accuracies.items()
-        for rate, accuracy in zip((0.1, 0.2, 0.4), found, strict=True)
-    ]
-    return pd.DataFrame(rows)
+    }
+    return learning_rates(results)
 
 
 RATES = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57])
@@ -65,6 +70,20 @@ def test_a_search_in_which_nothing_trained_finds_no_best_rate() -> None:
     assert finding.rule == "rates_unknown"
     assert finding.text.endswith("none that trains was found for narrow one; so there is no best one.")
     assert rate_findings(RATES.head(0), SUMMARY, STUDIES) == []
+
+
+def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given() -> None:
+    one = result("thin", right_ones([5], 10))
+    given = replace(one, name="wide", tuning=one.tuning.model_copy(update={"runs": ()}))
+    diverged = replace(one, name="odd", tuning=search({0.2: 0.4, 0.8: None}))
+    table = learning_rates({"thin": one, "wide": given, "odd": diverged})
+    assert table["architecture"].value_counts().to_dict() == {"thin": 3, "odd": 2}
+    assert table.loc[table["chosen"], ["architecture", "learning_rate"]].to_numpy().tolist() == [
+        ["thin", 0.2],
+        ["odd", 0.2],
+    ]
+    assert table["status"].to_list()[-1] == "diverged"
+    assert table["validation_accuracy"].isna().to_list() == [False] * 4 + [True]
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:

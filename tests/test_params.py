@@ -57,16 +57,19 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"training.epochs": "3"}, "training.epochs: found '3', allowed: a whole number"),
         ({"training.epochs": 2.5}, "training.epochs: found 2.5, allowed: a whole number"),
         ({"training.epochs": 0}, "training.epochs: found 0, allowed: at least 1"),
-        ({"training.momentum": 1.0}, "training.momentum: found 1.0, allowed: less than 1"),
+        ({"training.recipe.momentum": 1.0}, "training.recipe.momentum: found 1.0, allowed: less than 1"),
         ({"training.learning_rate": float("nan")}, "training.learning_rate: found nan, allowed: "),
         ({"training.learning_rate": "tund"}, "training.learning_rate: found 'tund', allowed: a number, or tuned"),
         (
-            {"training.optimizer": "rmsprop"},
-            "training.optimizer: found 'rmsprop', allowed: 'sgd', 'adam', 'adamw' or 'muon'",
+            {"training.recipe.optimizer": "rmsprop"},
+            "training.recipe.optimizer: found 'rmsprop', allowed: 'sgd', 'adam', 'adamw' or 'muon'",
         ),
         ({"training.seeds": []}, "training.seeds: found [], allowed: at least 1 of them"),
         ({"training.seeds": [1, 1]}, "training.seeds: found [1, 1], allowed: each once"),
-        ({"training.augmentation.flip": "yes"}, "training.augmentation.flip: found 'yes', allowed: true or false"),
+        (
+            {"training.recipe.augmentation.flip": "yes"},
+            "training.recipe.augmentation.flip: found 'yes', allowed: true or false",
+        ),
         ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
         ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, or all"),
         ({"tune.lowest": 1.0}, "tune.highest: found 0.16, allowed: at least 1, the lowest"),
@@ -76,18 +79,18 @@ def keys_of(lines: list[str]) -> set[str]:
         ),
         ({"data.validation_fraction": 0.99999}, "data.validation_fraction: found 0.99999, which makes 50000"),
         ({"data.validation_fraction": 0.0001}, "data.validation_fraction: found 0.0001, which makes 5 validation"),
-        ({"analysis.shown_images": [0, 10_000]}, "analysis.shown_images[1]: found 10000, allowed: at most 9999"),
-        ({"analysis.shown_images": [3, -1]}, "analysis.shown_images[1]: found -1, allowed: at least 0"),
-        ({"analysis.shown_images": [3, 3]}, "analysis.shown_images: found [3, 3], allowed: each once"),
-        ({"analysis.shown_images": []}, "analysis.shown_images: found [], allowed: at least 1 of them"),
+        ({"evaluate.shown_images": [0, 10_000]}, "evaluate.shown_images[1]: found 10000, allowed: at most 9999"),
+        ({"evaluate.shown_images": [3, -1]}, "evaluate.shown_images[1]: found -1, allowed: at least 0"),
+        ({"evaluate.shown_images": [3, 3]}, "evaluate.shown_images: found [3, 3], allowed: each once"),
+        ({"evaluate.shown_images": []}, "evaluate.shown_images: found [], allowed: at least 1 of them"),
         (
-            {"analysis.shown_images": list(range(9))},
-            "analysis.shown_images: found [0, 1, 2, 3, 4, 5, 6, 7, 8], all",
+            {"evaluate.shown_images": list(range(9))},
+            "evaluate.shown_images: found [0, 1, 2, 3, 4, 5, 6, 7, 8], all",
         ),
-        ({"analysis.shown_images": 3}, "analysis.shown_images: found 3, allowed: a list"),
+        ({"evaluate.shown_images": 3}, "evaluate.shown_images: found 3, allowed: a list"),
         (
-            {"analysis.images": 10_000, "data.test_images": 100},
-            "analysis.images: found 10000, allowed: at most",
+            {"evaluate.images": 10_000, "data.test_images": 100},
+            "evaluate.images: found 10000, allowed: at most",
         ),
         ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10"),
         ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),
@@ -123,8 +126,8 @@ def keys_of(lines: list[str]) -> set[str]:
             "architectures.depth_4.training.epochz: unknown key, allowed here: ",
         ),
         (
-            {"architectures.depth_4.training": {"augmentation": {"shift": -1}}},
-            "architectures.depth_4.training.augmentation.shift: found -1, allowed: at least 0",
+            {"architectures.depth_4.training": {"recipe": {"augmentation": {"shift": -1}}}},
+            "architectures.depth_4.training.recipe.augmentation.shift: found -1, allowed: at least 0",
         ),
         (
             {"architectures.../x": VALID["architectures"]["depth_4"]},
@@ -147,8 +150,8 @@ def test_a_mistake_is_one_line_that_names_the_key_what_was_found_and_what_is_all
 
 
 def test_every_image_that_the_test_split_lacks_is_told() -> None:
-    change = {"data.test_images": 50, "analysis.shown_images": [50, 0, 60], "analysis.images": 51}
-    assert keys_of(told(change)) == {"analysis.shown_images[0]", "analysis.shown_images[2]", "analysis.images"}
+    change = {"data.test_images": 50, "evaluate.shown_images": [50, 0, 60], "evaluate.images": 51}
+    assert keys_of(told(change)) == {"evaluate.shown_images[0]", "evaluate.shown_images[2]", "evaluate.images"}
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -175,9 +178,11 @@ def test_mistakes_that_involve_several_keys_are_told_with_the_simple_ones_beside
 def test_a_gpu_asked_for_where_there_is_none_is_a_mistake_before_any_work(project: Project) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    project.edit_params(lambda params: params["architectures"]["other"].update(training={"device": "cuda"}))
+    project.edit_params(
+        lambda params: params["architectures"]["other"].update(training={"recipe": {"device": "cuda"}})
+    )
     printed = project.run(sys.executable, "-m", "stages.check", ok=False)
-    where = "architectures.other.training.device"
+    where = "architectures.other.training.recipe.device"
     assert printed == f"params.yaml: {where}: found 'cuda', allowed here: cpu or auto (no GPU found)\n"
 
 
@@ -191,34 +196,33 @@ def test_names_are_offered_even_where_a_key_is_a_number() -> None:
 
 
 def test_an_overrides_mistakes_are_told_while_the_shared_recipe_is_wrong() -> None:
-    wrong = {"epoch": 3, "batch_size": 1, "augmentation": {"shift": -1}}
+    wrong = {"epoch": 3, "recipe": {"batch_size": 1, "augmentation": {"shift": -1}}}
     lines = told(
         {
             "training.epochs": 0,
-            "training.augmentation": 5,
+            "training.recipe.augmentation": 5,
             "architectures.depth_4.training": wrong,
             "architectures.depth_6.training": {"seeds": [1]},
-            "architectures.residual.training": {"epochs": 2, "augmentation": {"flip": False}},
+            "architectures.residual.training": {"epochs": 2, "recipe": {"augmentation": {"flip": False}}},
         }
     )
     assert keys_of(lines) == {
         "training.epochs",
-        "training.augmentation",
+        "training.recipe.augmentation",
         "architectures.depth_4.training.epoch",
-        "architectures.depth_4.training.batch_size",
-        "architectures.depth_4.training.augmentation.shift",
+        "architectures.depth_4.training.recipe.batch_size",
+        "architectures.depth_4.training.recipe.augmentation.shift",
         "architectures.depth_6.training.seeds",
     }
 
 
 def test_an_override_changes_only_what_it_names() -> None:
     plain = parse(Training, VALID["training"])
-    recipe = plain.updated(parse(Override, {"augmentation": {"shift": 4}, "epochs": 9}))
-    assert recipe.augmentation.shift == 4
-    assert recipe.augmentation.flip == plain.augmentation.flip
-    assert recipe.model_dump(exclude={"augmentation", "epochs"}) == plain.model_dump(
-        exclude={"augmentation", "epochs"}
-    )
+    changed = plain.updated(parse(Override, {"recipe": {"augmentation": {"shift": 4}}, "epochs": 9}))
+    assert (changed.epochs, changed.recipe.augmentation.shift) == (9, 4)
+    assert changed.recipe.augmentation.flip == plain.recipe.augmentation.flip
+    others: Any = {"epochs": True, "recipe": {"augmentation"}}
+    assert changed.model_dump(exclude=others) == plain.model_dump(exclude=others)
 
 
 def test_rates_are_spaced_on_a_log_scale_and_the_best_is_picked() -> None:
@@ -305,10 +309,10 @@ def test_a_mutated_file_is_valid_or_refused_with_such_lines(data: st.DataObject)
 
 
 def test_what_the_report_s_recipe_is_replayed_on_has_to_be_there_once_and_its_rate_a_number() -> None:
-    lines = told({"replay.architectures": ["kernel_3x3", "kernel_3x4"], "replay.images": 5})
-    assert keys_of(lines) == {"replay.architectures[1]", "replay.images"}
+    lines = told({"replay.architectures": ["kernel_3x3", "kernel_3x4"], "replay.runs.images": 5})
+    assert keys_of(lines) == {"replay.architectures[1]", "replay.runs.images"}
     assert keys_of(told({"replay.architectures": ["kernel_3x3"] * 2})) == {"replay.architectures"}
-    assert keys_of(told({"replay.training.learning_rate": "tuned"})) == {"replay.training.learning_rate"}
+    assert keys_of(told({"replay.learning_rate": "tuned"})) == {"replay.learning_rate"}
 
 
 def test_a_study_may_not_be_called_like_another_part_of_the_report() -> None:

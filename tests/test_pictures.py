@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from cnn_study.analysis.activations import Activations
-from cnn_study.analysis.effective_field import Field
+from cnn_study.evaluation.effective_field import Field
 from cnn_study.base.yaml import read_yaml
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers

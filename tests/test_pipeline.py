@@ -23,6 +23,8 @@ from scripts import study
 from scripts.study import EMBEDDED, use_embedded_data
 from tests.conftest import NO_NETWORK, REPOSITORY, Project, small_study
 
+PER_NETWORK = ("tune", "train", "evaluate", "profile")
+
 
 def summary_of(project: Project) -> Any:
     return json.loads((project.folder / "metrics/summary.json").read_text())
@@ -43,7 +45,7 @@ def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others
 
     before = summary_of(project)["architectures"]
     project.edit_params(change)
-    assert project.repro() == {"tune@added", "train@added", "profile@added", "analyze"}
+    assert project.repro() == {*(f"{stage}@added" for stage in PER_NETWORK), "analyze"}
     after = summary_of(project)["architectures"]
     assert list(after) == ["small", "added"]
     assert after["added"]["receptive_field"]["theoretical"] == 8
@@ -70,7 +72,8 @@ def test_editing_the_analysis_runs_only_the_analysis(project: Project, edited: s
 def test_a_change_of_the_split_reruns_all_that_sees_images(project: Project) -> None:
     project.edit_params(lambda params: params["data"].update(split_seed=1))
     assert project.repro("prepare") == {"prepare"}
-    seeing = {"tune@small", "tune@other", "train@small", "train@other", "replay@small", "analyze"}
+    seeing = {f"{stage}@{name}" for stage in ("tune", "train", "evaluate") for name in ("small", "other")}
+    seeing |= {"replay@small", "analyze"}
     assert project.repro("--dry") == seeing
 
 
@@ -88,11 +91,11 @@ def test_running_twice_gives_the_same_bits_of_all_but_clocks(
     again.repro()
     same = [
         path.relative_to(finished.folder)
-        for pattern in ("runs/**/*", "metrics/*", "plots/**/*", "data/prepared/**/*")
+        for pattern in ("runs/**/*", "results/**/*", "metrics/*", "plots/**/*", "data/prepared/**/*")
         for path in finished.folder.glob(pattern)
         if path.is_file() and "timing" not in str(path) and not with_clock(path)
     ]
-    assert {path.parts[0] for path in same} == {"runs", "metrics", "plots", "data"}
+    assert {path.parts[0] for path in same} == {"runs", "results", "metrics", "plots", "data"}
     for path in same:
         assert (finished.folder / path).read_bytes() == (again.folder / path).read_bytes(), path
 
@@ -101,7 +104,7 @@ def test_running_twice_gives_the_same_bits_of_all_but_clocks(
 def test_changing_one_spec_retrains_only_that_network_and_diffs_show_exactly_that(project: Project) -> None:
     project.run("git", "checkout", "--quiet", "-b", "wider")
     project.edit_params(lambda params: params["architectures"]["small"]["layers"][0].update(kernel=5))
-    assert project.repro() == {"tune@small", "train@small", "replay@small", "profile@small", "analyze"}
+    assert project.repro() == {*(f"{stage}@small" for stage in (*PER_NETWORK, "replay")), "analyze"}
     assert summary_of(project)["architectures"]["small"]["receptive_field"]["theoretical"] == 20
     project.commit("wider")
     params = json.loads(project.run("dvc", "params", "diff", "main", "--json"))
@@ -229,8 +232,9 @@ def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_repor
     project: Project,
 ) -> None:
     def change(params: Any) -> None:
-        broken = {"learning_rate": 100.0, "weight_decay": 10.0, "schedule": "constant", "epochs": 5, "threads": 1}
-        params["architectures"]["small"].update(training=broken)
+        broken = {"weight_decay": 10.0, "schedule": "constant", "threads": 1}
+        training = {"learning_rate": 100.0, "epochs": 5, "recipe": broken}
+        params["architectures"]["small"].update(training=training)
         del params["studies"]["kernel_size"]["members"]["other"]
         params["studies"]["kernel_size"]["controls"] = []
 
@@ -240,7 +244,7 @@ def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_repor
     assert environment["comparable"] == (usable_cores() == 1)
     if usable_cores() > 1:
         (apart,) = [group for group in environment["environments"] if group["threads"] == 1]
-        assert apart["stages"] == ["tune@small", "train@small"]
+        assert apart["stages"] == ["tune@small", "train@small", "evaluate@small"]
     found = summary_of(project)["architectures"]["small"]
     assert found["status"] == "diverged"
     assert found["test_accuracy"] == {"mean": None, "ci95": None, "per_seed": [None]}
@@ -265,7 +269,7 @@ def test_a_data_set_of_one_s_own_is_not_replaced_by_the_embedded_one(
     mine = params.model_copy(update={"data": params.data.model_copy(update={"dataset": "mine"})})
     monkeypatch.setattr(study, "validate", lambda _: mine)
     monkeypatch.setattr(study, "warn_of_memory", lambda _: None)
-    monkeypatch.setattr(study, "repro", lambda: 0)
+    monkeypatch.setattr(study, "repro_what_is_needed", lambda *_: 0)
     assert study.main("", "dvc", Resources()) == 0
     assert (tmp_path / "params.yaml").read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
 

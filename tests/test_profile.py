@@ -30,7 +30,7 @@ from cnn_study.profiling.complexity import (
     without_weights,
 )
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
-from cnn_study.training.recipe import Training
+from cnn_study.training.recipe import Recipe
 from tests.conftest import REPOSITORY
 
 CONTENT = read_yaml(REPOSITORY / "params.yaml")
@@ -161,9 +161,9 @@ def test_the_stage_takes_less_than_a_gibibyte(layers: list[dict[str, Any]], time
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     before, peak = map(int, printed.split())
     assert peak < 2**20, f"{before} KiB with torch alone, {peak} in all"
-    profile = json.loads((tmp_path / "runs/profile/hard.json").read_text())
+    profile = json.loads((tmp_path / "results/profile/hard.json").read_text())
     assert profile["parameters"] == count_parameters(without_weights(network_of(*layers)))
-    speed = json.loads((tmp_path / "runs/timing/profile/hard.json").read_text())
+    speed = json.loads((tmp_path / "results/timing/profile/hard.json").read_text())
     assert (speed["inference_images_per_second"] is not None) == timed
     assert (speed["inference_batch"] is not None) == timed
 
@@ -173,14 +173,12 @@ def test_a_slow_or_wide_network_is_timed_in_smaller_batches(monkeypatch: pytest.
     weights, image = complexity.forward_bytes(small)
     monkeypatch.setattr(complexity, "MOST_BYTES", weights + 20 * image)
     speed = complexity.images_per_second(small, environment)
-    assert speed is not None
-    assert speed.batch in (1, 16)
+    assert speed.inference_batch in (1, 16)
     monkeypatch.setattr(complexity, "LONGEST_PASS", 0.0)
     speed = complexity.images_per_second(small, environment)
-    assert speed is not None
-    assert speed.batch == 1
+    assert speed.inference_batch == 1
     monkeypatch.setattr(complexity, "MOST_BYTES", weights)
-    assert complexity.images_per_second(small, environment) is None
+    assert complexity.images_per_second(small, environment).inference_images_per_second is None
 
 
 def test_a_network_that_needs_more_memory_than_there_is_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +193,7 @@ def test_a_network_that_needs_more_memory_than_there_is_is_warned_of(monkeypatch
         r"activations of 128 images [\d.]+, the program 0\.7\), this machine has 4\.0 GiB",
         warning,
     )
-    wide["training"] = {"batch_size": 2}
+    wide["training"] = {"recipe": {"batch_size": 2}}
     (fewer,) = memory_warnings(validate(content))
     assert "activations of 2 images" in fewer
 
@@ -204,7 +202,7 @@ def test_what_training_needs_grows_with_batch_precision_and_optimizer() -> None:
     architecture = PARAMS.architectures["depth_6_norm"]
 
     def need(batch: int = 128, **change: Any) -> memory.Need:
-        return training_need(architecture, parse(Training, CONTENT["training"] | change), batch)
+        return training_need(architecture, parse(Recipe, CONTENT["training"]["recipe"] | change), batch)
 
     fp32 = need(precision="fp32")
     assert need(256, precision="fp32").activations == pytest.approx(2 * fp32.activations)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,7 +33,7 @@ from cnn_study.networks.architecture import spec_of
 from cnn_study.networks.network import Network
 from cnn_study.params.study import validate
 from cnn_study.training.checkpoint import Checkpoint
-from cnn_study.training.loop import Run, Status
+from cnn_study.training.records import Epoch, EpochClock, LayerNorms, Run, Status
 from engine import driver, node
 from engine.cluster import connected, machine_for, room_for
 from engine.driver import Job, params_of
@@ -147,6 +147,10 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     both = ("train small seed 0 epoch", "train small seed 1 epoch")
     with project.started(*STUDY) as process:
         printed = lines_until(process, *(f"{one} 2/30" for one in both))
+        folders = list(temporary.glob("cnn-study-*/data/prepared"))
+        assert len(folders) == 2
+        for folder in folders:  # of a task that trains
+            assert {path.name for path in folder.iterdir()} == {"train", "validation"}
         (first, _), (_, worker) = trainings(temporary).items()
         os.kill(first, signal.SIGKILL)
         os.kill(worker, signal.SIGKILL)
@@ -186,7 +190,7 @@ def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_d
     small = [path for path in expected if path.startswith("small/")]
     assert len(small) == 7
     assert [path for path in small if found[path] != expected[path]] == []
-    for path in ("runs/tune/small.json", "runs/replay/small.json"):
+    for path in ("results/tune/small.json", "results/replay/small.json", "results/profile/small.json"):
         assert (project.folder / path).read_bytes() == (longer_run.project.folder / path).read_bytes()
     assert "up to date" in project.run("dvc", "status")
     for stage in ("tune@small", "replay@small", "train@small"):
@@ -259,11 +263,14 @@ def noted(project: Project, stage: str) -> Any:
 def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
     statuses: tuple[Status, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def written() -> node.Files:
+        return {path.as_posix(): node.read(path) for path in Path().glob("r*/**/*") if path.is_file()}
+
     def outputs_of(folder: str, *of: train.Finished) -> node.Files:
         (tmp_path / folder).mkdir()
         monkeypatch.chdir(tmp_path / folder)
         train.write("small", 0.1, Environment("cpu", "fp32", 1, "a processor", "3.11", "2.14"), of)
-        return {path.as_posix(): node.read(path) for path in Path("runs").glob("**/*") if path.is_file()}
+        return written()
 
     finished = [a_run(seed, status) for seed, status in enumerate(statuses)]
     expected = outputs_of("whole", *finished)
@@ -272,35 +279,37 @@ def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
     monkeypatch.chdir(tmp_path / "driver")
     for one in finished:
         # Whether a run stayed at chance is found after its last checkpoint.
-        progress = asdict(one.run) | ({"status": "trained"} if one.run.status == "collapsed" else {})
+        progress = one.run.model_dump(mode="json")
+        progress |= {"status": "trained"} if one.run.status == "collapsed" else {}
         place = node.CHECKPOINTS / "train/small" / f"seed-{one.seed}.safetensors"
         Checkpoint(place, "").write(one.network, torch.optim.SGD(one.network.parameters()), progress)
     write_training("small", spec_of(SMALL), by_seed)
-    found = {path.as_posix(): node.read(path) for path in Path("runs").glob("**/*") if path.is_file()}
-    assert {path: content.tobytes() for path, content in found.items()} == {
-        path: content.tobytes() for path, content in expected.items()
-    }
+    found = {path: content.tobytes() for path, content in written().items()}
+    assert found == {path: content.tobytes() for path, content in expected.items()}
+    assert {Path(path).parts[0] for path in found} == (
+        {"results"} if set(statuses) == {"diverged"} else {"results", "runs"}
+    )
 
 
 def a_run(seed: int, status: Status) -> train.Finished:
     """One of one epoch, with made-up results."""
     torch.manual_seed(seed)
     network = Network(spec_of(SMALL))
-    row: dict[str, Any] = {"epoch": 1, "loss": None, "train_accuracy": None, "validation_accuracy": None}
-    clock = [{"train_seconds": 0.1 + seed, "evaluation_seconds": 1 / 3, "images": 270}]
+    clock = EpochClock(train_seconds=0.1 + seed, evaluation_seconds=1 / 3, images=270)
     if status == "diverged":
-        return train.Finished(seed, network, Run(status, [row], [], clock), None)
-    row |= {"loss": 2.1 / 3 + seed, "train_accuracy": 0.1, "validation_accuracy": 1 / 7}
-    norms = [{"epoch": 1, "layer": "conv1", "gradient_norm": 0.1 + seed, "weight_norm": 1 / 9}]
-    return train.Finished(seed, network, Run(status, [row], norms, clock), np.eye(3, 10, dtype=np.float32))
+        return train.Finished(seed, network, Run(status=status, epochs=(Epoch(epoch=1),), clock=(clock,)), None)
+    epoch = Epoch(epoch=1, loss=2.1 / 3 + seed, train_accuracy=0.1, validation_accuracy=1 / 7)
+    norms = LayerNorms(epoch=1, layer="conv1", gradient_norm=0.1 + seed, weight_norm=1 / 9)
+    run = Run(status=status, epochs=(epoch,), gradients=(norms,), clock=(clock,))
+    return train.Finished(seed, network, run, np.eye(3, 10, dtype=np.float32))
 
 
-def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Task]:
+def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Files, node.Task]:
     """A task whose stage is ``code``."""
-    shared = {name: node.read(REPOSITORY / name) for name in ("engine/__init__.py", "engine/child.py")}
+    sources = {name: node.read(REPOSITORY / name) for name in ("engine/__init__.py", "engine/child.py")}
     (tmp_path / "stage.py").write_text(code)
     files = {"stages/toy.py": node.read(tmp_path / "stage.py")}
-    return shared, node.Task("toy", "small", files, node.describe(0), 0)
+    return sources, {}, node.Task("toy", "small", files, node.describe(0), 1, 0)
 
 
 def test_a_failed_task_says_what_its_stage_said(tmp_path: Path) -> None:
@@ -322,9 +331,9 @@ def test_a_task_that_crashed_says_what_it_said_and_how(tmp_path: Path) -> None:
 
 
 def test_a_task_on_a_full_disk_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared, one = task("raise SystemExit('it ran')", tmp_path)
+    sources, images, one = task("raise SystemExit('it ran')", tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nothing here"))
-    _, failed = node.run(shared, one)
+    _, failed = node.run(sources, images, one)
     assert isinstance(failed, node.Failed)
     assert failed.text.startswith(f"node {platform.node()}: [Errno ")
 
@@ -379,16 +388,16 @@ def test_a_node_says_its_build_of_torch_and_its_kinds_of_gpu(
 
 
 def test_a_task_does_nothing_where_versions_differ(tmp_path: Path) -> None:
-    shared, one = task("raise SystemExit('it ran')", tmp_path)
-    (failed,) = node.run(shared, node.Task("toy", "small", one.files, one.machine | {"scipy": "0.1"}, 0))
+    sources, images, one = task("raise SystemExit('it ran')", tmp_path)
+    (failed,) = node.run(sources, images, replace(one, machine=one.machine | {"scipy": "0.1"}))
     assert isinstance(failed, node.Failed)
     assert re.fullmatch(r"node \S+: found scipy [\d.]+, allowed: 0.1", failed.text)
 
 
 def test_a_stage_ends_with_the_worker_that_started_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    shared, one = task("import time\nprint('begun', flush=True)\ntime.sleep(600)", tmp_path)
+    sources, _, one = task("import time\nprint('begun', flush=True)\ntime.sleep(600)", tmp_path)
     scratch = tmp_path / "scratch"
-    for path, content in (shared | one.files).items():
+    for path, content in (sources | one.files).items():
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         content.tofile(scratch / path)
     command = [sys.executable, "-m", "engine.child", str(scratch), "stages.toy"]
@@ -409,6 +418,7 @@ class Script:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int, **sends: list[list[Any]]) -> None:
         self.sends, self.recorded, self.commits = sends, list[str](), 0
+        self.images: dict[str, set[str]] = {}  # by stage, those that its tasks receive
         monkeypatch.setattr(driver, "ray", self)
         monkeypatch.setattr(driver, "room_for", lambda _: room)
         monkeypatch.setattr(driver, "write_outputs", lambda _: None)
@@ -424,7 +434,8 @@ class Script:
         self.recorded += stages
         self.commits += 1
 
-    def start(self, _: Any, task: node.Task) -> Iterator[Any]:
+    def start(self, _: Any, images: node.Files, task: node.Task) -> Iterator[Any]:
+        self.images[task.stage] = {Path(path).parent.name for path in images}
         sends = self.sends.get(f"{task.stage}_{task.architecture}")
         return iter(sends.pop(0) if sends else [node.Done({})])
 
@@ -443,21 +454,23 @@ class Script:
         return sent
 
 
-FIRST = ["tune@small", "tune@other", "replay@small"]
+FIRST = ["tune@small", "tune@other", "replay@small", "profile@small", "profile@other"]
+NAMES = ("small", "other")
 KILLED = [node.Killed("its process was killed")]
 SAVED = node.Saved(".work/checkpoints/tune/small/some.safetensors", np.zeros(1, np.uint8))
 
 
 @pytest.mark.parametrize("room", [0, 1, 9])
-def test_all_is_done_with_any_room_and_a_training_after_its_search(
+def test_all_is_done_with_any_room_a_training_after_its_search_and_an_evaluation_after_that(
     room: int, project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project.folder)
     script = Script(monkeypatch, room, tune_other=[KILLED, [WorkerCrashedError()]])
     recorded = script.run()
-    assert sorted(recorded) == sorted([*FIRST, "train@small", "train@other"])
-    for name in ("small", "other"):
-        assert recorded.index(f"tune@{name}") < recorded.index(f"train@{name}")
+    assert sorted(recorded) == sorted([*FIRST, *(f"{s}@{n}" for s in ("train", "evaluate") for n in NAMES)])
+    for name in NAMES:
+        places = [recorded.index(f"{stage}@{name}") for stage in ("tune", "train", "evaluate")]
+        assert places == sorted(places)
     assert ("no node has room for a task" in capsys.readouterr().err) == (room == 0)
 
 
@@ -478,7 +491,16 @@ def test_what_has_ended_is_recorded_though_another_task_fails(
     script = Script(monkeypatch, 9, tune_other=[[node.Failed("params.yaml: wrong")]])
     with pytest.raises(StudyError, match=r"^tune@other failed:\nparams.yaml: wrong$"):
         script.run()
-    assert script.recorded == ["tune@small", "replay@small"]
+    assert script.recorded == [stage for stage in FIRST if stage != "tune@other"]
+
+
+def test_only_an_evaluation_receives_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project.folder)
+    script = Script(monkeypatch, 9)
+    script.run()
+    training = {"train", "validation"}
+    expected = {"tune": training, "replay": training, "train": training, "profile": set(), "evaluate": {"test"}}
+    assert script.images == expected
 
 
 def test_all_that_is_there_is_received_before_something_is_recorded(
@@ -495,10 +517,10 @@ def test_a_stage_that_another_command_has_cannot_be_claimed(
 ) -> None:
     monkeypatch.chdir(project.folder)
     other = {"pid": os.getpid(), "cmd": "another command"}
-    lock = {"write": {str(project.folder / "runs/tune/small.json"): other}}
+    lock = {"write": {str(project.folder / "results/tune/small.json"): other}}
     (project.folder / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
     with Repo() as repo, pytest.raises(StudyError, match="is busy, it is being blocked by"):  # noqa: SIM117
-        with Pipeline(repo).lock(["tune@small"]):
+        with Pipeline(repo, allow_missing=False).lock(["tune@small"]):
             pass
 
 
@@ -506,11 +528,11 @@ def test_a_stage_whose_outputs_are_in_the_cache_need_not_run(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.folder)
-    tuned = project.folder / "runs/tune/small.json"
+    tuned = project.folder / "results/tune/small.json"
     before, lock = tuned.read_bytes(), (project.folder / "dvc.lock").read_bytes()
     tuned.unlink()
     with Repo() as repo:
-        pipeline = Pipeline(repo)
+        pipeline = Pipeline(repo, allow_missing=False)
         assert pipeline.changed("tune@small")
         assert not pipeline.begin("tune@small")
         assert not pipeline.changed("train@small")
@@ -523,7 +545,7 @@ def test_what_changed_while_a_stage_ran_is_not_recorded(project: Project, monkey
     lock = (project.folder / "dvc.lock").read_bytes()
     project.edit_params(lambda params: params["tune"].update(seed=1001))
     with Repo() as repo:
-        pipeline = Pipeline(repo)
+        pipeline = Pipeline(repo, allow_missing=False)
         assert pipeline.begin("tune@small")
         project.edit_params(lambda params: params["tune"].update(seed=1002))
         with pytest.raises(StudyError, match=r"^params\.yaml: changed while tune@small ran"):
@@ -567,28 +589,40 @@ def test_as_many_tasks_go_into_a_node_as_all_its_resources_allow() -> None:
     assert Resources(cpus=1, gpus=1).room_in({"CPU": 8.0}) == 0
 
 
-def test_a_task_has_as_many_threads_as_cpus_where_params_do_not_say_and_at_most_where_they_do() -> None:
+def test_more_threads_than_a_task_has_cpus_are_refused() -> None:
     content = read_yaml(REPOSITORY / "params.yaml")
-    content["architectures"]["depth_4"]["training"] = {"threads": 2}
+    content["architectures"]["depth_4"]["training"] = {"recipe": {"threads": 2}}
     params = validate(content)
     with pytest.raises(StudyError) as refused:
         Resources(cpus=1).check(params)
-    where = "params.yaml: architectures.depth_4.training.threads"
+    where = "params.yaml: architectures.depth_4.training.recipe.threads"
     assert str(refused.value) == f"{where}: found 2, allowed with CPUS=1: auto, or at most 1"
-    four = Resources(cpus=4)
-    four.check(params)
-    for name, threads in (("kernel_3x3", 4), ("depth_4", 2)):
-        mine = params_of(Job("train", name, 1), content, params, four)
-        assert list(mine["architectures"]) == [name]
-        assert mine["architectures"][name]["training"]["threads"] == threads
-        assert mine["training"]["seeds"] == [1]
-        assert mine["replay"]["training"]["threads"] == 4
+    Resources(cpus=2).check(params)
+
+
+def test_a_task_computes_with_as_many_threads_as_it_has_cpus(tmp_path: Path) -> None:
+    code = f"import sys\nsys.path.insert(0, {str(REPOSITORY / 'src')!r})\n"
+    code += "from cnn_study.base.environment import set_up\nsys.exit(set_up().threads * 'thread ')"
+    sources, images, one = task(code, tmp_path)
+    for cpus in range(1, CORES + 1):
+        *_, failed = node.run(sources, images, replace(one, cpus=cpus))
+        assert failed == node.Failed("thread " * cpus)
+
+
+def test_a_task_reads_of_params_its_own_architecture_and_seed() -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    mine = params_of(Job("train", "depth_4", 1), content)
+    assert list(mine["architectures"]) == ["depth_4"]
+    assert mine["training"] == content["training"] | {"seeds": [1]}
+    assert params_of(Job("tune", "depth_4"), content)["training"] == content["training"]
 
 
 def test_a_gpu_that_params_ask_for_has_to_be_given() -> None:
     content = read_yaml(REPOSITORY / "params.yaml")
-    content["training"]["device"] = "cuda"
-    with pytest.raises(StudyError, match=r"^params.yaml: training.device: found 'cuda', allowed with GPUS=0: "):
+    content["training"]["recipe"]["device"] = "cuda"
+    with pytest.raises(
+        StudyError, match=r"^params.yaml: training.recipe.device: found 'cuda', allowed with GPUS=0: "
+    ):
         Resources().check(validate(content))
     Resources(gpus=0.5).check(validate(content))
 

@@ -3,8 +3,18 @@
 import pandas as pd
 import pytest
 
+from cnn_study.analysis.results import Result
 from cnn_study.report.topics.receptive_fields.sentences import field_findings
-from tests.report_cases import STUDIES, SUMMARY, assert_numbers_are_their_own, entry
+from cnn_study.training.records import Status
+from tests.report_cases import STUDIES, assert_numbers_are_their_own, result, right_ones
+
+
+def ended(*statuses: Status) -> Result:
+    """A network whose runs have come to this."""
+    return result("any", right_ones([5] * len(statuses), 10), statuses)
+
+
+RESULTS = dict.fromkeys(("thin", "wide", "odd", "wide_matched"), ended("trained", "trained"))
 
 
 def fields_of(**last: tuple[int, int, int | None, int | None]) -> pd.DataFrame:
@@ -66,16 +76,14 @@ def fields_of(**last: tuple[int, int, int | None, int | None]) -> pd.DataFrame:
 def test_what_a_unit_can_see_beside_what_it_uses(
     field: tuple[int, int, int | None, int | None], rule: str, text: str
 ) -> None:
-    finding = field_findings(fields_of(thin=field), SUMMARY, STUDIES)[-1]
+    finding = field_findings(fields_of(thin=field), RESULTS, STUDIES)[-1]
     assert finding.rule == rule
     assert finding.text == f"narrow one: the central unit of the last layer can see {text}"
 
 
 @pytest.mark.parametrize("statuses", [("diverged",), ("diverged", "diverged")])
-def test_a_network_of_which_every_run_diverged_has_no_field_after_training(statuses: tuple[str, ...]) -> None:
-    (finding,) = field_findings(
-        fields_of(thin=(16, 16, 13, None)), SUMMARY | {"thin": entry(0.1, *statuses)}, STUDIES
-    )
+def test_a_network_of_which_every_run_diverged_has_no_field_after_training(statuses: tuple[Status, ...]) -> None:
+    (finding,) = field_findings(fields_of(thin=(16, 16, 13, None)), RESULTS | {"thin": ended(*statuses)}, STUDIES)
     assert finding.rule == "field_no_network"
     assert finding.text.endswith(
         "a side of 13 pixels before training; there is no network after it, since every run diverged (the loss "
@@ -85,10 +93,10 @@ def test_a_network_of_which_every_run_diverged_has_no_field_after_training(statu
 
 @pytest.mark.parametrize("after", [15, None])
 def test_the_field_of_a_collapsed_network_is_told_with_its_collapse(after: int | None) -> None:
-    summary = SUMMARY | {"thin": entry(0.1, "diverged", "collapsed")}
-    (finding,) = field_findings(fields_of(thin=(16, 16, 13, after)), summary, STUDIES)
+    results = RESULTS | {"thin": ended("diverged", "collapsed")}
+    (finding,) = field_findings(fields_of(thin=(16, 16, 13, after)), results, STUDIES)
     assert "in a run that collapsed (stayed at chance)" in finding.text
-    one_trained = SUMMARY | {"thin": entry(0.1, "collapsed", "trained")}
+    one_trained = RESULTS | {"thin": ended("collapsed", "trained")}
     (finding,) = field_findings(fields_of(thin=(16, 16, 13, after)), one_trained, STUDIES)
     assert "collapsed" not in finding.text
 
@@ -106,23 +114,23 @@ def test_the_first_sentence_on_fields_says_whose_training_changes_most(
     changes: tuple[int, int, int], words: str
 ) -> None:
     sides = {name: (16, 16, 9, 9 + change) for name, change in zip(("thin", "wide", "odd"), changes, strict=True)}
-    first, *others = field_findings(fields_of(**sides), SUMMARY, STUDIES)
+    first, *others = field_findings(fields_of(**sides), RESULTS, STUDIES)
     start = "With training, in one run of each of 3 networks, the side of the effective field "
     assert first.text == start + words
     assert [finding.numbers["of"] for finding in others] == list(sides)
 
 
 def test_only_networks_that_trained_are_ranked_by_what_training_changes() -> None:
-    summary = SUMMARY | {"wide": entry(0.1, "collapsed", "trained"), "odd": entry(0.1, "diverged")}
+    results = RESULTS | {"wide": ended("collapsed", "trained"), "odd": ended("diverged")}
     table = fields_of(thin=(16, 16, 9, 10), wide=(16, 16, 2, 16), odd=(16, 16, 9, None))
-    assert field_findings(table, summary, STUDIES)[0].numbers["changes"] == {"thin": 1}
-    rules = [finding.rule for finding in field_findings(fields_of(wide=(16, 16, 2, 16)), summary, STUDIES)]
+    assert field_findings(table, results, STUDIES)[0].numbers["changes"] == {"thin": 1}
+    rules = [finding.rule for finding in field_findings(fields_of(wide=(16, 16, 2, 16)), results, STUDIES)]
     assert rules == ["field_whole"]
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
-    summary = SUMMARY | {"odd": entry(0.1, "diverged"), "wide_matched": entry(0.1, "collapsed")}
+    results = RESULTS | {"odd": ended("diverged"), "wide_matched": ended("collapsed")}
     fields = fields_of(
         thin=(46, 31, 17, 21), wide=(16, 16, 13, 16), odd=(9, 9, 5, None), wide_matched=(9, 9, 5, 7)
     )
-    assert_numbers_are_their_own(field_findings(fields, summary, STUDIES))
+    assert_numbers_are_their_own(field_findings(fields, results, STUDIES))

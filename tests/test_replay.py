@@ -3,17 +3,24 @@
 import pandas as pd
 import pytest
 
+from cnn_study.analysis.results import replay_table
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.topics.replay import replay_findings
-from tests.report_cases import STUDIES, assert_numbers_are_their_own
+from cnn_study.training.records import Replayed, ShortRun
+from tests.report_cases import ENVIRONMENT, STUDIES, assert_numbers_are_their_own, short_run
 
 
 def replayed(*runs: tuple[str, float, int, float | None]) -> pd.DataFrame:
     """Runs of one recipe: network, rate, seed, accuracy; 0.1 is a collapse, None a divergence."""
-    statuses = {0.1: "collapsed", None: "diverged"}
-    columns = ["architecture", "learning_rate", "seed", "validation_accuracy"]
-    table = pd.DataFrame(runs, columns=columns)
-    return table.assign(status=[statuses.get(run[3], "trained") for run in runs])
+    by_network: dict[str, list[ShortRun]] = {}
+    for name, rate, seed, accuracy in runs:
+        by_network.setdefault(name, []).append(short_run(rate, seed, accuracy))
+    return replay_table(
+        {
+            name: Replayed(images=500, runs=tuple(of_network), environment=ENVIRONMENT)
+            for name, of_network in by_network.items()
+        }
+    )
 
 
 def found_in_replay(*runs: tuple[str, float, int, float | None], own: float = 0.01) -> list[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.results import Summary, Timing
 from cnn_study.params.study import Control
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.topics.studies.chapter import study_findings
@@ -18,21 +19,23 @@ from tests.report_cases import (
     SUMMARY,
     TIMING,
     WIDE,
-    around,
     assert_numbers_are_their_own,
     compared,
     entry,
+    took,
 )
 
 
 def of_study(
-    comparison: StudyComparison, summary: Mapping[str, Any] = SUMMARY, timing: Mapping[str, Any] = TIMING
+    comparison: StudyComparison,
+    summary: Mapping[str, Summary] = SUMMARY,
+    timing: Mapping[str, Timing] = TIMING,
 ) -> list[Finding]:
     return study_findings(ComparedStudy("width", STUDY, comparison, summary, timing))
 
 
 def found_in_study(
-    summary: Mapping[str, Any] = SUMMARY, timing: Mapping[str, Any] = TIMING, **changes: Any
+    summary: Mapping[str, Summary] = SUMMARY, timing: Mapping[str, Timing] = TIMING, **changes: Any
 ) -> dict[str, Finding]:
     found = of_study(replace(COMPARISON, **changes), summary, timing)
     rules = [finding.rule for finding in found]
@@ -62,7 +65,7 @@ def test_times_are_told_apart_where_their_intervals_part_whichever_is_slower(
     slower: str, gap: float, apart: bool
 ) -> None:
     faster = "thin" if slower == "wide" else "wide"
-    timing = {faster: {"train_seconds": around(10.0, 2.0)}, slower: {"train_seconds": around(16.0 + gap, 4.0)}}
+    timing = {faster: took(10.0, 2.0), slower: took(16.0 + gap, 4.0)}
     found = found_in_study(timing=timing, pareto=[faster, slower])
     assert found["winner_cost"].numbers["told_apart_in_time"] == apart
     assert ("the two are not told apart in time, since the intervals of" in found["winner_cost"].text) == (
@@ -72,7 +75,7 @@ def test_times_are_told_apart_where_their_intervals_part_whichever_is_slower(
 
 
 def test_one_run_each_tells_no_times_apart() -> None:
-    timing = {"thin": {"train_seconds": around(41.0, None)}, "wide": {"train_seconds": around(8.36, None)}}
+    timing = {"thin": took(41.0, None), "wide": took(8.36, None)}
     found = found_in_study(timing=timing)
     assert found["winner_cost"].text.endswith(
         "; the two are not told apart in time, since 8.4 s and 41 s are of one run each."
@@ -281,7 +284,7 @@ def test_the_pareto_front_is_one_of_means() -> None:
 
 def test_only_neighbours_on_the_front_whose_times_overlap_are_named() -> None:
     seconds = {"wide": (10.0, 1.0), "odd": (20.0, 3.0), "thin": (25.0, 3.0)}
-    timing = {name: {"train_seconds": around(*found)} for name, found in seconds.items()}
+    timing = {name: took(*found) for name, found in seconds.items()}
     finding = found_in_study(timing=timing, pareto=["wide", "odd", "thin"])["pareto"]
     assert finding.text.endswith("; not told apart in time from a neighbour on it: odd one and narrow one.")
 

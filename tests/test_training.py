@@ -1,6 +1,5 @@
 """Training learns, repeats itself to the bit, goes on where it was, and says when it failed."""
 
-import copy
 import math
 import re
 from collections.abc import Iterable
@@ -16,12 +15,12 @@ from safetensors.torch import save_file
 from scipy import stats
 from torch import Tensor
 
-from cnn_study.analysis.influence import pixel_gradients
-from cnn_study.analysis.statistics import over_seeds
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml
+from cnn_study.evaluation.influence import pixel_gradients
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.network import Network, place
 from cnn_study.networks.weights import load_network, save_network
@@ -31,7 +30,6 @@ from cnn_study.training.entry import Override
 from cnn_study.training.gradients import GradientLog
 from cnn_study.training.loop import (
     Batches,
-    Run,
     accuracy_of,
     channel_statistics,
     explained_by_chance,
@@ -44,20 +42,20 @@ from cnn_study.training.loop import (
     train,
     train_step,
 )
-from cnn_study.training.recipe import Augmentation, Training
+from cnn_study.training.recipe import Augmentation, Recipe, Training
+from cnn_study.training.records import Epoch, Run
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.processor
 SHARED = read_yaml(REPOSITORY / "params.yaml")["training"]
 SMALL = {
-    "epochs": 3,
     "batch_size": 20,
     "optimizer": "sgd",
     "momentum": 0.9,
     "weight_decay": 0.0005,
     "augmentation": {"flip": True, "shift": 1},
 }
-RECIPE = parse(Training, SHARED | SMALL)
+RECIPE = parse(Recipe, SHARED["recipe"] | SMALL)
 SPECS = {
     "plain": {
         "layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 8, "kernel": 3, "norm": True}],
@@ -86,13 +84,14 @@ TRAINING, VALIDATION = bright_or_dark(200), bright_or_dark(100)
 def trained(
     spec: str | Architecture,
     environment: Environment,
-    recipe: Training = RECIPE,
+    recipe: Recipe = RECIPE,
+    epochs: int = 3,
     rate: float = 0.05,
     seed: int = 0,
     **more: Any,
 ) -> tuple[Network, Run]:
     architecture = spec_of(SPECS[spec]) if isinstance(spec, str) else spec
-    return train(architecture, TRAINING, VALIDATION, recipe, rate, seed, environment, **more)
+    return train(architecture, TRAINING, VALIDATION, recipe, epochs, rate, seed, environment, **more)
 
 
 def bits(network: Network) -> dict[str, bytes]:
@@ -105,12 +104,13 @@ def without_clock(run: Run) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_a_network_learns_what_can_be_learned(spec: str, environment: Environment) -> None:
-    network, run = trained(spec, environment, RECIPE.model_copy(update={"epochs": 15}))
+    network, run = trained(spec, environment, epochs=15)
     assert run.status == "trained"
-    assert run.epochs[-1]["validation_accuracy"] > 0.6
-    assert run.epochs[-1]["loss"] < run.epochs[0]["loss"]
+    assert (run.validation_accuracy or 0) > 0.6
+    first, last = (epoch.loss or math.nan for epoch in (run.epochs[0], run.epochs[-1]))
+    assert last < first
     logits = predict(network, VALIDATION.images, environment)
-    assert accuracy_of(logits, VALIDATION.labels) == run.epochs[-1]["validation_accuracy"]
+    assert accuracy_of(logits, VALIDATION.labels) == run.validation_accuracy
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
@@ -133,8 +133,8 @@ def test_a_run_cut_after_any_epoch_ends_with_the_bits_of_a_whole_one(
             assert epochs == self.epoch - 1
             self.went_on = True
 
-        def epoch_ended(self, row: dict[str, Any]) -> None:
-            if row["epoch"] == self.epoch:
+        def epoch_ended(self, epoch: int, *_: object, **__: object) -> None:
+            if epoch == self.epoch:
                 raise CutError
 
     recipe = RECIPE.model_copy(update={"optimizer": optimizer})
@@ -174,21 +174,16 @@ def test_another_seed_gives_other_weights(environment: Environment) -> None:
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(environment: Environment) -> None:
-    recipe = RECIPE.model_copy(update={"schedule": "constant", "epochs": 5})
-    _, run = trained("plain", environment, recipe, rate=1e6)
+    recipe = RECIPE.model_copy(update={"schedule": "constant"})
+    _, run = trained("plain", environment, recipe, epochs=5, rate=1e6)
     assert run.status == "diverged"
     assert len(run.epochs) < 5
-    assert run.epochs[-1] == {
-        "epoch": len(run.epochs),
-        "loss": None,
-        "train_accuracy": None,
-        "validation_accuracy": None,
-    }
+    assert run.epochs[-1] == Epoch(epoch=len(run.epochs))
 
 
 def test_weights_that_the_very_last_step_breaks_are_diverged(environment: Environment) -> None:
-    one_step = RECIPE.model_copy(update={"schedule": "constant", "epochs": 1, "batch_size": 200})
-    _, run = trained("plain", environment, one_step, rate=1e38)
+    one_step = RECIPE.model_copy(update={"schedule": "constant", "batch_size": 200})
+    _, run = trained("plain", environment, one_step, epochs=1, rate=1e38)
     assert run.status == "diverged"
 
 
@@ -203,15 +198,15 @@ def test_every_epoch_has_an_order_of_its_own_which_is_the_seed_s() -> None:
 def test_a_diverged_run_is_not_trained_further_from_its_checkpoint(
     environment: Environment, tmp_path: Path
 ) -> None:
-    recipe = RECIPE.model_copy(update={"schedule": "constant", "epochs": 5})
+    recipe = RECIPE.model_copy(update={"schedule": "constant"})
     checkpoint = Checkpoint(tmp_path / "run.safetensors", "this run")
-    _, first = trained("plain", environment, recipe, rate=1e6, checkpoint=checkpoint)
-    _, again = trained("plain", environment, recipe, rate=1e6, checkpoint=checkpoint)
+    _, first = trained("plain", environment, recipe, epochs=5, rate=1e6, checkpoint=checkpoint)
+    _, again = trained("plain", environment, recipe, epochs=5, rate=1e6, checkpoint=checkpoint)
     assert again == first
 
 
 def test_a_network_at_chance_ends_as_collapsed(environment: Environment) -> None:
-    network, run = trained("plain", environment, RECIPE.model_copy(update={"epochs": 1}), rate=1e-9)
+    network, run = trained("plain", environment, epochs=1, rate=1e-9)
     assert run.status == "collapsed"
     assert network is not None
 
@@ -259,7 +254,7 @@ def test_gradients_are_logged_as_they_are(environment: Environment) -> None:
     set_rate(optimizer, 0.0)
     log = GradientLog(network, optimizer, every=1)
     train_step(network, optimizer, TRAINING.images[:20], TRAINING.labels[:20], 0.0, environment)
-    norms = {row.layer: row for row in log.end_epoch()}
+    norms = {row.layer: row for row in log.end_epoch(1)}
     assert list(norms) == [
         "residual1.conv1",
         "residual1.conv2",
@@ -274,12 +269,12 @@ def test_gradients_are_logged_as_they_are(environment: Environment) -> None:
     assert weight.grad is not None
     assert norms["residual2.conv1"].gradient_norm == pytest.approx(weight.grad.norm().item())
     assert norms["residual2.conv1"].weight_norm == pytest.approx(weight.norm().item())
-    assert log.end_epoch() == []
+    assert log.end_epoch(2) == []
 
 
 def test_gradients_are_logged_for_every_layer_and_epoch(environment: Environment) -> None:
     _, run = trained("plain", environment)
-    assert [(row["epoch"], row["layer"]) for row in run.gradients] == [
+    assert [(row.epoch, row.layer) for row in run.gradients] == [
         (epoch, layer) for epoch in (1, 2, 3) for layer in ("conv1", "conv2", "hidden1", "output")
     ]
 
@@ -303,7 +298,7 @@ def test_a_step_and_an_evaluation_leave_nothing_on_the_cpu(spec: str, environmen
 def test_watching_changes_nothing(environment: Environment) -> None:
     class Watch:
         def __init__(self) -> None:
-            self.rows: list[dict[str, Any]] = []
+            self.epochs: list[Epoch] = []
 
         def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
             return list(steps)
@@ -311,12 +306,12 @@ def test_watching_changes_nothing(environment: Environment) -> None:
         def resumed(self, epochs: int) -> None:
             raise AssertionError("there was no checkpoint")
 
-        def epoch_ended(self, row: dict[str, Any]) -> None:
-            self.rows.append(copy.deepcopy(row))
+        def epoch_ended(self, epoch: int, *_: object, **values: Any) -> None:
+            self.epochs.append(Epoch(epoch=epoch, **values))
 
     watch = Watch()
     network, run = trained("plain", environment, monitor=watch)
-    assert watch.rows == run.epochs
+    assert tuple(watch.epochs) == run.epochs
     assert bits(network) == bits(trained("plain", environment)[0])
 
 
@@ -382,27 +377,31 @@ def test_weights_that_are_none_or_of_another_network_are_refused(tmp_path: Path,
 def test_an_interval_over_seeds_is_students() -> None:
     values = [0.70, 0.72, 0.77]
     low, high = stats.t.interval(0.95, 2, loc=np.mean(values), scale=stats.sem(values))
-    assert over_seeds(values) == {
-        "mean": pytest.approx(0.73),
-        "ci95": [pytest.approx(low), pytest.approx(high)],
-        "per_seed": values,
-    }
-    assert over_seeds([0.7, None])["ci95"] is None
-    assert over_seeds([None]) == {"mean": None, "ci95": None, "per_seed": [None]}
+    estimate = Estimate.of(values)
+    assert estimate.mean == pytest.approx(0.73)
+    assert estimate.ci95 == pytest.approx((low, high))
+    assert estimate.per_seed == tuple(values)
+    assert Estimate.of([0.7, None]).ci95 is None
+    assert Estimate.of([None]) == Estimate(mean=None, ci95=None, per_seed=(None,))
 
 
 def test_the_report_s_own_recipe_in_the_readme_is_a_matter_of_parameters(environment: Environment) -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     given = re.findall(r"-S training\.(\S+)=(\S+)", readme[readme.index("dvc exp run --name report") :])
-    report: dict[str, Any] = {"augmentation": {}}
-    for key, value in given:
-        place = report["augmentation"] if key.startswith("augmentation.") else report
-        place[key.removeprefix("augmentation.")] = YAML(typ="safe").load(value)
-    assert (report["optimizer"], report["learning_rate"], report["schedule"]) == ("adam", 0.01, "constant")
-    recipe = parse(Training, SHARED).updated(parse(Override, report))
+    report: dict[str, Any] = {}
+    for keys, value in given:
+        place = report
+        *above, key = keys.split(".")
+        for section in above:
+            place = place.setdefault(section, {})
+        place[key] = YAML(typ="safe").load(value)
+    training = parse(Training, SHARED).updated(parse(Override, report))
+    recipe = training.recipe
+    assert (training.epochs, training.learning_rate) == (15, 0.01)
+    assert (recipe.optimizer, recipe.schedule) == ("adam", "constant")
     assert recipe.augmentation == Augmentation(flip=False, shift=0)
-    assert (recipe.batch_size, recipe.epochs, recipe.precision) == (64, 15, "fp32")
+    assert (recipe.batch_size, recipe.precision) == (64, "fp32")
     assert (recipe.weight_decay, recipe.label_smoothing, recipe.momentum) == (0, 0, 0.9)
     assert recipe.initialization == "pytorch"
-    _, run = trained("plain", environment, recipe.model_copy(update={"epochs": 1}), rate=0.01)
-    assert math.isfinite(run.epochs[-1]["loss"])
+    _, run = trained("plain", environment, recipe, epochs=1, rate=0.01)
+    assert math.isfinite(run.epochs[-1].loss or math.nan)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.report.kit import wording
 from tests.report_cases import STUDIES, STUDY
 
@@ -22,12 +23,21 @@ def test_a_ratio_has_two_digits(ratio: float, text: str) -> None:
 
 
 def test_a_mean_has_its_interval_where_there_is_one() -> None:
-    assert wording.accuracy_within({"mean": 0.8208, "ci95": [0.8186, 0.823]}) == "82.1 % [81.9, 82.3]"
-    assert wording.accuracy_within({"mean": 0.8208, "ci95": None}) == "82.1 %"
-    assert wording.seconds_within({"mean": 52.2, "ci95": [9.44, 58.0]}) == "52 s [9.4 s, 58 s]"
-    assert wording.seconds_within({"mean": 52.2, "ci95": None}) == "52 s"
+    def mean(value: float, *ci95: float) -> Estimate:
+        return Estimate.model_validate({"mean": value, "ci95": ci95 or None, "per_seed": [value]})
+
+    assert wording.accuracy_within(mean(0.8208, 0.8186, 0.823)) == "82.1 % [81.9, 82.3]"
+    assert wording.accuracy_within(mean(0.8208)) == "82.1 %"
+    assert wording.seconds_within(mean(52.2, 9.44, 58.0)) == "52 s [9.4 s, 58 s]"
+    assert wording.seconds_within(mean(52.2)) == "52 s"
     assert wording.points_within(0.34, (-0.04, 0.72)) == "+0.3 [+0.0, +0.7] points"
     assert wording.points_within(0.34, None) == "+0.3 points"
+
+
+def test_a_mean_that_nobody_has_measured_is_not_written() -> None:
+    for write in (wording.accuracy_within, wording.seconds_within):
+        with pytest.raises(ValueError, match="allowed: an estimate with a mean"):
+            write(Estimate.of([None, None]))
 
 
 def test_things_are_counted_and_listed_as_in_a_sentence() -> None:

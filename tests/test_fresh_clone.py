@@ -1,0 +1,106 @@
+"""What ``make study`` runs in a clone that has what git has: results, and neither data nor weights."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.plan import plan_of
+from tests.conftest import Project
+
+STUDY = (sys.executable, "-m", "scripts.study")
+DATA = {"download", "prepare"}
+
+
+@pytest.fixture
+def clone(finished: Project, tmp_path: Path) -> Project:
+    """A clone of the finished study, with a cache of its own in which there is nothing."""
+    return clone_of(finished, tmp_path / "clone")
+
+
+def clone_of(project: Project, folder: Path) -> Project:
+    project.run("git", "clone", "--quiet", str(project.folder), str(folder))
+    assert not (folder / "runs").exists()
+    assert not (folder / "data/prepared").exists()
+    return Project(folder)
+
+
+def study(project: Project) -> set[str]:
+    """The stages that ``make study`` runs."""
+    return set(re.findall(r"Running stage '(\S+)'", project.run(*STUDY)))
+
+
+def changed(project: Project) -> list[str]:
+    """The files of results that git sees a change in."""
+    return project.run("git", "status", "--porcelain", "results").splitlines()
+
+
+def test_nothing_runs_where_nothing_has_changed(clone: Project) -> None:
+    assert study(clone) == set()
+    assert clone.run("git", "status", "--porcelain") == ""
+
+
+def test_a_changed_chart_is_drawn_from_what_is_there(clone: Project) -> None:
+    with (clone.folder / "src/cnn_study/report/kit/charts.py").open("a") as file:
+        file.write("\n# edited\n")
+    assert study(clone) == {"analyze"}
+    assert changed(clone) == []
+    assert not (clone.folder / "data/raw").exists()
+
+
+@pytest.mark.long
+def test_an_added_network_is_trained_alone(clone: Project) -> None:
+    def add(params: Any) -> None:
+        params["architectures"]["added"] = {"layers": [{"conv": 4, "kernel": 1}, {"pool": 8}], "head": {}}
+        params["studies"]["kernel_size"]["members"]["added"] = "1×1"
+
+    clone.edit_params(add)
+    stages = {f"{stage}@added" for stage in ("tune", "train", "evaluate", "profile")}
+    assert study(clone) == {*DATA, *stages, "analyze"}
+    assert all(line.startswith("?? ") and "added" in line for line in changed(clone))
+    summary = json.loads((clone.folder / "metrics/summary.json").read_text())
+    assert list(summary["architectures"]) == ["small", "other", "added"]
+    assert study(clone) == set()
+
+
+@pytest.mark.long
+def test_a_run_that_was_cut_goes_on_from_what_was_committed(untouched: Project, tmp_path: Path) -> None:
+    cut = untouched.copy_to(tmp_path / "cut")
+    cut.repro("evaluate@small")
+    cut.commit("one network")
+    clone = clone_of(cut, tmp_path / "elsewhere")
+    rest = {"tune@other", "train@other", "evaluate@other", "replay@small", "profile@small", "profile@other"}
+    assert study(clone) == {*DATA, *rest, "analyze"}
+    assert not (clone.folder / "runs/train/small").exists()
+
+
+def test_a_network_whose_weights_are_needed_and_lost_is_trained_again(clone: Project) -> None:
+    clone.edit_params(lambda params: params["evaluate"].update(images=9))
+    weights = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("small", "other")}
+    assert study(clone) == {*DATA, *weights, "analyze"}
+    # The same bits: what training has found is what it had found.
+    assert not [line for line in changed(clone) if "results/train" in line]
+
+
+@pytest.mark.parametrize(
+    ("changes", "targets"),
+    [
+        ({}, ()),
+        ({"prepare": [{"changed outs": {"data/prepared/train": "deleted"}}]}, ()),
+        ({"train@one": [{"changed outs": {"runs/train/one": "not in cache"}}]}, ()),
+        ({"analyze": [{"changed deps": {"results": "modified"}}]}, ()),
+        ({"profile@one": [{"changed deps": {"params.yaml": {"architectures.one.layers": "modified"}}}]}, ()),
+        ({"train@one": ["changed command"]}, ("prepare",)),
+        ({"train@one": [{"changed deps": {"data/prepared/train": "deleted", "src": "modified"}}]}, ("prepare",)),
+        ({"prepare": [{"changed deps": {"params.yaml": {"data.split_seed": "modified"}}}]}, ("prepare",)),
+        ({"evaluate@one": [{"changed deps": {"src": "modified"}}]}, ("prepare", "train@one")),
+    ],
+)
+def test_only_what_is_more_than_missing_is_a_reason_to_run(
+    changes: dict[str, Any], targets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert plan_of(changes, ["one", "two"]).targets == targets
