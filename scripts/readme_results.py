@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import stages  # noqa: F401  (puts src/ on the path)
+from cnn_study.analysis.results import Summaries, Summary
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import read_json, write_whole
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, Study, validate
 from cnn_study.report.kit.wording import accuracy_within, points_within, rate
 
-README = Path("README.md")
+README, SUMMARY = Path("README.md"), Path("metrics/summary.json")
 BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of results -->"
 COLUMNS = (
     "network",
@@ -44,22 +45,21 @@ def split(readme: str) -> tuple[str, str, str]:
 
 def rendered(params: Params) -> str:
     """The results as Markdown, from metrics/."""
-    summary = read_json(Path("metrics/summary.json"))
-    if summary["dataset"] != "cifar10":
-        raise StudyError(f"metrics/summary.json: found results of {summary['dataset']}, allowed: cifar10")
-    summaries = summary["architectures"]
+    found = Summaries.read(SUMMARY)
+    if found.dataset != "cifar10":
+        raise StudyError(f"{SUMMARY}: found results of {found.dataset}, allowed: cifar10")
     compared = read_json(Path("metrics/conclusions.json"))["studies"]
     parts = []
     for key, study in params.studies.items():
         parts.append(
-            f"**{study.title}.** {study.question}\n\n{table(study, summaries, compared[key])}\n"
+            f"**{study.title}.** {study.question}\n\n{table(study, found.architectures, compared[key])}\n"
             f"![{study.title}: differences to {study.members[study.baseline]}, "
             f"with 95 % intervals](plots/charts/studies-{key}-differences.svg)\n"
         )
     return "\n".join(parts)
 
 
-def table(study: Study, summaries: Mapping[str, Any], compared: Mapping[str, Any]) -> str:
+def table(study: Study, summaries: Mapping[str, Summary], compared: Mapping[str, Any]) -> str:
     """A row for each member, in the study's order."""
     against = {one["of"]: one for one in compared["against_baseline"]}
     lines = [COLUMNS, ("---", *("---:" for _ in COLUMNS[1:]))]
@@ -68,16 +68,16 @@ def table(study: Study, summaries: Mapping[str, Any], compared: Mapping[str, Any
         if name in against and (one := against[name])["points"] is not None:
             difference = points_within(one["points"], one["interval"])
             difference += "" if one["told_apart"] else ", not told apart"
-        edge = ", at the edge of the search" if found["learning_rate_at_edge"] else ""
+        edge = ", at the edge of the search" if found.learning_rate_at_edge else ""
         lines.append(
             (
                 shown,
-                accuracy_within(found["test_accuracy"]) if found["status"] == "trained" else found["status"],
+                accuracy_within(found.test_accuracy) if found.status == "trained" else found.status,
                 difference,
-                f"{found['parameters']:,}",
-                f"{found['forward_flops'] / 1e6:.1f}",
-                f"{found['receptive_field']['theoretical']} px",
-                f"{rate(found['learning_rate'])}{edge}",
+                f"{found.parameters:,}",
+                f"{found.forward_flops / 1e6:.1f}",
+                f"{found.receptive_field.theoretical} px",
+                f"{rate(found.learning_rate)}{edge}",
             )
         )
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

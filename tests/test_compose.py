@@ -1,103 +1,71 @@
 """The report's contents, put together from made-up results of every network in params.yaml."""
 
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cnn_study.analysis.activations import Activations
-from cnn_study.analysis.effective_field import Field
-from cnn_study.analysis.evaluation import Evaluation
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result
 from cnn_study.base.errors import StudyError
+from cnn_study.base.records import Record
 from cnn_study.base.yaml import read_yaml
-from cnn_study.data.splits import Split
 from cnn_study.params.study import validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown
+from cnn_study.training.records import Epoch, LayerNorms, Replayed, Status
 from tests.conftest import REPOSITORY
-from tests.test_comparisons import CLASSES, labels_of, result
+from tests.report_cases import CLASSES, ENVIRONMENT, labels_of, result, right_ones, short_run
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 IMAGES, SEEDS = 400, 3
-LABELS = labels_of(IMAGES)
-LAYERS = ("conv1", "conv2", "output")
 # More than the others by far, so that the winners are planted.
 BEST = {"kernel_5x5": 0.8, "residual": 0.9}
 
 
-def made_up(name: str, place: int) -> Result:
-    generator = np.random.default_rng(place)
-    right = generator.random((SEEDS, IMAGES)) < BEST.get(name, 0.6)
-    keys = [(seed, epoch) for seed in range(SEEDS) for epoch in (1, 2)]
-    history = [
-        {"architecture": name, "seed": seed, "epoch": epoch, "loss": 1.0, "train_accuracy": 0.5,
-         "validation_accuracy": 0.4 + 0.1 * epoch}
-        for seed, epoch in keys
-    ]  # fmt: skip
-    gradients = [
-        {"architecture": name, "seed": seed, "epoch": epoch, "layer": layer, "gradient_norm": 1.0 + depth,
-         "weight_norm": 2.0}
-        for seed, epoch in keys
-        for depth, layer in enumerate(LAYERS)
-    ]  # fmt: skip
-    trials = [{"learning_rate": rate, "status": "trained", "validation_accuracy": 0.4} for rate in (0.1, 0.2)]
-    profile = {
-        "forward_flops": 1000, "parameters": 10, "conv_parameters": 5,
-        "activation_bytes": 8, "receptive_field": 10,
-    }  # fmt: skip
-    clock = [
-        [{"train_seconds": 10.0 + place + seed / 10, "evaluation_seconds": 1.0, "images": 100}]
-        for seed in range(SEEDS)
-    ]
-    return replace(
-        result(name, right), history=pd.DataFrame(history), gradients=pd.DataFrame(gradients), trials=trials,
-        profile=profile, clock=clock, effective_field=8,
-    )  # fmt: skip
+def made_up(name: str, place: int, status: Status) -> Result:
+    """With tables as train writes them."""
+    right = np.random.default_rng(place).random((SEEDS, IMAGES)) < BEST.get(name, 0.6)
+    one = result(name, right, status, seconds=[10.0 + place + seed / 10 for seed in range(SEEDS)])
+    if status == "diverged":
+        epochs, norms = [Epoch(epoch=1)], list[LayerNorms]()
+    else:
+        epochs = [
+            Epoch(epoch=epoch, loss=1.0, train_accuracy=0.5, validation_accuracy=0.4 + 0.1 * epoch)
+            for epoch in (1, 2)
+        ]
+        norms = [
+            LayerNorms(epoch=epoch, layer=layer, gradient_norm=1.0 + depth, weight_norm=2.0)
+            for epoch in (1, 2)
+            for depth, layer in enumerate(("conv1", "conv2", "output"))
+        ]
+    return replace(one, history=table(one, epochs, Epoch), gradients=table(one, norms, LayerNorms))
 
 
-def diverged(one: Result) -> Result:
-    history = one.history[one.history["epoch"] == 1].assign(loss=None, validation_accuracy=None)
-    return replace(
-        one, statuses=["diverged"] * SEEDS, test_logits=[None] * SEEDS, validation_accuracies=[None] * SEEDS,
-        history=history, gradients=one.gradients.head(0), effective_field=None,
-    )  # fmt: skip
+def table(one: Result, rows: Sequence[Record], kind: type[Record]) -> pd.DataFrame:
+    """The same rows for each seed."""
+    dumped = [{"architecture": one.name, "seed": seed} | row.model_dump() for seed in one.seeds for row in rows]
+    return pd.DataFrame(dumped, columns=["architecture", "seed", *kind.model_fields])
 
 
-def evaluated(one: Result) -> Evaluation:
-    """One layer of four channels, the first of them dead."""
-    trained = one.status == "trained"
-    influence = np.full((32, 32), 1 / 1024)
-    maps, dead = np.ones((4, 32, 32), np.float32), np.array([True, False, False, False])
-    seen = Activations("conv1", np.ones((4, 3, 3, 3), np.float32), {"conv1": maps}, {"conv1": dead})
-    return Evaluation(
-        one.test_logits,
-        one.status,
-        (Field("conv1", 10, 16.0, (11, 20), influence, influence if trained else None),),
-        dict.fromkeys(PARAMS.analysis.shown_images, seen),
-        {},
-    )
-
-
-def made_up_evidence(change: Callable[[Result], Result] = lambda one: one, comparable: bool = True) -> Evidence:
-    results = {name: change(made_up(name, place)) for place, name in enumerate(PARAMS.architectures)}
-    images = np.zeros((IMAGES, 3, 32, 32), np.uint8)
-    runs = [
-        {"learning_rate": rate, "seed": 0, "status": "trained", "validation_accuracy": 0.3}
-        for rate in (0.001, 0.01)
-    ]
+def made_up_evidence(diverged: Collection[str] = ()) -> Evidence:
+    runs = tuple(short_run(rate, 0, 0.3) for rate in (0.001, 0.01))
     return Evidence(
         params=PARAMS,
-        test=Split(images, LABELS, tuple(CLASSES)),
-        results=results,
-        evaluations={name: evaluated(one) for name, one in results.items()},
-        replays={name: {"runs": runs, "images": 100} for name in PARAMS.replay.architectures},
-        comparable=comparable,
+        labels=labels_of(IMAGES),
+        classes=CLASSES,
+        results={
+            name: made_up(name, place, "diverged" if name in diverged else "trained")
+            for place, name in enumerate(PARAMS.architectures)
+        },
+        replays={
+            name: Replayed(images=100, runs=runs, environment=ENVIRONMENT) for name in PARAMS.replay.architectures
+        },
         draws=100,
     )
 
@@ -136,17 +104,81 @@ def test_every_sentence_and_figure_names_its_source(whole: Page) -> None:
         assert data.startswith(("metrics/", "plots/"))
 
 
-def test_what_was_measured_in_different_environments_is_told_first() -> None:
-    assert "different environments" in page(made_up_evidence(comparable=False)).answer[0].text
+@pytest.mark.parametrize("stage", ["tune", "train", "profile", "evaluate"])
+def test_what_was_measured_in_different_environments_is_told_first(evidence: Evidence, stage: str) -> None:
+    assert evidence.comparable
+    one = evidence.results["depth_4"]
+    elsewhere = replace(ENVIRONMENT, threads=8)
+    moved = {
+        "tune": {"tuning": one.tuning.model_copy(update={"environment": elsewhere})},
+        "train": {"trained": one.trained.model_copy(update={"environment": elsewhere})},
+        "profile": {"speed": one.speed.model_copy(update={"environment": elsewhere})},
+        "evaluate": {"evaluation": replace(one.evaluation, environment=elsewhere)},
+    }
+    changed: Any = moved[stage]
+    mixed = replace(evidence, results={**evidence.results, "depth_4": replace(one, **changed)})
+    assert not mixed.comparable
+    assert [found["stages"] for found in mixed.environments["environments"]][1] == [f"{stage}@depth_4"]
+    assert "different environments" in page(mixed).answer[0].text
+
+
+def test_a_replay_and_a_layer_computed_in_another_way_may_have_an_environment_of_their_own(
+    evidence: Evidence,
+) -> None:
+    one = evidence.results["depth_4"]
+    fallback = replace(ENVIRONMENT, fallbacks={"conv1": "unfolded"})
+    one = replace(one, evaluation=replace(one.evaluation, environment=fallback))
+    replays = {
+        name: replayed.model_copy(update={"environment": replace(ENVIRONMENT, device="cuda")})
+        for name, replayed in evidence.replays.items()
+    }
+    mixed = replace(evidence, results={**evidence.results, "depth_4": one}, replays=replays)
+    assert mixed.comparable
+    assert len(mixed.environments["environments"]) == 3
 
 
 @pytest.mark.parametrize("survivors", [set(), {"kernel_3x3"}, {"kernel_5x5"}], ids=["none", "baseline", "another"])
 def test_a_report_of_networks_that_failed_says_so_and_ranks_none(survivors: set[str]) -> None:
-    report = page(made_up_evidence(lambda one: one if one.name in survivors else diverged(one)))
+    report = page(made_up_evidence(diverged=set(PARAMS.architectures) - survivors))
     text = render_markdown(report)
     assert "not ranked: 3 of 3 runs diverged" in text
     assert ("none trained" in text) == ("kernel_3x3" not in survivors)
     assert "nan" not in text.lower().split()
+
+
+def test_numbers_of_an_architecture_leave_out_the_runs_that_diverged(evidence: Evidence) -> None:
+    statuses: list[Status] = ["trained", "diverged", "collapsed"]
+    one = result("depth_4", right_ones([300, 0, 40], IMAGES), statuses, seconds=[10.0, 3.0, 20.0])
+    mixed = replace(evidence, results={"depth_4": one})
+    summary, timing = mixed.summary.architectures["depth_4"], mixed.timings["depth_4"]
+    assert (summary.status, summary.statuses) == ("diverged", tuple(statuses))
+    assert summary.test_accuracy.per_seed == (0.75, None, 0.1)
+    assert summary.test_accuracy.mean == pytest.approx(0.425)
+    assert summary.validation_accuracy.per_seed == (0.5, None, 0.1)
+    assert (summary.receptive_field.theoretical, summary.receptive_field.effective) == (10, 32)
+    assert timing.train_seconds.per_seed == (10.0, None, 20.0)
+    assert timing.evaluation_seconds.per_seed == (1.0, None, 1.0)
+    assert timing.images_per_second.per_seed == (100.0, None, 50.0)  # two epochs of 500 images
+    assert mixed.summary.headline["test_accuracy_percent"] == {"depth_4": 42.5}
+
+
+def test_where_every_run_diverged_there_are_no_means_and_no_field() -> None:
+    nothing = made_up_evidence(diverged=("depth_4",))
+    summary, timing = nothing.summaries["depth_4"], nothing.timings["depth_4"]
+    for estimate in (summary.test_accuracy, summary.validation_accuracy, timing.train_seconds):
+        assert (estimate.mean, estimate.ci95, estimate.per_seed) == (None, None, (None,) * SEEDS)
+    assert summary.receptive_field.effective is None
+    assert nothing.summary.headline["test_accuracy_percent"]["depth_4"] is None
+
+
+def test_every_picture_of_a_study_is_drawn_and_says_which_network_diverged() -> None:
+    chapters = chapters_of(made_up_evidence(diverged=("depth_4",)))
+    drawn = {path: draw() for chapter in chapters for path, draw in chapter.pictures.items() if "depth" in path}
+    assert len(drawn) == 2 + len(PARAMS.evaluate.shown_images)
+    for picture in drawn.values():
+        texts = " ".join(" ".join(text.get_text() for text in picture.texts).split())
+        assert "4 layers (diverged, first weights)" in texts
+        assert texts.count("(diverged") == 1
 
 
 def test_a_page_whose_pictures_are_missing_is_not_written(whole: Page) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.effective_field import Field, field_table, fields_of
 from cnn_study.evaluation.influence import influence_of_pixels
-from cnn_study.base.yaml import read_yaml
 from cnn_study.networks.architecture import Architecture, named_layers, spec_of
 from cnn_study.networks.network import Network, initialize
 from tests.conftest import REPOSITORY

@@ -1,6 +1,7 @@
 """Pictures hold what they are given, whatever its shape, and nothing is cut off."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,30 +11,42 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from cnn_study.analysis.activations import Activations
-from cnn_study.evaluation.effective_field import Field
 from cnn_study.base.yaml import read_yaml
+from cnn_study.evaluation.effective_field import Field
+from cnn_study.evaluation.results import Activations, Evaluation
+from cnn_study.evaluation.settings import MOST_CHANNELS
+from cnn_study.report.topics.inside.chapter import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers
 from cnn_study.report.topics.receptive_fields.picture import draw_fields
 from tests.conftest import REPOSITORY
+from tests.report_cases import result, right_ones
 
 GENERATOR = np.random.default_rng(0)
 IMAGE = GENERATOR.integers(0, 256, (3, 32, 32), dtype=np.uint8)
 STUDIES = read_yaml(REPOSITORY / "params.yaml")["studies"]
 
 
-def network(*sizes: tuple[int, int], kernel: int = 3, dead: Sequence[int] = (), word: str = "conv") -> Activations:
-    """Layers of so many channels and so many pixels, in each of which the channels ``dead`` are."""
+def network(*sizes: tuple[int, int], kernel: int = 3, dead: Sequence[int] = (), word: str = "conv") -> Evaluation:
+    """Layers of so many channels and so many pixels, in each of which the channels ``dead`` are.
+
+    Of each, as many maps of test image 3 as ``evaluate`` keeps at most.
+    """
     maps, flags = {}, {}
     for number, (channels, side) in enumerate(sizes, start=1):
         layer = f"{word}{number}"
         flags[layer] = np.isin(np.arange(channels), list(dead))
-        maps[layer] = GENERATOR.random((channels, side, side), dtype=np.float32)
-        maps[layer][flags[layer]] = 0
+        maps[layer] = GENERATOR.random((channels, side, side), dtype=np.float32)[:MOST_CHANNELS]
+        maps[layer][flags[layer][:MOST_CHANNELS]] = 0
     filters = GENERATOR.normal(size=(sizes[0][0], 3, kernel, kernel)).astype(np.float32)
     first = next(iter(maps))
-    return Activations(first if word == "conv" else f"{first}.conv1", filters, maps, flags)
+    return replace(
+        result("any", right_ones([5], 10)).evaluation,
+        filters_of=first if word == "conv" else f"{first}.conv1",
+        filters=filters,
+        dead=flags,
+        activations={3: Activations(IMAGE, maps)},
+    )
 
 
 def field(
@@ -86,21 +99,19 @@ def assert_nothing_is_cut_off(figure: Figure) -> None:
 
 
 def test_dead_channels_are_crossed_out_and_counted_beside_their_filters() -> None:
-    figure = draw_first_layers(
-        "Mine", IMAGE, {"a": network((9, 32), dead=[1, 7]), "b": network((3, 32), kernel=1)}
-    )
+    figure = draw_first_layers("Mine", 3, {"a": network((9, 32), dead=[1, 7]), "b": network((3, 32), kernel=1)})
     assert crosses(figure) == [2, 2]
     counts = [line for text in texts(figure) for line in text.splitlines() if line.endswith(" dead")]
     assert counts == ["2 dead", "0 dead"]
 
 
 def test_a_block_s_dead_channels_cross_out_no_filter_inside_it() -> None:
-    figure = draw_first_layers("Mine", IMAGE, {"a": network((9, 32), dead=[1, 7], word="residual")})
+    figure = draw_first_layers("Mine", 3, {"a": network((9, 32), dead=[1, 7], word="residual")})
     assert crosses(figure) == [2]
 
 
 def test_a_cross_lies_on_its_channel() -> None:
-    figure = draw_feature_maps("Mine", IMAGE, {"a": network((16, 32), dead=[6])}, 16)
+    figure = draw_feature_maps("Mine", 3, {"a": network((16, 32), dead=[6])}, 16)
     (axis,) = mosaics(figure)
     (lines,) = (c for c in axis.collections if isinstance(c, LineCollection))
     x, y = np.array(lines.get_segments()).mean((0, 1)).round().astype(int)
@@ -111,10 +122,34 @@ def test_a_cross_lies_on_its_channel() -> None:
     assert (sheet[y - 10 : y + 10, x + 24 : x + 44] > 0).all()
 
 
+def test_dead_channels_are_counted_in_networks_that_have_weights_of_their_own() -> None:
+    right = right_ones([5, 5], 10)
+    thin = result("thin", right, "collapsed")
+    seen = network((9, 32), (70, 16), dead=[0, 1, 68])
+    thin = replace(thin, evaluation=replace(seen, looked_into=thin.evaluation.looked_into))
+    wide, failed = result("wide", right, ["diverged", "trained"]), result("failed", right, "diverged")
+    assert dead_channels({"thin": thin, "wide": wide, "failed": failed}).to_dict("records") == [
+        {"architecture": "thin", "layer": "conv1", "channels": 9, "dead": 2},
+        {"architecture": "thin", "layer": "conv2", "channels": 70, "dead": 3},
+        {"architecture": "wide", "layer": "conv1", "channels": 4, "dead": 1},
+    ]
+    assert list(dead_channels({})) == ["architecture", "layer", "channels", "dead"]
+
+
+def test_a_picture_shows_the_image_that_it_is_of() -> None:
+    seen = network((4, 32))
+    bright = Activations(255 - IMAGE, {"conv1": np.full((4, 32, 32), 7.5, np.float32)})
+    both = {"a": replace(seen, activations={3: seen.activations[3], 5: bright})}
+    for figure in (draw_first_layers("Mine", 5, both), draw_feature_maps("Mine", 5, both, 4)):
+        images = [sheet_of(axis) for axis in figure.axes if axis.images and sheet_of(axis).shape == (32, 32, 3)]
+        assert [(image == bright.image.transpose(1, 2, 0)).all() for image in images] == [True]
+        assert np.nanmax(sheet_of(mosaics(figure)[0])) == 7.5
+
+
 def test_kernels_are_grey_at_zero_and_as_bright_as_their_weight() -> None:
     seen = network((3, 32), kernel=1)
     seen.filters[:, :, 0, 0] = np.array([[0.5, -0.5, 0], [0, 0, 0], [0.25, 0, 0]])
-    figure = draw_first_layers("Mine", IMAGE, {"a": seen})
+    figure = draw_first_layers("Mine", 3, {"a": seen})
     (sheet,) = (sheet_of(axis) for axis in figure.axes if axis.images and sheet_of(axis).shape == (32, 270, 3))
     assert sheet[16, [16, 50, 84]].tolist() == [[1, 0, 0.5], [0.5, 0.5, 0.5], [0.75, 0.5, 0.5]]
     assert any("weights ±0.5" in text for text in texts(figure))
@@ -123,7 +158,7 @@ def test_kernels_are_grey_at_zero_and_as_bright_as_their_weight() -> None:
 def test_networks_of_different_depth_begin_in_one_row_and_end_in_one_row() -> None:
     sizes = [(16, 32), (16, 32), (16, 16), (16, 8)]
     depths = (1, 2, 4)
-    figure = draw_feature_maps("Mine", IMAGE, {str(depth): network(*sizes[:depth]) for depth in depths}, 16)
+    figure = draw_feature_maps("Mine", 3, {str(depth): network(*sizes[:depth]) for depth in depths}, 16)
     shown = mosaics(figure)
     assert len(shown) == sum(depths)
     tops = [round(axis.get_position().y1, 6) for axis in shown]
@@ -135,8 +170,8 @@ def test_networks_of_different_depth_begin_in_one_row_and_end_in_one_row() -> No
 
 def test_a_cell_tells_layer_shape_range_and_dead_channels_of_all_even_if_few_are_shown() -> None:
     seen = network((64, 16), dead=[0, 60])
-    figure = draw_feature_maps("Mine", IMAGE, {"a": seen}, 4)
-    largest = seen.maps["conv1"][:4].max()
+    figure = draw_feature_maps("Mine", 3, {"a": seen}, 4)
+    largest = seen.activations[3].maps["conv1"][:4].max()
     assert f"conv1  64×16×16\n0 to {largest:.2g}, 2 dead" in texts(figure)
     assert crosses(figure) == [1]
     assert mosaics(figure)[0].images[0].get_clim() == pytest.approx((0, largest))
@@ -175,8 +210,8 @@ def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
     title = f"{STUDIES[study]['title']}: what the central unit of each layer sees, before and after training"
     seen = {name: network((32, 32)) for name in names}
     fields = {name: [field("residual1", 27, 19.5), field("residual2", 27, 19.5)] for name in names}
-    assert_nothing_is_cut_off(draw_first_layers(title, IMAGE, seen))
-    assert_nothing_is_cut_off(draw_feature_maps(title, IMAGE, seen, 16))
+    assert_nothing_is_cut_off(draw_first_layers(title, 3, seen))
+    assert_nothing_is_cut_off(draw_feature_maps(title, 3, seen, 16))
     assert_nothing_is_cut_off(draw_fields(title, IMAGE, fields))
 
 
@@ -190,12 +225,12 @@ def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
     ],
     ids=["one channel", "one dead pixel", "all dead", "many channels"],
 )
-def test_a_single_network_of_any_shape_is_drawn(seen: Activations) -> None:
+def test_a_single_network_of_any_shape_is_drawn(seen: Evaluation) -> None:
     for channels in (1, 3, 64):
-        figure = draw_feature_maps("Mine", IMAGE, {"mine": seen}, channels)
-        assert len(mosaics(figure)) == len(seen.maps)
+        figure = draw_feature_maps("Mine", 3, {"mine": seen}, channels)
+        assert len(mosaics(figure)) == len(seen.activations[3].maps)
         assert_nothing_is_cut_off(figure)
-    figure = draw_first_layers("Mine", IMAGE, {"mine": seen})
+    figure = draw_first_layers("Mine", 3, {"mine": seen})
     assert len(mosaics(figure)) == 1
     assert_nothing_is_cut_off(figure)
     assert_nothing_is_cut_off(draw_fields("Mine", IMAGE, {"mine": [field("conv1", 200)]}))

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from cnn_study.analysis.results import Summaries, Timings
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
 from tests.conftest import REPOSITORY
 
-PLOTS = REPOSITORY / "plots"
+PLOTS, METRICS = REPOSITORY / "plots", REPOSITORY / "metrics"
 
 
 def committed(name: str) -> Any:
-    return json.loads((REPOSITORY / "metrics" / name).read_text())
+    return json.loads((METRICS / name).read_text())
 
 
 def both(key: str) -> list[Any]:
@@ -52,7 +53,8 @@ def test_every_picture_of_the_markdown_report_is_there() -> None:
 
 def test_the_results_are_those_of_params_yaml() -> None:
     params = validate(read_yaml(REPOSITORY / "params.yaml"))
-    summary = committed("summary.json")
-    assert summary["dataset"] == params.data.dataset
-    assert list(summary["architectures"]) == list(params.architectures)
-    assert {tuple(found["seeds"]) for found in summary["architectures"].values()} == {params.training.seeds}
+    summary, timing = Summaries.read(METRICS / "summary.json"), Timings.read(METRICS / "timing.json")
+    assert summary.dataset == params.data.dataset
+    assert list(summary.architectures) == list(timing.architectures) == list(params.architectures)
+    assert {found.seeds for found in summary.architectures.values()} == {params.training.seeds}
+    assert summary.headline == committed("headline.json")
