@@ -24,7 +24,7 @@ from tests.conftest import REPOSITORY
 from tests.test_comparisons import CLASSES, labels_of, result
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
-IMAGES, SEEDS = 400, 3
+IMAGES, SEEDS = 1000, 3
 LABELS = labels_of(IMAGES)
 LAYERS = ("conv1", "conv2", "output")
 # More than the others by far, so that the winners are planted.
@@ -98,7 +98,6 @@ def made_up_evidence(change: Callable[[Result], Result] = lambda one: one, compa
         evaluations={name: evaluated(one) for name, one in results.items()},
         replays={name: {"runs": runs, "images": 100} for name in PARAMS.replay.architectures},
         comparable=comparable,
-        draws=100,
     )
 
 

@@ -17,7 +17,7 @@ class Evidence:
     """What the stages have found, by architecture in the order of params.yaml.
 
     ``replays``: of the architectures of its section, what the stage replay has written. ``comparable``: whether
-    all runs had the same environment. ``draws``: of the test images, in comparisons.
+    all runs had the same environment.
     """
 
     params: Params
@@ -26,7 +26,6 @@ class Evidence:
     evaluations: Mapping[str, Evaluation]
     replays: Mapping[str, Mapping[str, Any]]
     comparable: bool
-    draws: int = 2000
 
     @cached_property
     def summaries(self) -> dict[str, dict[str, Any]]:
@@ -41,8 +40,8 @@ class Evidence:
     @cached_property
     def compared(self) -> dict[str, StudyComparison]:
         """Every study by its key."""
-        return compare_all(self.results, self.params.studies, self.test.labels, self.test.classes, self.draws)
+        return compare_all(self.results, self.params.studies, self.test.labels, self.test.classes)
 
     def compare(self, pairs: tuple[tuple[str, str], ...]) -> list[Comparison]:
         """Pairs (of, against) as a family of their own, but those with an architecture that is not there."""
-        return compare_pairs(self.results, pairs, self.test.labels, self.test.classes, self.draws)
+        return compare_pairs(self.results, pairs, self.test.labels, self.test.classes)

@@ -6,10 +6,10 @@ A sentence says that one network is more accurate than another only where the di
 from dataclasses import dataclass
 from typing import Any
 
-from cnn_study.analysis.bootstrap import POWER
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.statistics import mean_of
+from cnn_study.analysis.variance import POWER
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, Summary
 from cnn_study.report.kit.wording import counted, named, points_within, round_percent
