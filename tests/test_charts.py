@@ -27,9 +27,9 @@ from cnn_study.report.topics.gradients.charts import (
     gradient_heat_map,
     gradient_to_weight,
 )
-from cnn_study.report.topics.learning_rates import learning_rate_chart
+from cnn_study.report.topics.learning_rates.replay import replay_chart
+from cnn_study.report.topics.learning_rates.search import learning_rate_chart
 from cnn_study.report.topics.receptive_fields.chapter import receptive_fields_by_layer
-from cnn_study.report.topics.replay import replay_chart
 from cnn_study.report.topics.studies.class_changes import class_chart
 from cnn_study.report.topics.studies.cost import accuracy_against_time, training_time
 from cnn_study.report.topics.studies.curves import validation_curves

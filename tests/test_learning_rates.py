@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cnn_study.report.topics.learning_rates import rate_findings
+from cnn_study.report.topics.learning_rates.search import rate_findings
 from tests.report_cases import STUDIES, SUMMARY, assert_numbers_are_their_own, entry
 
 

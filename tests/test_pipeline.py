@@ -59,7 +59,7 @@ def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others
 
 @pytest.mark.parametrize(
     "edited",
-    ["src/cnn_study/report/kit/pictures.py", "src/cnn_study/report/topics/replay.py", "stages/analyze.py"],
+    ["src/cnn_study/report/kit/pictures.py", "src/cnn_study/report/topics/methods.py", "stages/analyze.py"],
 )
 def test_editing_the_analysis_runs_only_the_analysis(project: Project, edited: str) -> None:
     with (project.folder / edited).open("a") as file:

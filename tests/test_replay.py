@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from cnn_study.report.kit.findings import Finding
-from cnn_study.report.topics.replay import replay_findings
+from cnn_study.report.topics.learning_rates.replay import replay_findings
 from tests.report_cases import STUDIES, assert_numbers_are_their_own
 
 
