@@ -25,6 +25,7 @@ from cnn_study.profiling.receptive_field import confirmed_by_gradient
 def main(name: str) -> None:
     architecture = spec_of(section(read_yaml(), "architectures", name), "architectures", name)
     network = without_weights(architecture)
+    parameters = count_parameters(network)
     steps = geometry(architecture)
     torch.set_num_threads(1)  # more would wait for one another longer than a row of pixels takes
     confirmed = confirmed_by_gradient(architecture)
@@ -33,7 +34,7 @@ def main(name: str) -> None:
     write_json(
         Path("runs/profile") / f"{name}.json",
         {
-            "parameters": count_parameters(network),
+            "parameters": parameters,
             "conv_parameters": count_conv_parameters(network),
             "forward_flops": forward_flops(network),
             "activation_bytes": activation_bytes(network),
@@ -44,7 +45,7 @@ def main(name: str) -> None:
     )
     environment = set_up()
     torch.manual_seed(0)
-    speed = images_per_second(architecture, environment)
+    speed = images_per_second(architecture, parameters, environment)
     write_json(
         Path("runs/timing/profile") / f"{name}.json",
         {

@@ -123,23 +123,23 @@ def _identity(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)  # not data_ptr(), which fake tensors do not have
 
 
-def forward_bytes(architecture: Architecture) -> tuple[int, int]:
+def forward_bytes(architecture: Architecture, parameters: int) -> tuple[int, int]:
     """About the most that a forward pass without gradients holds at a time: in any case, and for each image.
 
     Of weights, their copies in bf16 and the layout that a kernel wants; of activations, what the widest layer
     takes, gives and computes in between, and a shortcut.
     """
     widest = max(step.channels * step.size**2 for step in geometry(architecture))
-    return 8 * count_parameters(without_weights(architecture)), 4 * 4 * widest
+    return 8 * parameters, 4 * 4 * widest
 
 
-def images_per_second(architecture: Architecture, environment: Environment) -> Speed | None:
+def images_per_second(architecture: Architecture, parameters: int, environment: Environment) -> Speed | None:
     """Forward passes without gradients, by the median of their times; None if one image takes ``MOST_BYTES``.
 
-    The batch is the largest of ``BATCHES`` that takes neither more memory nor ``LONGEST_PASS``. At least five
-    passes in about a second, or as many as there are in one and a half.
+    ``parameters``: how many it has. The batch is the largest of ``BATCHES`` that takes neither more memory nor
+    ``LONGEST_PASS``. At least five passes in about a second, or as many as there are in one and a half.
     """
-    weights, image = forward_bytes(architecture)
+    weights, image = forward_bytes(architecture, parameters)
     fitting = [batch for batch in BATCHES if weights + batch * image <= MOST_BYTES]
     if not fitting:
         return None
