@@ -26,7 +26,7 @@ from tests.test_comparisons import CLASSES, labels_of, result
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 IMAGES, SEEDS = 1000, 3
 LABELS = labels_of(IMAGES)
-LAYERS = ("conv1", "conv2", "output")
+LAYERS = {"conv1": "conv", "conv2": "conv", "output": "dense"}
 # More than the others by far, so that the winners are planted.
 BEST = {"kernel_5x5": 0.8, "residual": 0.9}
 
@@ -50,6 +50,7 @@ def made_up(name: str, place: int) -> Result:
     profile = {
         "forward_flops": 1000, "parameters": 10, "conv_parameters": 5,
         "activation_bytes": 8, "receptive_field": 10,
+        "weighted_layers": [{"layer": layer, "kind": kind} for layer, kind in LAYERS.items()],
     }  # fmt: skip
     clock = [
         [{"train_seconds": 10.0 + place + seed / 10, "evaluation_seconds": 1.0, "images": 100}]

@@ -10,6 +10,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,19 +20,25 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnn_study.base.environment import Environment
 from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
 from cnn_study.networks.architecture import Architecture, geometry
-from cnn_study.networks.modules import Convolution
+from cnn_study.networks.modules import Convolution, Projection
 from cnn_study.networks.network import Network, place, weighted_layers
 
 BATCHES = (1, 16, 128)  # how many images a pass may have whose time is taken
 LONGEST_PASS = 0.5  # seconds: a larger batch is not tried if it might take longer
 MOST_BYTES = 256 * 2**20  # for weights and activations of a pass whose time is taken
 
+Kind = Literal["conv", "projection", "dense"]
+
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One convolution or dense layer, for one image; a multiply-add counts as two operations."""
+    """One layer with weights, for one image; a multiply-add counts as two operations.
+
+    ``kind``: ``conv`` is a convolution on the main path, ``projection`` one on a shortcut.
+    """
 
     layer: str
+    kind: Kind
     output_shape: tuple[int, ...]
     parameters: int
     forward_flops: int
@@ -83,7 +90,7 @@ def layer_costs(network: Network) -> list[LayerCost]:
             with FlopCounterMode(display=False) as counter:
                 module.forward(inputs[0])
             flops = int(counter.get_total_flops())
-            costs.append(LayerCost(name, tuple(output.shape[1:]), count_parameters(module), flops))
+            costs.append(LayerCost(name, _kind(module), tuple(output.shape[1:]), count_parameters(module), flops))
 
         hooks.append(layer.register_forward_hook(record))
     with torch.inference_mode():
@@ -91,6 +98,12 @@ def layer_costs(network: Network) -> list[LayerCost]:
     for hook in hooks:
         hook.remove()
     return costs
+
+
+def _kind(layer: nn.Module) -> Kind:
+    if isinstance(layer, Projection):
+        return "projection"
+    return "conv" if isinstance(layer, nn.Conv2d) else "dense"
 
 
 def activation_bytes(network: nn.Module) -> int:
