@@ -210,7 +210,7 @@ def test_a_chart_leaves_out_what_has_no_value(template: str, filled: str) -> Non
             "x": "1",
             "y": "1",
             "name": name,
-            "study": "s",
+            "study_title": "s",
             "architecture": name,
             "rev": "workspace",
             "status": status,
@@ -251,7 +251,10 @@ def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_repor
     timing = json.loads((project.folder / "metrics/timing.json").read_text())["architectures"]["small"]
     assert timing["train_seconds"]["mean"] is None
     cost = pd.read_csv(project.folder / "plots/timing/cost.csv")
-    assert cost.set_index("architecture")["study"].to_dict() == {"small": "Kernel size", "other": "In no study"}
+    assert cost[["architecture", "study", "study_title"]].to_numpy().tolist() == [
+        ["small", "kernel_size", "Kernel size"],
+        ["other", "in_no_study", "In no study"],
+    ]
     assert project.run("dvc", "plots", "show")
 
 
