@@ -6,14 +6,13 @@ python -m scripts.check
 import sys
 
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
-from cnn_study.base.yaml import PARAMS, read_yaml
-from cnn_study.params.study import Params, validate
-from stages import check
+from cnn_study.base.yaml import PARAMS
+from cnn_study.params.study import Params
+from stages.check import checked_params
 
 
 def main() -> None:
-    check.main()
-    warn_of_memory(validate(read_yaml()))
+    warn_of_memory(checked_params())
     print(f"{PARAMS} is valid")
 
 

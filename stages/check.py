@@ -6,21 +6,27 @@ from typing import Any
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.messages.mistakes import dotted
-from cnn_study.params.study import validate
+from cnn_study.params.study import Params, validate
 
 
 def main() -> None:
+    checked_params()
+
+
+def checked_params() -> Params:
+    """All of params.yaml. Raises StudyError with a line for every mistake, what this machine lacks among them."""
     content = read_yaml()
-    mistakes: list[str] = []
+    params, mistakes = None, []
     try:
-        validate(content)
+        params = validate(content)
     except StudyError as error:
-        mistakes += str(error).splitlines()
+        mistakes = str(error).splitlines()
     wanted = list(asks_for_cuda(content))
     if wanted and not has_cuda():
         mistakes += [f"{PARAMS}: {key}: found 'cuda', allowed here: cpu or auto (no GPU found)" for key in wanted]
-    if mistakes:
+    if mistakes or params is None:
         raise StudyError("\n".join(mistakes))
+    return params
 
 
 def asks_for_cuda(content: Mapping[str, Any]) -> Iterator[str]:

@@ -27,13 +27,14 @@ def main(name: str) -> None:
     loaded_sources()  # now, before any of them can have been edited
     architecture = spec_of(section(read_yaml(), "architectures", name), "architectures", name)
     network = without_weights(architecture)
+    parameters = count_parameters(network)
     steps = geometry(architecture)
     torch.set_num_threads(1)  # more would wait for one another longer than a row of pixels takes
     confirmed = confirmed_by_gradient(architecture)
     if confirmed != {step.name: step.receptive_field for step in steps}:
         raise RuntimeError(f"{name}: receptive fields by formula {steps} and by gradient {confirmed} differ")
     profile = Profile(
-        parameters=count_parameters(network),
+        parameters=parameters,
         conv_parameters=count_conv_parameters(network),
         forward_flops=forward_flops(network),
         activation_bytes=activation_bytes(network),
@@ -43,7 +44,7 @@ def main(name: str) -> None:
     )
     environment = set_up()
     torch.manual_seed(0)
-    speed = images_per_second(architecture, environment)
+    speed = images_per_second(architecture, parameters, environment)
     refuse_edited_sources()
     profile.write(Path("results/profile") / f"{name}.json")
     speed.write(Path("results/timing/profile") / f"{name}.json")

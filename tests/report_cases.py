@@ -16,7 +16,7 @@ from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
 from cnn_study.evaluation.results import Activations, Evaluation, Predictions
 from cnn_study.params.study import Study
-from cnn_study.profiling.records import Profile, Speed
+from cnn_study.profiling.records import Kind, LayerCost, Profile, Speed
 from cnn_study.report.kit import wording
 from cnn_study.report.kit.findings import Finding
 from cnn_study.training.records import Clocks, EpochClock, RunClock, ShortRun, Status, Trained, TrainedRun, Tuning
@@ -73,12 +73,20 @@ def result(
             activation_bytes=8,
             receptive_field=10,
             layers=(),
-            weighted_layers=(),
+            weighted_layers=weighted_layers(conv1="conv", conv2="conv", output="dense"),
         ),
         evaluation=evaluation_of(runs, right),
         train_clocks=clocks_of(runs, [seconds] * len(runs) if isinstance(seconds, float | int) else seconds),
         tune_clocks=Clocks(runs=()),
         speed=Speed(inference_images_per_second=1000.0, inference_batch=100, environment=ENVIRONMENT),
+    )
+
+
+def weighted_layers(**kinds: Kind) -> tuple[LayerCost, ...]:
+    """Layers of these kinds, of which nothing else matters."""
+    return tuple(
+        LayerCost(layer=layer, kind=kind, output_shape=(1,), parameters=1, forward_flops=1)
+        for layer, kind in kinds.items()
     )
 
 

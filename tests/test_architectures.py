@@ -69,8 +69,17 @@ def test_layer_costs_add_up_to_the_network_s() -> None:
     network = Network(PARAMS.architectures["residual"])
     costs = layer_costs(network)
     assert sum(cost.forward_flops for cost in costs) == forward_flops(network)
-    assert [cost.layer for cost in costs][:3] == ["conv1", "residual1.conv1", "residual1.conv2"]
-    assert "residual2.projection" in [cost.layer for cost in costs]
+    assert [(cost.layer, cost.kind) for cost in costs] == [
+        ("conv1", "conv"),
+        ("residual1.conv1", "conv"),
+        ("residual1.conv2", "conv"),
+        ("residual2.conv1", "conv"),
+        ("residual2.conv2", "conv"),
+        ("residual2.projection", "projection"),
+        ("residual3.conv1", "conv"),
+        ("residual3.conv2", "conv"),
+        ("output", "dense"),
+    ]
 
 
 LAYERS = st.one_of(

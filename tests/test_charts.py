@@ -27,9 +27,9 @@ from cnn_study.report.topics.gradients.charts import (
     gradient_heat_map,
     gradient_to_weight,
 )
-from cnn_study.report.topics.learning_rates import learning_rate_chart
+from cnn_study.report.topics.learning_rates.replay import replay_chart
+from cnn_study.report.topics.learning_rates.search import learning_rate_chart
 from cnn_study.report.topics.receptive_fields.chapter import receptive_fields_by_layer
-from cnn_study.report.topics.replay import replay_chart
 from cnn_study.report.topics.studies.class_changes import class_chart
 from cnn_study.report.topics.studies.cost import accuracy_against_time, training_time
 from cnn_study.report.topics.studies.curves import validation_curves
@@ -43,8 +43,8 @@ LAYERS = ("conv1", "output")
 
 def members() -> Iterator[dict[str, Any]]:
     for architecture, name in SHOWN.names.items():
-        yield {"study": "Width", "architecture": architecture, "name": name}
-    yield {"study": "Depth", "architecture": "wide", "name": "5 layers"}
+        yield {"study": "width", "architecture": architecture, "name": name}
+    yield {"study": "depth", "architecture": "wide", "name": "5 layers"}
 
 
 def curves() -> pd.DataFrame:
@@ -104,7 +104,7 @@ def rates() -> pd.DataFrame:
 def comparisons() -> pd.DataFrame:
     rows = [("wide", 1.5, 0.5, 2.5, True), ("deep", -0.2, -1.0, 0.6, False)]
     return pd.DataFrame(
-        {"study": "Width", "architecture": of, "against": "narrow", "name": SHOWN.names[of]}
+        {"study": "width", "architecture": of, "against": "narrow", "name": SHOWN.names[of]}
         | {"points": points, "low": low, "high": high, "told_apart": told}
         for of, points, low, high, told in rows
     )
@@ -112,7 +112,7 @@ def comparisons() -> pd.DataFrame:
 
 def class_changes() -> pd.DataFrame:
     return pd.DataFrame(
-        {"study": "Width", "architecture": name, "name": SHOWN.names[name], "class": label, "points": points}
+        {"study": "width", "architecture": name, "name": SHOWN.names[name], "class": label, "points": points}
         for name in ("wide", "deep")
         for label, points in (("cat", -3.0), ("dog", 1.0))
     )
@@ -268,7 +268,7 @@ def test_the_front_leaves_out_what_is_slower_and_no_better() -> None:
 
 def test_of_networks_equally_fast_and_accurate_all_are_on_the_front_as_in_the_sentence_about_it() -> None:
     table = cost()
-    of_wide = table[(table["architecture"] == "wide") & (table["study"] == "Width")]
+    of_wide = table[(table["architecture"] == "wide") & (table["study"] == "width")]
     for column in ("train_seconds", "test_accuracy"):
         values = dict(zip(of_wide["seed"], of_wide[column], strict=True))
         table.loc[table["architecture"] == "deep", column] = table["seed"].map(values)

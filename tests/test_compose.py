@@ -23,7 +23,7 @@ from tests.conftest import REPOSITORY
 from tests.report_cases import CLASSES, ENVIRONMENT, labels_of, result, right_ones, short_run
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
-IMAGES, SEEDS = 400, 3
+IMAGES, SEEDS = 1000, 3
 # More than the others by far, so that the winners are planted.
 BEST = {"kernel_5x5": 0.8, "residual": 0.9}
 
@@ -66,7 +66,6 @@ def made_up_evidence(diverged: Collection[str] = ()) -> Evidence:
         replays={
             name: Replayed(images=100, runs=runs, environment=ENVIRONMENT) for name in PARAMS.replay.architectures
         },
-        draws=100,
     )
 
 
@@ -148,7 +147,7 @@ def test_a_report_of_networks_that_failed_says_so_and_ranks_none(survivors: set[
 
 def test_numbers_of_an_architecture_leave_out_the_runs_that_diverged(evidence: Evidence) -> None:
     statuses: list[Status] = ["trained", "diverged", "collapsed"]
-    one = result("depth_4", right_ones([300, 0, 40], IMAGES), statuses, seconds=[10.0, 3.0, 20.0])
+    one = result("depth_4", right_ones([750, 0, 100], IMAGES), statuses, seconds=[10.0, 3.0, 20.0])
     mixed = replace(evidence, results={"depth_4": one})
     summary, timing = mixed.summary.architectures["depth_4"], mixed.timings["depth_4"]
     assert (summary.status, summary.statuses) == ("diverged", tuple(statuses))

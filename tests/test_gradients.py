@@ -1,22 +1,35 @@
 """Gradients vanish, explode or stay as the table of norms says."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from cnn_study.analysis.results import Result
+from cnn_study.profiling.records import Kind
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.topics.gradients.sentences import EXPLODING, STEADY, VANISHING, gradient_findings
-from cnn_study.report.topics.gradients.tables import first_over_last
-from tests.report_cases import STUDIES, SUMMARY, assert_numbers_are_their_own, entry
+from cnn_study.report.topics.gradients.tables import first_over_last, gradient_norms
+from tests.report_cases import (
+    STUDIES,
+    SUMMARY,
+    assert_numbers_are_their_own,
+    entry,
+    result,
+    right_ones,
+    weighted_layers,
+)
 
 
 def gradients_of(ratios: list[float], architecture: str = "thin", last: float = 0.25) -> pd.DataFrame:
     """A network of two convolutions whose first has ``ratios`` times the gradient norm of its last."""
     rows = []
     for epoch, ratio in enumerate(ratios, start=1):
-        layers = {"conv1": ratio * last, "residual1.conv2": last, "residual1.projection": 70.0, "output": 90.0}
+        layers = [("conv", ratio * last), ("conv", last), ("projection", 70.0), ("dense", 90.0)]
         rows += [
-            {"architecture": architecture, "epoch": epoch, "layer": layer, "depth": depth, "gradient_norm": norm}
-            for depth, (layer, norm) in enumerate(layers.items(), start=1)
+            {"architecture": architecture, "epoch": epoch, "kind": kind, "depth": depth, "gradient_norm": norm}
+            for depth, (kind, norm) in enumerate(layers, start=1)
         ]
     return pd.DataFrame(rows)
 
@@ -77,7 +90,7 @@ def test_only_trained_networks_with_two_convolutions_have_a_gradient_flow() -> N
     summary = SUMMARY | {"wide": entry(0.1, "trained", "collapsed")}
     norms = pd.concat([gradients_of([0.4]), gradients_of([0.001], "wide"), gradients_of([3.0], "gone")])
     assert [finding.numbers.get("of") for finding in gradient_findings(norms, STUDIES, summary)] == [None, "thin"]
-    single = norms[norms["layer"] != "residual1.conv2"]
+    single = norms[norms["depth"] != 2]
     assert first_over_last(single).empty
     assert gradient_findings(single, STUDIES, SUMMARY) == []
     assert gradient_findings(norms.head(0), STUDIES, SUMMARY) == []
@@ -93,6 +106,37 @@ def test_first_over_last_goes_by_depth_and_passes_over_projections() -> None:
             list(zip(ratios["architecture"], ratios["epoch"], ratios["ratio"].round(9), strict=True)) == expected
         )
     assert first_over_last(gradients_of([0.4], last=0.0))["ratio"].isna().all()
+
+
+def found_of(name: str, seeds: Sequence[int], **kinds: Kind) -> Result:
+    """An architecture with layers of these ``kinds``; norms rise by 1 with the depth and with the seed."""
+    gradients = [
+        {"architecture": name, "seed": seed, "epoch": 1, "layer": layer, "gradient_norm": float(depth + seed),
+         "weight_norm": 4.0}
+        for seed in seeds
+        for depth, layer in enumerate(kinds, start=1)
+    ]  # fmt: skip
+    one = result(name, right_ones([5], 10))
+    profile = one.profile.model_copy(update={"weighted_layers": weighted_layers(**kinds)})
+    return replace(one, gradients=pd.DataFrame(gradients), profile=profile)
+
+
+def test_what_a_layer_is_comes_from_the_profile_of_its_network_and_not_from_its_name() -> None:
+    results = {
+        "thin": found_of("thin", [0, 2], first="conv", convenient="dense"),
+        "wide": found_of("wide", [0], convenient="conv", first="projection", stem="conv"),
+    }
+    norms = gradient_norms(results)
+    columns = ["architecture", "epoch", "layer", "kind", "gradient_norm", "weight_norm", "depth", "ratio"]
+    assert list(norms.columns) == columns
+    assert norms.to_numpy().tolist() == [
+        ["thin", 1, "first", "conv", 2.0, 4.0, 1, 0.5],
+        ["thin", 1, "convenient", "dense", 3.0, 4.0, 2, 0.75],
+        ["wide", 1, "convenient", "conv", 1.0, 4.0, 1, 0.25],
+        ["wide", 1, "first", "projection", 2.0, 4.0, 2, 0.5],
+        ["wide", 1, "stem", "conv", 3.0, 4.0, 3, 0.75],
+    ]
+    assert first_over_last(norms).to_numpy().tolist() == [["wide", 1, pytest.approx(1 / 3)]]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from cnn_study.report.topics.learning_rates import learning_rates, rate_findings
+from cnn_study.report.topics.learning_rates.search import learning_rates, rate_findings
 from tests.report_cases import (
     STUDIES,
     SUMMARY,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnn_study.report.kit import rendering
-from cnn_study.report.kit.page import Figure, Page, Section, Sentence, Table, joined
+from cnn_study.report.kit.page import Figure, Page, Section, Sentence, Table
 from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
 from tests.test_charts import CHARTS
 
@@ -204,14 +204,9 @@ def test_a_figure_s_name_is_its_own_and_can_be_a_file_s() -> None:
             Figure(name, "b", "c", "d", spec={})
 
 
-def test_sections_of_one_key_become_one() -> None:
-    other = replace(SECTION, key="depth")
-    more = Section("width", "ignored", "ignored", (Sentence("More.", "there"),), (), (chart("training_time"),))
-    first, second = joined([SECTION, other, more])
-    assert (first.title, first.question, second) == (SECTION.title, SECTION.question, other)
-    assert first.sentences == (*SECTION.sentences, *more.sentences)
-    assert first.tables == SECTION.tables
-    assert first.figures == (*SECTION.figures, *more.figures)
+def test_a_section_s_key_is_its_own() -> None:
+    with pytest.raises(ValueError, match=r"found twice: \['width'\]"):
+        replace(PAGE, sections=(SECTION, replace(SECTION, figures=())))
 
 
 def test_what_cannot_be_shown_is_refused(plots: Path) -> None:

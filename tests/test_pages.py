@@ -189,6 +189,9 @@ def test_dvc_s_page_draws_every_chart_in_the_networks_colours_and_tells_revision
     members = [item for study in PARAMS["studies"].values() for item in study["members"].items()]
     drawn = set(re.findall(r'network: ([^;"]*)[;"][^>]* (?:fill|stroke)="([^"]*)"', seen.html))
     assert drawn == {(name, colours[architecture]) for architecture, name in members}
+    words = set(re.findall("<text[^>]*>([^<]*)</text>", seen.html))
+    assert {study["title"] for study in PARAMS["studies"].values()} <= words
+    assert words.isdisjoint(PARAMS["studies"])
     revisions = [{"workspace", "main"}, {"workspace"}][command == "show"]
     for chart, kind, look in (
         ("seconds of training: [^>]*seed: ", "point", " d"),

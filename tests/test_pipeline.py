@@ -61,7 +61,7 @@ def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others
 
 @pytest.mark.parametrize(
     "edited",
-    ["src/cnn_study/report/kit/pictures.py", "src/cnn_study/report/topics/replay.py", "stages/analyze.py"],
+    ["src/cnn_study/report/kit/pictures.py", "src/cnn_study/report/topics/methods.py", "stages/analyze.py"],
 )
 def test_editing_the_analysis_runs_only_the_analysis(project: Project, edited: str) -> None:
     with (project.folder / edited).open("a") as file:
@@ -213,7 +213,7 @@ def test_a_chart_leaves_out_what_has_no_value(template: str, filled: str) -> Non
             "x": "1",
             "y": "1",
             "name": name,
-            "study": "s",
+            "study_title": "s",
             "architecture": name,
             "rev": "workspace",
             "status": status,
@@ -255,7 +255,10 @@ def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_repor
     timing = json.loads((project.folder / "metrics/timing.json").read_text())["architectures"]["small"]
     assert timing["train_seconds"]["mean"] is None
     cost = pd.read_csv(project.folder / "plots/timing/cost.csv")
-    assert cost.set_index("architecture")["study"].to_dict() == {"small": "Kernel size", "other": "In no study"}
+    assert cost[["architecture", "study", "study_title"]].to_numpy().tolist() == [
+        ["small", "kernel_size", "Kernel size"],
+        ["other", "in_no_study", "In no study"],
+    ]
     assert project.run("dvc", "plots", "show")
 
 

@@ -170,15 +170,16 @@ def test_the_stage_takes_less_than_a_gibibyte(layers: list[dict[str, Any]], time
 
 def test_a_slow_or_wide_network_is_timed_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     small, environment = network_of({"conv": 2, "kernel": 1}), set_up()
-    weights, image = complexity.forward_bytes(small)
+    parameters = count_parameters(without_weights(small))
+    weights, image = complexity.forward_bytes(small, parameters)
     monkeypatch.setattr(complexity, "MOST_BYTES", weights + 20 * image)
-    speed = complexity.images_per_second(small, environment)
+    speed = complexity.images_per_second(small, parameters, environment)
     assert speed.inference_batch in (1, 16)
     monkeypatch.setattr(complexity, "LONGEST_PASS", 0.0)
-    speed = complexity.images_per_second(small, environment)
+    speed = complexity.images_per_second(small, parameters, environment)
     assert speed.inference_batch == 1
     monkeypatch.setattr(complexity, "MOST_BYTES", weights)
-    assert complexity.images_per_second(small, environment).inference_images_per_second is None
+    assert complexity.images_per_second(small, parameters, environment).inference_images_per_second is None
 
 
 def test_a_network_that_needs_more_memory_than_there_is_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from cnn_study.analysis.results import replay_table
 from cnn_study.report.kit.findings import Finding
-from cnn_study.report.topics.replay import replay_findings
+from cnn_study.report.topics.learning_rates.replay import replay_findings
 from cnn_study.training.records import Replayed, ShortRun
 from tests.report_cases import ENVIRONMENT, STUDIES, assert_numbers_are_their_own, short_run
 

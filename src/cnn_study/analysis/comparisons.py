@@ -1,6 +1,6 @@
 """Which differences of test accuracy are more than luck: of the seeds, and of the choice of test images.
 
-How much of a difference is luck is worked out in ``bootstrap``.
+How much of a difference is luck is worked out in ``variance``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from cnn_study.analysis.bootstrap import LEVEL, Labels, Runs, Spread, runs_of
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.variance import LEVEL, Spread
 from cnn_study.params.study import Study
+
+Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,9 @@ def compare_all(
     studies: Mapping[str, Study],
     labels: Labels,
     classes: Sequence[str],
-    draws: int = 2000,
-    seed: int = 0,
 ) -> dict[str, StudyComparison]:
-    """Every study by its key. ``labels`` (N,) of the test images, ``classes`` their names by label.
-
-    The test images are drawn ``draws`` times from ``seed``, once for all comparisons, so that nothing
-    depends on the order of ``results`` or ``studies``.
-    """
-    comparer = _Comparer.of(results, labels, classes, draws, seed)
+    """Every study by its key. ``labels`` (N,) of the test images, ``classes`` their names by label."""
+    comparer = _Comparer.of(results, labels, classes)
     return {key: _compare_study(key, study, comparer) for key, study in studies.items()}
 
 
@@ -97,8 +94,6 @@ def compare_pairs(
     pairs: Sequence[tuple[str, str]],
     labels: Labels,
     classes: Sequence[str],
-    draws: int = 2000,
-    seed: int = 0,
 ) -> list[Comparison]:
     """Pairs (of, against) in the order given, corrected for their own number and for nothing else.
 
@@ -108,7 +103,7 @@ def compare_pairs(
     """
     known = [pair for pair in pairs if all(name in results for name in pair)]
     named = {name: results[name] for pair in known for name in pair}
-    comparer = _Comparer.of(named, labels, classes, draws, seed)
+    comparer = _Comparer.of(named, labels, classes)
     return _corrected([comparer.compare(*pair) for pair in known])
 
 
@@ -135,20 +130,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 @dataclass(frozen=True)
+class _Runs:
+    """An architecture's runs, by ``seeds`` (S,)."""
+
+    seeds: list[int]
+    correct: npt.NDArray[np.bool_]  # which images each run has right: (S, N)
+
+
+def _correct(result: Result, labels: Labels) -> npt.NDArray[np.bool_]:
+    return np.array([right for right in result.correct(labels) if right is not None])
+
+
+@dataclass(frozen=True)
 class _Comparer:
     """What comparisons are made from; ``runs`` of the architectures that trained."""
 
     results: Mapping[str, Result]
-    runs: Mapping[str, Runs]
+    runs: Mapping[str, _Runs]
     labels: Labels
     classes: Sequence[str]
 
     @classmethod
-    def of(
-        cls, results: Mapping[str, Result], labels: Labels, classes: Sequence[str], draws: int, seed: int
-    ) -> "_Comparer":
+    def of(cls, results: Mapping[str, Result], labels: Labels, classes: Sequence[str]) -> "_Comparer":
         trained = {name: result for name, result in results.items() if result.status == "trained"}
-        return cls(results, runs_of(trained, labels, draws, seed), labels, classes)
+        runs = {name: _Runs(result.seeds, _correct(result, labels)) for name, result in trained.items()}
+        return cls(results, runs, labels, classes)
 
     def compare(self, of: str, against: str) -> Comparison:
         """Not corrected."""
@@ -163,7 +169,7 @@ def _compare_study(key: str, study: Study, comparer: _Comparer) -> StudyComparis
     members = [comparer.compare(name, study.baseline) for name in study.members if name != study.baseline]
     controls = [comparer.compare(control.of, control.against) for control in study.controls]
     compared = _corrected([*members, *controls])
-    accuracy = {name: float(runs[name].correct.mean(dtype=float)) for name in study.members if name in runs}
+    accuracy = {name: float(runs[name].correct.mean()) for name in study.members if name in runs}
     points = {name: (_mean_seconds(results[name]), accuracy[name]) for name in accuracy}
     return StudyComparison(
         study=key,
@@ -188,11 +194,11 @@ def _mean_seconds(result: Result) -> float:
     return float(np.mean([seconds for seconds in result.train_seconds if seconds is not None]))
 
 
-def _compare(facts: Comparison, of: Runs, against: Runs, labels: Labels, classes: Sequence[str]) -> Comparison:
+def _compare(facts: Comparison, of: _Runs, against: _Runs, labels: Labels, classes: Sequence[str]) -> Comparison:
     seeds, rows, others = np.intersect1d(of.seeds, against.seeds, return_indices=True)
     if len(seeds) == 0:
         return facts
-    differences = (of.correct[rows] - against.correct[others]).astype(float)
+    differences = of.correct[rows].astype(float) - against.correct[others]
     mean = float(differences.mean())
     comparison = replace(
         facts,
@@ -206,7 +212,7 @@ def _compare(facts: Comparison, of: Runs, against: Runs, labels: Labels, classes
     )
     if len(seeds) == 1:
         return comparison
-    spread = Spread.of(differences, of.drawn[rows] - against.drawn[others])
+    spread = Spread.of(differences)
     half = spread.half_interval(len(seeds))
     return replace(
         comparison,

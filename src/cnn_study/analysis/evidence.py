@@ -17,7 +17,7 @@ class Evidence:
     """What the stages have found, by architecture in the order of params.yaml.
 
     ``labels`` (N,) of the test images, ``classes`` their names by label. ``replays``: of the architectures of
-    section ``replay``. ``draws``: of the test images, in comparisons.
+    section ``replay``.
     """
 
     params: Params
@@ -25,7 +25,6 @@ class Evidence:
     classes: tuple[str, ...]
     results: Mapping[str, Result]
     replays: Mapping[str, Replayed]
-    draws: int = 2000
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
@@ -57,8 +56,8 @@ class Evidence:
     @cached_property
     def compared(self) -> dict[str, StudyComparison]:
         """Every study by its key."""
-        return compare_all(self.results, self.params.studies, self.labels, self.classes, self.draws)
+        return compare_all(self.results, self.params.studies, self.labels, self.classes)
 
     def compare(self, pairs: tuple[tuple[str, str], ...]) -> list[Comparison]:
         """Pairs (of, against) as a family of their own, but those with an architecture that is not there."""
-        return compare_pairs(self.results, pairs, self.labels, self.classes, self.draws)
+        return compare_pairs(self.results, pairs, self.labels, self.classes)

@@ -74,6 +74,10 @@ class Convolution(nn.Conv2d):
         return outputs.transpose(1, 2).reshape(len(inputs), self.out_channels, size, -1)
 
 
+class Projection(Convolution):
+    """The 1×1 convolution of a shortcut: beside the main path, on which the other convolutions are."""
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions; the input, projected where the shape changes, is added to their output.
 
@@ -96,7 +100,7 @@ class ResidualBlock(nn.Module):
         self.relu2 = nn.ReLU(inplace=True)
         self.shortcut: nn.Module | None = None
         if shortcut and (first.stride != 1 or width_in != width):
-            projection = Convolution.of(width_in, width, Window(1, first.stride, 0), bias=not norm)
+            projection = Projection.of(width_in, width, Window(1, first.stride, 0), bias=not norm)
             self.shortcut = nn.Sequential(OrderedDict(projection=projection, norm=normalization()))
         elif shortcut:
             self.shortcut = nn.Identity()

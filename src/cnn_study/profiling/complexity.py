@@ -18,9 +18,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnn_study.base.environment import Environment
 from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
 from cnn_study.networks.architecture import Architecture, geometry
-from cnn_study.networks.modules import Convolution
+from cnn_study.networks.modules import Convolution, Projection
 from cnn_study.networks.network import Network, place, weighted_layers
-from cnn_study.profiling.records import LayerCost, Speed
+from cnn_study.profiling.records import Kind, LayerCost, Speed
 
 BATCHES = (1, 16, 128)  # how many images a pass may have whose time is taken
 LONGEST_PASS = 0.5  # seconds: a larger batch is not tried if it might take longer
@@ -68,6 +68,7 @@ def layer_costs(network: Network) -> list[LayerCost]:
             costs.append(
                 LayerCost(
                     layer=name,
+                    kind=_kind(module),
                     output_shape=tuple(output.shape[1:]),
                     parameters=count_parameters(module),
                     forward_flops=flops,
@@ -80,6 +81,12 @@ def layer_costs(network: Network) -> list[LayerCost]:
     for hook in hooks:
         hook.remove()
     return costs
+
+
+def _kind(layer: nn.Module) -> Kind:
+    if isinstance(layer, Projection):
+        return "projection"
+    return "conv" if isinstance(layer, nn.Conv2d) else "dense"
 
 
 def activation_bytes(network: nn.Module) -> int:
@@ -112,23 +119,23 @@ def _identity(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)  # not data_ptr(), which fake tensors do not have
 
 
-def forward_bytes(architecture: Architecture) -> tuple[int, int]:
+def forward_bytes(architecture: Architecture, parameters: int) -> tuple[int, int]:
     """About the most that a forward pass without gradients holds at a time: in any case, and for each image.
 
     Of weights, their copies in bf16 and the layout that a kernel wants; of activations, what the widest layer
     takes, gives and computes in between, and a shortcut.
     """
     widest = max(step.channels * step.size**2 for step in geometry(architecture))
-    return 8 * count_parameters(without_weights(architecture)), 4 * 4 * widest
+    return 8 * parameters, 4 * 4 * widest
 
 
-def images_per_second(architecture: Architecture, environment: Environment) -> Speed:
+def images_per_second(architecture: Architecture, parameters: int, environment: Environment) -> Speed:
     """Forward passes without gradients, by the median of their times; unknown if one image takes ``MOST_BYTES``.
 
-    The batch is the largest of ``BATCHES`` that takes neither more memory nor ``LONGEST_PASS``. At least five
-    passes in about a second, or as many as there are in one and a half.
+    ``parameters``: how many it has. The batch is the largest of ``BATCHES`` that takes neither more memory nor
+    ``LONGEST_PASS``. At least five passes in about a second, or as many as there are in one and a half.
     """
-    weights, image = forward_bytes(architecture)
+    weights, image = forward_bytes(architecture, parameters)
     fitting = [batch for batch in BATCHES if weights + batch * image <= MOST_BYTES]
     if not fitting:
         return Speed(inference_images_per_second=None, inference_batch=None, environment=environment)

@@ -1,7 +1,11 @@
 """What profile finds, as the files in results/ hold it."""
 
+from typing import Literal
+
 from cnn_study.base.environment import Environment
 from cnn_study.base.records import Record
+
+Kind = Literal["conv", "projection", "dense"]
 
 
 class LayerProfile(Record):
@@ -18,9 +22,13 @@ class LayerProfile(Record):
 
 
 class LayerCost(Record):
-    """One convolution or dense layer, for one image; a multiply-add counts as two operations."""
+    """One layer with weights, for one image; a multiply-add counts as two operations.
+
+    ``kind``: ``conv`` is a convolution on the main path, ``projection`` one on a shortcut.
+    """
 
     layer: str
+    kind: Kind
     output_shape: tuple[int, ...]
     parameters: int
     forward_flops: int

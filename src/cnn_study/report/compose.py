@@ -5,13 +5,13 @@ from typing import Any
 
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.report.kit.chapter import Chapter
-from cnn_study.report.kit.page import Page, joined
+from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.wording import DATASETS, counted
-from cnn_study.report.topics import learning_rates, replay
 from cnn_study.report.topics.claims import chapter as claims
 from cnn_study.report.topics.classes import chapter as classes
 from cnn_study.report.topics.gradients import chapter as gradients
 from cnn_study.report.topics.inside import chapter as inside
+from cnn_study.report.topics.learning_rates import chapter as learning_rates
 from cnn_study.report.topics.methods import methods
 from cnn_study.report.topics.receptive_fields import chapter as receptive_fields
 from cnn_study.report.topics.studies import chapter as studies
@@ -25,7 +25,6 @@ TOPICS: tuple[Callable[[Evidence], Chapter], ...] = (
     inside.chapter,
     classes.chapter,
     learning_rates.chapter,
-    replay.chapter,
     claims.chapter,
 )
 
@@ -50,7 +49,7 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
         ),
         answer=answer(evidence),
         answer_figures=answer_figures(evidence),
-        sections=joined(section for chapter in chapters for section in chapter.sections),
+        sections=tuple(section for chapter in chapters for section in chapter.sections),
         methods=methods(evidence),
     )
 

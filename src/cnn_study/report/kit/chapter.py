@@ -15,11 +15,10 @@ from cnn_study.report.kit.page import Section
 class Chapter:
     """Everything that comes of one topic.
 
-    ``sections`` of the page; one with the key of an earlier chapter's continues that. ``findings``: all of the
-    topic, in order. ``tables`` and ``timed_tables`` become plots/data/NAME.csv and, where a clock measured
-    them, plots/timing/NAME.csv. ``pictures``: by their path in plots/images/, functions that draw them.
-    ``conclusions`` and ``timed_conclusions``: what metrics/conclusions.json and timing_conclusions.json hold
-    besides findings.
+    ``sections`` of the page. ``findings``: all of the topic, in order. ``tables`` and ``timed_tables`` become
+    plots/data/NAME.csv and, where a clock measured them, plots/timing/NAME.csv. ``pictures``: by their path in
+    plots/images/, functions that draw them. ``conclusions`` and ``timed_conclusions``: what
+    metrics/conclusions.json and timing_conclusions.json hold besides findings.
     """
 
     sections: tuple[Section, ...]

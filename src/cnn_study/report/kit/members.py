@@ -26,7 +26,7 @@ class Members:
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table's rows about these architectures, in their order, each with its ``name``."""
         if "study" in table:
-            table = table[table["study"] == self.title]
+            table = table[table["study"] == self.key]
         place = {architecture: place for place, architecture in enumerate(self.names)}
         table = table[table["architecture"].isin(list(place))]
         table = table.sort_values("architecture", key=lambda column: column.map(place), kind="stable")
@@ -69,17 +69,17 @@ def of_all(params: Params) -> list[Members]:
 
 
 def member_table(params: Params) -> pd.DataFrame:
-    """``study`` (its title), ``architecture``, ``number``, ``name`` (as shown): a row for each of ``of_all``.
+    """A row for each of ``of_all``: ``study``, ``study_title``, ``architecture``, ``number``, ``name`` (as shown).
 
     ``number``: its place in params.yaml, from 1, which gives it its colour.
     """
     rows = [
-        {"study": members.title, "architecture": architecture, "name": name}
+        {"study": members.key, "study_title": members.title, "architecture": architecture, "name": name}
         for members in of_all(params)
         for architecture, name in members.names.items()
     ]
     table = pd.DataFrame(rows)
-    table.insert(2, "number", numbers(table["architecture"], params.architectures))
+    table.insert(3, "number", numbers(table["architecture"], params.architectures))
     return table
 
 

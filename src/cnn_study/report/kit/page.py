@@ -5,8 +5,8 @@ How that becomes HTML and Markdown is in ``rendering``.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 NUMBER = re.compile(r"[+−-]?[\d.,]+ ?(%|s|×|points|px)?( \[[^]]*\])?( points)?(, [a-z ]+)?")
@@ -82,15 +82,6 @@ class Section:
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...]
 
-    def followed_by(self, other: "Section") -> "Section":
-        """The same section with what ``other`` holds behind its own sentences, tables and figures."""
-        return replace(
-            self,
-            sentences=(*self.sentences, *other.sentences),
-            tables=(*self.tables, *other.tables),
-            figures=(*self.figures, *other.figures),
-        )
-
 
 @dataclass(frozen=True)
 class Page:
@@ -104,23 +95,18 @@ class Page:
     methods: tuple[tuple[str, str], ...]
 
     def __post_init__(self) -> None:
-        twice = [name for name, count in Counter(figure.name for figure in self.figures).items() if count > 1]
-        if twice:
-            raise ValueError(f"page {self.title!r}: figures have names of their own, found twice: {twice}")
+        for what, names in (
+            ("sections have keys", [section.key for section in self.sections]),
+            ("figures have names", [figure.name for figure in self.figures]),
+        ):
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise ValueError(f"page {self.title!r}: {what} of their own, found twice: {twice}")
 
     @property
     def figures(self) -> tuple[Figure, ...]:
         """All figures, in the order of the page."""
         return (*self.answer_figures, *(figure for section in self.sections for figure in section.figures))
-
-
-def joined(sections: Iterable[Section]) -> tuple[Section, ...]:
-    """One section for each key: what several topics have to say to one question stands behind the first's."""
-    whole: dict[str, Section] = {}
-    for section in sections:
-        first = whole.get(section.key)
-        whole[section.key] = section if first is None else first.followed_by(section)
-    return tuple(whole.values())
 
 
 def _all_numbers(cells: tuple[str, ...]) -> bool:

@@ -40,12 +40,12 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Comparisons",
-            "Paired by seed and by test image: a hierarchical bootstrap, whose part for the seeds is computed "
-            "and not drawn. The interval is Student's, with Satterthwaite's degrees of freedom for the variance "
-            "between seeds and that of the choice of test images; Holm's correction at 5 % within a study, and "
-            "within the pairs that the report's claims are about, so that a pair can be told "
-            "apart in one of these and not in the other. The intervals of single accuracies are Student's over "
-            "seeds.",
+            "Paired by seed and by test image, with the variance of Obuchowski and Rockette (1995): seeds are "
+            "their readers, test images their cases. The interval is Student's, with Satterthwaite's degrees of "
+            "freedom for the variance between seeds and that of the choice of test images; Holm's correction at "
+            "5 % within a study, and within the pairs that the report's claims are about, so that a pair can be "
+            "told apart in one of these and not in the other. The intervals of single accuracies are Student's "
+            "over seeds.",
         ),
         (
             "Receptive fields",

@@ -14,8 +14,14 @@ FLOW = "plots/data/gradient_flow.csv"
 def gradient_norms(results: Mapping[str, Result]) -> pd.DataFrame:
     """Mean over seeds of ``gradient_norm`` and ``weight_norm`` by ``architecture``, ``epoch``, ``layer``.
 
-    ``depth`` counts the layers from 1; ``ratio`` is gradient norm over weight norm.
+    ``kind`` of a layer is that of the profile; ``depth`` counts the layers from 1; ``ratio`` is gradient norm over
+    weight norm.
     """
+    kinds = {
+        (name, layer.layer): layer.kind
+        for name, result in results.items()
+        for layer in result.profile.weighted_layers
+    }
     keys = ["architecture", "epoch", "layer"]
     norms = (
         gradient_norms_by_seed(results)
@@ -23,6 +29,8 @@ def gradient_norms(results: Mapping[str, Result]) -> pd.DataFrame:
         .mean()
         .reset_index()
     )
+    layers = zip(norms["architecture"], norms["layer"], strict=True)
+    norms.insert(3, "kind", [kinds[layer] for layer in layers])
     norms["depth"] = norms.groupby(["architecture", "epoch"]).cumcount() + 1
     norms["ratio"] = norms["gradient_norm"] / norms["weight_norm"]
     return norms
@@ -41,12 +49,12 @@ def first_middle_last(norms: pd.DataFrame) -> pd.DataFrame:
 def first_over_last(gradients: pd.DataFrame) -> pd.DataFrame:
     """``ratio`` of the first convolution's gradient norm to the last one's by ``architecture`` and ``epoch``.
 
-    ``gradients``: ``architecture``, ``epoch``, ``layer``, ``depth``, ``gradient_norm``. Projections are beside
+    ``gradients``: ``architecture``, ``epoch``, ``kind``, ``depth``, ``gradient_norm``. Projections are beside
     the way from last to first and do not count. Architectures with one convolution are left out; the ratio is
     missing where the last norm is 0.
     """
     keys = ["architecture", "epoch"]
-    convolutions = gradients[gradients["layer"].str.contains("conv")].sort_values("depth", kind="stable")
+    convolutions = gradients[gradients["kind"] == "conv"].sort_values("depth", kind="stable")
     first = convolutions.drop_duplicates(keys, keep="first").set_index(keys)
     last = convolutions.drop_duplicates(keys, keep="last").set_index(keys).loc[first.index]
     ratio = first["gradient_norm"] / last["gradient_norm"].where(last["gradient_norm"] > 0)

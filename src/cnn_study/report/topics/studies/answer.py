@@ -30,6 +30,6 @@ def answer(evidence: Evidence) -> tuple[Sentence, ...]:
 
 def answer_figures(evidence: Evidence) -> tuple[Figure, ...]:
     """What the comparisons with the baselines show."""
-    table = differences(evidence.compared, evidence.params.studies)
+    table = differences(evidence.compared)
     shown = of_studies(evidence.params)[:FIGURES]
     return tuple(figure for members in shown for figure in baseline_figures(table, members))

@@ -42,8 +42,8 @@ def chapter(evidence: Evidence) -> Chapter:
     members = member_table(evidence.params)
     tables = {
         "curves": curves(evidence.results, members),
-        "differences": differences(evidence.compared, evidence.params.studies),
-        "class_changes": class_changes(evidence.compared, evidence.params.studies),
+        "differences": differences(evidence.compared),
+        "class_changes": class_changes(evidence.compared),
     }
     timed_tables = {"cost": cost(evidence.results, members, evidence.labels)}
     findings = {study.key: study_findings(study) for study in studies}

@@ -10,16 +10,16 @@ from cnn_study.report.kit.charts import Spec, down, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import Studies, counted, points
+from cnn_study.report.kit.wording import counted, points
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA = "plots/data/class_changes.csv"
 
 
-def class_changes(compared: Mapping[str, StudyComparison], studies: Studies) -> pd.DataFrame:
+def class_changes(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
     """Each member's difference to the baseline in ``points`` by ``class``, means over seeds."""
     rows = [
-        {"study": studies[key].title, "architecture": pair.of, "class": label, "points": points}
+        {"study": key, "architecture": pair.of, "class": label, "points": points}
         for key, study in compared.items()
         for pair in study.against_baseline
         for label, points in pair.classes.items()

@@ -11,7 +11,7 @@ from cnn_study.report.kit.charts import ONCE, Spec, down, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import FAILURES, Studies, capitalized, listed, points_within, times
+from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times
 from cnn_study.report.topics.studies.study import (
     VERDICTS,
     ComparedStudy,
@@ -24,14 +24,14 @@ from cnn_study.report.topics.studies.study import (
 DATA = "plots/data/differences.csv"
 
 
-def differences(compared: Mapping[str, StudyComparison], studies: Studies) -> pd.DataFrame:
+def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
     """Each ``kind`` (baseline, control) of comparison: ``points`` in percent, its interval ``low`` to ``high``.
 
     Only what has been compared, in the order of each study.
     """
     rows = [
         {
-            "study": studies[key].title,
+            "study": key,
             "kind": kind,
             "of": pair.of,
             "against": pair.against,

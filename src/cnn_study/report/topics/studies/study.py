@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnn_study.analysis.bootstrap import POWER
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.variance import POWER
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import counted, named, points_within, round_percent

@@ -1,16 +1,16 @@
 """How much a difference of test accuracy varies: from seed to seed, and with the choice of test images.
 
-Two architectures are compared by a hierarchical bootstrap: runs are drawn anew, in pairs of one seed, and test
-images, the same for all networks. The variance of the mean difference over n pairs is then
+Two architectures are compared as Obuchowski and Rockette (1995) compare two imaging modalities by readers who all
+read the same cases: seeds are the readers, test images the cases, and runs are paired by both. The variance of the
+mean difference over n pairs of runs is
 
     between / n + shared,
 
 ``between`` the variance from seed to seed of a pair's difference, ``shared`` the covariance of two pairs'
-differences over draws of the images, which more seeds do not take away. Only the images are drawn: over draws of
-n pairs the variance is known to be (n - 1) / n of the first term, and without the missing part 3 seeds would seem
-surer than they are. Few seeds are few degrees of freedom besides, so the interval and the p-value are Student's,
-with those of Satterthwaite (1946) for the sum. Studies of several readers and cases are compared in this way
-(Obuchowski and Rockette, 1995; Hillis, 2007).
+differences that comes from the choice of images, which more seeds do not take away. Accuracies are means over
+images, so the covariance is had from the differences by image, and nothing is resampled. Few seeds are few degrees
+of freedom, so the interval and the p-value are Student's, with the degrees of freedom of Satterthwaite (1946) for
+the sum; Hillis (2007) takes those of the first term alone.
 
 One thing is added. Three runs can happen to differ by the same amount, but ``between`` is at least what a pair's
 own luck with the images makes of it, and that is known well: it is never taken for less. In simulations with 3
@@ -19,7 +19,6 @@ the more the seeds matter. Where runs differ by little more than chance, it hold
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, sqrt
 
@@ -27,50 +26,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cnn_study.analysis.results import Result
-
 LEVEL = 0.05
 POWER = 0.8
 MARGIN = 0.01  # the difference of accuracy, as a fraction, that ``seeds_to_tell`` is about
-CHUNK = 200  # draws of the images at a time, for memory
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """An architecture's runs, by ``seeds`` (S,)."""
-
-    seeds: list[int]
-    correct: npt.NDArray[np.float32]  # 1 for each image that a run has right, else 0: (S, N)
-    drawn: Floats  # each run's accuracy on each draw of the images: (S, draws)
-
-
-def runs_of(trained: Mapping[str, Result], labels: Labels, draws: int, seed: int) -> dict[str, Runs]:
-    """What each network has right, of the test images and of draws of them: as many, with replacement."""
-    correct = {name: _correct(result, labels) for name, result in trained.items()}
-    if not correct:
-        return {}
-    generator, images = np.random.default_rng(seed), len(labels)
-    every = np.concatenate(list(correct.values())).T
-    accuracies = np.empty((draws, every.shape[1]))
-    for start in range(0, draws, CHUNK):
-        part = accuracies[start : start + CHUNK]
-        picks = generator.integers(images, size=(len(part), images))
-        counts = np.array([np.bincount(row, minlength=images) for row in picks], dtype=np.float32)
-        # Sums of whole numbers, which float32 holds exactly: the same in whatever order they are added.
-        part[:] = counts @ every / images
-    ends = np.cumsum([len(rows) for rows in correct.values()])
-    parts = np.split(accuracies.T, ends[:-1])
-    return {
-        name: Runs(trained[name].seeds, rows, drawn)
-        for (name, rows), drawn in zip(correct.items(), parts, strict=True)
-    }
-
-
-def _correct(result: Result, labels: Labels) -> npt.NDArray[np.float32]:
-    return np.array([right for right in result.correct(labels) if right is not None], np.float32)
 
 
 @dataclass(frozen=True)
@@ -82,14 +40,16 @@ class Spread:
     images: int  # how many test images there are
 
     @classmethod
-    def of(cls, differences: Floats, drawn: Floats) -> "Spread":
-        """From a pair's differences by image (n, N) and by draw of the images (n, draws), n at least 2.
+    def of(cls, differences: npt.NDArray[np.float64]) -> "Spread":
+        """From a pair's differences by image (n, N), n and N at least 2.
 
-        Over the draws, one seed's difference has the variance ``shared`` + own, the mean of n seeds'
-        ``shared`` + own / n; both are measured, and solved for the two parts.
+        With the choice of images, one seed's difference varies by ``shared`` + own, the mean of n seeds' by
+        ``shared`` + own / n; both variances are measured, and solved for the two parts.
         """
         seeds, images = differences.shape
-        of_one, of_mean = float(drawn.var(axis=1).mean()), float(drawn.mean(axis=0).var())
+        # Over images - 1 and not images: unbiased, what the jackknife gives, and of as many degrees of freedom.
+        of_one = float(differences.var(axis=1, ddof=1).mean() / images)
+        of_mean = float(differences.mean(axis=0).var(ddof=1) / images)
         shared = max(0.0, (seeds * of_mean - of_one) / (seeds - 1))
         between = float(differences.mean(axis=1).var(ddof=1))
         return cls(max(between, of_one - shared), shared, images)

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import replay_table
-from cnn_study.report.kit.chapter import Chapter
+from cnn_study.params.study import Params
 from cnn_study.report.kit.charts import (
     CROSS,
     ONCE,
@@ -23,39 +21,17 @@ from cnn_study.report.kit.charts import (
     single,
     tip,
 )
-from cnn_study.report.kit.findings import Finding, sentences, source
+from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
-from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.wording import Studies, counted, listed, percent, rate, shown
 
 DATA = "plots/data/replay.csv"
 
 
-def chapter(evidence: Evidence) -> Chapter:
-    """Behind what is said of learning rates, whose question it answers as well."""
-    table = replay_table(evidence.replays)
-    own, plan = evidence.params.replay.learning_rate, evidence.params.replay.runs
-    images = max(replay.images for replay in evidence.replays.values())
-    findings = replay_findings(table, evidence.params.studies, own, plan.epochs, images)
-    return Chapter(
-        sections=(
-            Section(
-                "learning_rate",
-                "Learning rate",
-                "How much does a ranking owe to the learning rate that all networks were given?",
-                sentences(findings),
-                (),
-                (_figure(table, evidence, images),),
-            ),
-        ),
-        findings=tuple(findings),
-        tables={"replay": table},
-    )
-
-
-def _figure(table: pd.DataFrame, evidence: Evidence, images: int) -> Figure:
-    params = evidence.params
+def replay_figure(table: pd.DataFrame, params: Params, images: int) -> Figure:
+    """Of runs on so many images."""
     plan = params.replay.runs
     names = {name: shown(name, params.studies) for name in params.replay.architectures}
     members = Members("replay", "The report's recipe", names, styles_of(list(params.architectures)))

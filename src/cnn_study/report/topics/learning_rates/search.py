@@ -1,40 +1,18 @@
-"""Learning rates: what the search found, and whose rate lies at its edge."""
+"""What the search for learning rates found, and whose rate lies at its edge."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result, Summary
-from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.charts import CROSS, Spec, inline, lines, quantity, rate_axis, side_by_side, single, tip
-from cnn_study.report.kit.findings import Finding, sentences, source
-from cnn_study.report.kit.members import Members, numbers, of_studies
-from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.kit.findings import Finding, source
+from cnn_study.report.kit.members import Members, numbers
+from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.wording import Studies, counted, listed, rate, shown, times
 
 DATA = "plots/data/learning_rates.csv"
-
-
-def chapter(evidence: Evidence) -> Chapter:
-    """What the search for rates found."""
-    table = learning_rates(evidence.results)
-    findings = tuple(rate_findings(table, evidence.summaries, evidence.params.studies))
-    return Chapter(
-        sections=(
-            Section(
-                "learning_rate",
-                "Learning rate",
-                "How much does a ranking owe to the learning rate that all networks were given?",
-                sentences(findings),
-                (),
-                tuple(figure for members in of_studies(evidence.params) for figure in _figures(table, members)),
-            ),
-        ),
-        findings=findings,
-        tables={"learning_rates": table},
-    )
 
 
 def learning_rates(results: Mapping[str, Result]) -> pd.DataFrame:
@@ -50,7 +28,8 @@ def learning_rates(results: Mapping[str, Result]) -> pd.DataFrame:
     return table
 
 
-def _figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+def rate_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+    """None of a study whose networks have rates that params.yaml gives."""
     if not members.are_in(table):
         return []
     return [

@@ -1,0 +1,1 @@
+"""How much a ranking owes to the learning rate that all networks were given."""
