@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_study.base.environment import Environment
+from cnn_study.base.errors import StudyError
 from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record
 from cnn_study.data.splits import Integers
@@ -166,25 +167,32 @@ class Evaluation:
                 if name.startswith(start)
             }
 
-        return cls(
-            predictions={seed: run(seed) for seed in index.seeds},
-            looked_into=index.looked_into,
-            fields=tuple(
-                Field(
-                    **dict(seen), untrained=pixels("untrained", seen.layer), trained=pixels("trained", seen.layer)
-                )
-                for seen in index.fields
-            ),
-            filters_of=index.filters_of,
-            filters=pictures["filters"],
-            dead={
-                name.removeprefix("dead "): array for name, array in pictures.items() if name.startswith("dead ")
-            },
-            activations={
-                shown: Activations(pictures[f"image {shown}"], maps(shown)) for shown in index.shown_images
-            },
-            environment=index.environment,
-        )
+        try:
+            return cls(
+                predictions={seed: run(seed) for seed in index.seeds},
+                looked_into=index.looked_into,
+                fields=tuple(
+                    Field(
+                        **dict(seen),
+                        untrained=pixels("untrained", seen.layer),
+                        trained=pixels("trained", seen.layer),
+                    )
+                    for seen in index.fields
+                ),
+                filters_of=index.filters_of,
+                filters=pictures["filters"],
+                dead={
+                    name.removeprefix("dead "): array
+                    for name, array in pictures.items()
+                    if name.startswith("dead ")
+                },
+                activations={
+                    shown: Activations(pictures[f"image {shown}"], maps(shown)) for shown in index.shown_images
+                },
+                environment=index.environment,
+            )
+        except KeyError as error:
+            raise StudyError(f"{folder}: found no array {error}; `dvc repro` makes it anew") from None
 
 
 def _geometry_of(field: Field) -> _Geometry:
