@@ -46,6 +46,7 @@ def read_inputs(name: str) -> Inputs:
     entry = parse(Entry, section(params, "architectures", name), "architectures", name)
     architecture = entry.network
     recipe = entry.recipe(parse(Training, section(params, "training"), "training"))
-    environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
     training, validation = (load_split(PREPARED / split) for split in ("train", "validation"))
+    environment = set_up(recipe.device, recipe.precision, recipe.threads)
+    environment = checked(environment, architecture, training.shape, name)
     return Inputs(params, architecture, recipe, environment, training, validation)

@@ -18,6 +18,7 @@ from cnn_study.analysis.results import Result, environments, headline
 from cnn_study.base.environment import set_up
 from cnn_study.base.files import SCRATCH, read_json, scratch_folder, write_json, write_whole
 from cnn_study.base.yaml import read_yaml
+from cnn_study.data.shape import Shape
 from cnn_study.data.splits import load_split
 from cnn_study.networks.weights import load_network
 from cnn_study.params.study import Params, validate
@@ -36,7 +37,13 @@ def main() -> None:
     environment = set_up(params.training.device, params.training.precision, params.training.threads)
     evaluations = {
         name: evaluate(
-            name, architecture, params.recipes[name], read_runs(name, params), test, params.analysis, environment
+            name,
+            architecture,
+            params.recipes[name],
+            read_runs(name, params, test.shape),
+            test,
+            params.analysis,
+            environment,
         )
         for name, architecture in params.architectures.items()
     }
@@ -85,7 +92,7 @@ def remove_leftovers(params: Params) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def read_runs(name: str, params: Params) -> list[TrainedRun]:
+def read_runs(name: str, params: Params, shape: Shape) -> list[TrainedRun]:
     """An architecture's runs, with the weights of those that did not diverge."""
     folder = RUNS / "train" / name
     return [
@@ -94,7 +101,7 @@ def read_runs(name: str, params: Params) -> list[TrainedRun]:
             run["status"],
             None
             if run["status"] == "diverged"
-            else load_network(folder / f"seed-{run['seed']}.safetensors", params.architectures[name]),
+            else load_network(folder / f"seed-{run['seed']}.safetensors", params.architectures[name], shape),
         )
         for run in read_json(folder / "run.json")["seeds"]
     ]

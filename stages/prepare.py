@@ -1,4 +1,7 @@
-"""data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of the classes."""
+"""data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of the classes.
+
+Their shape goes to results/data/shape.json, for what sees no images.
+"""
 
 from pathlib import Path
 
@@ -8,12 +11,13 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
-from cnn_study.data.shape import CLASSES
+from cnn_study.data.shape import save_shape
 from cnn_study.data.splits import Split, balanced_subset, save_split
 from cnn_study.sources.datasets import Data
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
+SHAPE = Path("results/data/shape.json")
 
 
 def main() -> None:
@@ -30,15 +34,19 @@ def main() -> None:
     if data.test_images != "all":
         test = balanced_subset(raw.test_labels, data.test_images, data.split_seed)
 
-    if len(np.unique(raw.train_labels[train])) < CLASSES:
+    if len(np.unique(raw.train_labels[train])) < len(raw.classes):
         raise StudyError("params.yaml: data: found no training image of some class, allowed: one of each at least")
     for name, images, labels, chosen in (
         ("train", raw.train_images, raw.train_labels, train),
         ("validation", raw.train_images, raw.train_labels, validation),
         ("test", raw.test_images, raw.test_labels, test),
     ):
+        split = Split(images[chosen], labels[chosen], raw.classes)
+        if split.shape != data.source.shape:  # by which params.yaml was checked
+            raise RuntimeError(f"{data.dataset}: its reader gives {split.shape!r}, not {data.source.shape!r}")
         with whole_folder(PREPARED / name) as folder:
-            save_split(folder, Split(images[chosen], labels[chosen], raw.classes))
+            save_split(folder, split)
+    save_shape(SHAPE, data.source.shape)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ def main(name: str) -> None:
     architecture = spec_of(section(params, "architectures", name), "architectures", name)
     recipe = replay.training
     used = recipe.model_dump(exclude={"seeds", "learning_rate"})  # of a run, beside its own seed and rate
-    environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
     whole = load_split(PREPARED / "train")
+    environment = set_up(recipe.device, recipe.precision, recipe.threads)
+    environment = checked(environment, architecture, whole.shape, name)
     validation = Batches.of(load_split(PREPARED / "validation"), environment.device)
     digests = [folder_digest(PREPARED / split) for split in ("train", "validation")]
 

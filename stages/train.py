@@ -30,7 +30,7 @@ from stages._inputs import Inputs, read_inputs
 
 @dataclass(frozen=True)
 class Finished:
-    """What one seed has given. ``logits``: (N, 10) of the validation images, None where it diverged."""
+    """What one seed has given. ``logits``: (N, classes) of the validation images, None where it diverged."""
 
     seed: int
     network: Network

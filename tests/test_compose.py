@@ -78,7 +78,7 @@ def evaluated(one: Result) -> Evaluation:
     return Evaluation(
         one.test_logits,
         one.status,
-        (Field("conv1", 10, 16.0, (11, 20), influence, influence if trained else None),),
+        (Field("conv1", 32, 10, 16.0, (11, 20), influence, influence if trained else None),),
         dict.fromkeys(PARAMS.analysis.shown_images, seen),
         {},
     )

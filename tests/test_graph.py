@@ -93,6 +93,13 @@ def test_only_the_analysis_reads_the_test_images() -> None:
     assert readers == ["analyze"]
 
 
+def test_a_profile_sees_no_image_but_the_shape_of_all() -> None:
+    reachable = {dep for dep in definition("profile")["deps"] if not dep.startswith(("src/", "stages/"))}
+    assert reachable == {"results/data/shape.json"}
+    (shape,) = (out for out in definition("prepare")["outs"] if isinstance(out, dict))
+    assert shape == {"results/data/shape.json": {"cache": False}}
+
+
 def test_a_search_depends_on_all_of_the_recipe_but_epochs_and_seeds() -> None:
     declared = {key for key in definition("tune")["params"] if key.startswith("training.")}
     assert declared == {f"training.{key}" for key in Training.model_fields} - {"training.epochs", "training.seeds"}

@@ -49,7 +49,7 @@ def field(
     influence[16, 16] = 1
     visible = (max(0, round(center - (theoretical - 1) / 2)), last)
     return Field(
-        layer, theoretical, center, visible, influence if untrained else None, influence if trained else None
+        layer, 32, theoretical, center, visible, influence if untrained else None, influence if trained else None
     )
 
 
@@ -165,7 +165,7 @@ def test_a_network_that_is_not_there_has_no_squares_and_says_so() -> None:
     figure = draw_fields("Mine", IMAGE, {"a": [field(trained=False)], "b": [field(untrained=False)]})
     assert sum(len(axis.patches) for axis in figure.axes) == 4
     assert sum("no network" in text for text in texts(figure)) == 2
-    nothing = Field("conv1", 5, 16, (14, 18), np.zeros((32, 32)), None)
+    nothing = Field("conv1", 32, 5, 16, (14, 18), np.zeros((32, 32)), None)
     assert "conv1\n5 px, 2%\neffective none" in texts(draw_fields("Mine", IMAGE, {"a": [nothing]}))
 
 

@@ -32,7 +32,7 @@ class Activations:
 
 
 def look_into(network: Network, shown: Tensor, images: Tensor) -> list[Activations]:
-    """What ``network`` makes of each image ``shown`` (M, 3, H, W), its dead channels judged on ``images``."""
+    """What ``network`` makes of each image ``shown`` (M, C, H, W), its dead channels judged on ``images``."""
     (name, filters), dead = first_filters(network), dead_channels(network, images)
     return [Activations(name, filters, feature_maps(network, image), dead) for image in shown]
 
@@ -40,7 +40,7 @@ def look_into(network: Network, shown: Tensor, images: Tensor) -> list[Activatio
 def feature_maps(network: Network, image: Tensor) -> dict[str, Maps]:
     """The maps (C, H, W) of every convolution and residual block, after its ReLU and before any pool.
 
-    ``image`` is (3, H, W) uint8.
+    ``image`` is (C, H, W) uint8.
     """
     return {layer: maps[0].numpy() for layer, maps in _maps(network, image[None]).items()}
 
@@ -48,7 +48,7 @@ def feature_maps(network: Network, image: Tensor) -> dict[str, Maps]:
 def dead_channels(network: Network, images: Tensor) -> dict[str, Flags]:
     """For each layer of feature_maps, which channels (C,) are positive nowhere on any of ``images``.
 
-    ``images`` are (N, 3, H, W) uint8.
+    ``images`` are (N, C, H, W) uint8.
     """
     dead: dict[str, Flags] = {}
     for batch in torch.split(images, BATCH):
@@ -59,7 +59,7 @@ def dead_channels(network: Network, images: Tensor) -> dict[str, Flags]:
 
 
 def first_filters(network: Network) -> tuple[str, Maps]:
-    """The kernels (C, 3, k, k) of the first convolution, and its name among ``weighted_layers``."""
+    """The kernels (width, C, k, k) of the first convolution, and its name among ``weighted_layers``."""
     name, first = next(
         (name, layer) for name, layer in weighted_layers(network).items() if isinstance(layer, nn.Conv2d)
     )
@@ -78,7 +78,7 @@ def dead_table(dead: Mapping[str, Mapping[str, Flags]]) -> pd.DataFrame:
 
 @torch.inference_mode()
 def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
-    """The maps (N, C, H, W) of feature_maps, for ``images`` (N, 3, H, W) uint8."""
+    """The maps (N, C, H, W) of feature_maps, for ``images`` (N, C, H, W) uint8."""
     network.eval()
     maps: dict[str, Tensor] = {}
     outputs = network.normalize(images)

@@ -10,6 +10,7 @@ from cnn_study.analysis.activations import Activations, look_into
 from cnn_study.analysis.effective_field import Field, fields_of
 from cnn_study.analysis.results import Logits
 from cnn_study.base.environment import Environment, Way, set_up
+from cnn_study.data.shape import Shape
 from cnn_study.data.splits import Split
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network, initialize, place
@@ -59,8 +60,8 @@ def evaluate(
     ``recipe``: for the weights that a run began with.
     """
     images = Batches.of(test, environment.device).images
-    environment = checked(environment, architecture, name)
-    on_cpu = checked(set_up("cpu", "fp32", environment.threads), architecture, name)
+    environment = checked(environment, architecture, test.shape, name)
+    on_cpu = checked(set_up("cpu", "fp32", environment.threads), architecture, test.shape, name)
 
     logits: list[Logits | None] = []
     first: dict[Status, TrainedRun] = {}
@@ -74,7 +75,7 @@ def evaluate(
         place(run.network, on_cpu)
     order: tuple[Status, ...] = ("trained", "collapsed")
     status: Status = next((kind for kind in order if kind in first), "diverged")
-    before = place(_untrained(architecture, recipe, images, first[status].seed), on_cpu)
+    before = place(_untrained(architecture, test.shape, recipe, images, first[status].seed), on_cpu)
     after = first[status].network
     on_disk = torch.from_numpy(test.images)
     some = on_disk[: analysis.images]
@@ -82,7 +83,7 @@ def evaluate(
     return Evaluation(
         test_logits=logits,
         status=status,
-        fields=fields_of(architecture, some, before, after),
+        fields=fields_of(architecture, test.shape, some, before, after),
         activations=dict(zip(shown, look_into(after or before, on_disk[shown], some), strict=True)),
         fallbacks={
             **environment.fallbacks,
@@ -91,13 +92,13 @@ def evaluate(
     )
 
 
-def _untrained(architecture: Architecture, recipe: Training, images: Tensor, seed: int) -> Network:
+def _untrained(architecture: Architecture, shape: Shape, recipe: Training, images: Tensor, seed: int) -> Network:
     """The network with the weights that a run began with.
 
     It normalises with the statistics of ``images``: the analysis reads no training images.
     """
     torch.manual_seed(seed)
-    network = Network(architecture)
+    network = Network(architecture, shape)
     initialize(network, recipe.initialization)
     set_normalization(network, *channel_statistics(images))
     return network

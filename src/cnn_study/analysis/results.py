@@ -18,7 +18,7 @@ Logits = npt.NDArray[np.float32]
 class Result:
     """One architecture. Lists have an entry for each seed, in the order of ``seeds``.
 
-    ``environments``: by stage. ``test_logits``: arrays (N, 10), None where the run diverged. ``clock``: each
+    ``environments``: by stage. ``test_logits``: arrays (N, classes), None where the run diverged. ``clock``: each
     run's epochs with ``train_seconds``, ``evaluation_seconds`` and ``images``. ``inference_images_per_second``:
     None for a network too large to be timed beside others.
     """

@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_study.base.environment import Environment
-from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
+from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.modules import Convolution
 from cnn_study.networks.network import Network, place, weighted_layers
@@ -45,10 +45,10 @@ class Speed:
     batch: int
 
 
-def without_weights(architecture: Architecture) -> Network:
+def without_weights(architecture: Architecture, shape: Shape) -> Network:
     """A network whose shapes and layouts, those of training, alone are there, to count with."""
     with FakeTensorMode():
-        network = Network(architecture)
+        network = Network(architecture, shape)
         for module in network.modules():
             if isinstance(module, Convolution):  # fake weights cannot be changed in their place, as ``place`` does
                 weight = module.weight.detach().contiguous(memory_format=torch.channels_last)
@@ -66,7 +66,7 @@ def count_conv_parameters(network: nn.Module) -> int:
     return sum(count_parameters(m) for m in network.modules() if isinstance(m, nn.Conv2d))
 
 
-def forward_flops(network: nn.Module) -> int:
+def forward_flops(network: Network) -> int:
     """Operations of a forward pass of one image, by torch's own counter: convolutions and products."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network.eval()(_blank(network, 1))
@@ -93,13 +93,13 @@ def layer_costs(network: Network) -> list[LayerCost]:
     return costs
 
 
-def activation_bytes(network: nn.Module) -> int:
+def activation_bytes(network: Network) -> int:
     """What a training step in fp32 keeps of one image until the backward pass, weights not counted."""
     # Of two images, halved: batch normalisation cannot train on a single one.
     return kept_bytes(network, 2) // 2
 
 
-def kept_bytes(network: nn.Module, images: int) -> int:
+def kept_bytes(network: Network, images: int) -> int:
     """What a training step on so many images keeps until the backward pass, the network's own tensors not counted.
 
     In the precision of the context: under autocast, copies of weights are among it.
@@ -123,27 +123,27 @@ def _identity(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)  # not data_ptr(), which fake tensors do not have
 
 
-def forward_bytes(architecture: Architecture) -> tuple[int, int]:
+def forward_bytes(architecture: Architecture, shape: Shape) -> tuple[int, int]:
     """About the most that a forward pass without gradients holds at a time: in any case, and for each image.
 
     Of weights, their copies in bf16 and the layout that a kernel wants; of activations, what the widest layer
     takes, gives and computes in between, and a shortcut.
     """
-    widest = max(step.channels * step.size**2 for step in geometry(architecture))
-    return 8 * count_parameters(without_weights(architecture)), 4 * 4 * widest
+    widest = max(step.channels * step.size**2 for step in geometry(architecture, shape))
+    return 8 * count_parameters(without_weights(architecture, shape)), 4 * 4 * widest
 
 
-def images_per_second(architecture: Architecture, environment: Environment) -> Speed | None:
+def images_per_second(architecture: Architecture, shape: Shape, environment: Environment) -> Speed | None:
     """Forward passes without gradients, by the median of their times; None if one image takes ``MOST_BYTES``.
 
     The batch is the largest of ``BATCHES`` that takes neither more memory nor ``LONGEST_PASS``. At least five
     passes in about a second, or as many as there are in one and a half.
     """
-    weights, image = forward_bytes(architecture)
+    weights, image = forward_bytes(architecture, shape)
     fitting = [batch for batch in BATCHES if weights + batch * image <= MOST_BYTES]
     if not fitting:
         return None
-    network = place(Network(architecture), environment).eval()
+    network = place(Network(architecture, shape), environment).eval()
 
     def seconds_of_a_pass(images: Tensor) -> float:
         started = time.perf_counter()
@@ -154,7 +154,7 @@ def images_per_second(architecture: Architecture, environment: Environment) -> S
         return time.perf_counter() - started
 
     for batch, larger in pairwise([*fitting, math.inf]):
-        images = _images(int(batch)).to(environment.device)
+        images = _images(shape, int(batch)).to(environment.device)
         # The first one of a shape chooses and prepares kernels; a second is worth its time if that was short.
         seconds = seconds_of_a_pass(images)
         if seconds < 2 * LONGEST_PASS:
@@ -167,13 +167,11 @@ def images_per_second(architecture: Architecture, environment: Environment) -> S
     return Speed(len(images) / statistics.median(durations), len(images))
 
 
-def _blank(network: nn.Module, count: int) -> Tensor:
+def _blank(network: Network, count: int) -> Tensor:
     """Images whose content does not matter; fake ones for a network without weights."""
-    shape = (count, CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
-    return next(network.parameters()).new_zeros(shape, dtype=torch.uint8)
+    return next(network.parameters()).new_zeros(network.shape.images(count), dtype=torch.uint8)
 
 
-def _images(count: int) -> Tensor:
+def _images(shape: Shape, count: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    shape = (count, CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    return torch.randint(0, 256, shape.images(count), dtype=torch.uint8, generator=generator)

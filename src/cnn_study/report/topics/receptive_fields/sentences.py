@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from cnn_study.data.shape import IMAGE_SIZE
 from cnn_study.report.kit.findings import Finding, Summary
 from cnn_study.report.kit.wording import FAILURES, Studies, counted, listed, percent, shown
 
@@ -51,8 +50,7 @@ def _field_changes(changes: Mapping[str, int], studies: Studies) -> Finding:
 
 def _field(architecture: str, row: Mapping[Any, Any], statuses: Sequence[str], name: str) -> Finding:
     """``row``: the last layer's; ``statuses``: those of the architecture's runs."""
-    theoretical, share = int(row["theoretical"]), float(row["theoretical_share"])
-    visible = round(share**0.5 * IMAGE_SIZE)  # the side of what can be seen, which is a square
+    theoretical, visible, share = int(row["theoretical"]), int(row["visible"]), float(row["theoretical_share"])
     before, after = (
         None if pd.isna(row[key]) else int(row[key]) for key in ("effective_untrained", "effective_trained")
     )
