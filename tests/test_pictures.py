@@ -1,6 +1,7 @@
 """Pictures hold what they are given, whatever its shape, and nothing is cut off."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +119,17 @@ def test_kernels_are_grey_at_zero_and_as_bright_as_their_weight() -> None:
     (sheet,) = (sheet_of(axis) for axis in figure.axes if axis.images and sheet_of(axis).shape == (32, 270, 3))
     assert sheet[16, [16, 50, 84]].tolist() == [[1, 0, 0.5], [0.5, 0.5, 0.5], [0.75, 0.5, 0.5]]
     assert any("weights ±0.5" in text for text in texts(figure))
+
+
+def test_a_grey_image_and_its_kernels_are_shown_in_grey() -> None:
+    seen = network((3, 32), kernel=1)
+    seen = replace(seen, filters=np.array([-0.5, 0, 0.5], np.float32).reshape(3, 1, 1, 1))
+    figure = draw_first_layers("Mine", IMAGE[:1], {"a": seen})
+    image, legend, kernels = (axis.images[0] for axis in figure.axes[:3])
+    assert {shown.get_cmap().name for shown in (image, legend, kernels)} == {"gray"}
+    assert [shown.get_clim() for shown in (image, legend, kernels)] == [(0, 255), (0, 1), (0, 1)]
+    assert sheet_of(figure.axes[2]).squeeze()[16, [16, 50, 84]].tolist() == [0, 0.5, 1]
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["grey"]
 
 
 def test_networks_of_different_depth_begin_in_one_row_and_end_in_one_row() -> None:

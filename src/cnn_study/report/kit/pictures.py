@@ -16,7 +16,7 @@ from matplotlib.figure import Figure as Picture
 from cnn_study.analysis.evaluation import Evaluation
 from cnn_study.report.kit.members import Members
 
-Pixels = npt.NDArray[np.uint8]  # (3, H, W)
+Pixels = npt.NDArray[np.uint8]  # (C, H, W)
 
 SMALL, MEDIUM, LARGE = 6.5, 7.5, 10  # points
 LINE = 0.12  # height of a line of small text
@@ -54,9 +54,9 @@ def row_label(picture: Picture, top: float, name: str, lines: Sequence[str] = ()
 
 
 def show_image(axis: Axes, image: Pixels) -> None:
-    """An image (3, H, W) uint8, without the axes around it."""
+    """An image (C, H, W) uint8, in grey if it has one channel, without the axes around it."""
     axis.set_axis_off()
-    axis.imshow(image.transpose(1, 2, 0))
+    axis.imshow(image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
 
 
 def show_scale(picture: Picture, axis: Axes, colours: ScalarMappable, ticks: Mapping[float, str]) -> None:
