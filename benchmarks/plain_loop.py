@@ -21,11 +21,12 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
     """As torchvision.datasets.CIFAR10 gives them: one image at a time, transformed when asked for."""
 
     def __init__(self, split: Split) -> None:
+        self.shape = split.shape
         self._pixels = split.images.transpose(0, 2, 3, 1).copy()
         self._labels = split.labels.tolist()
         self._transform = transforms.Compose(
             [
-                transforms.RandomCrop(32, padding=4),
+                transforms.RandomCrop(split.shape.size, padding=4),
                 transforms.RandomHorizontalFlip(),
                 transforms.ToTensor(),
                 transforms.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
@@ -47,7 +48,7 @@ class ForFloats(nn.Module):
         self.features, self.head = network.features, network.head
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, 3, 32, 32) to logits (N, 10)."""
+        """(N, C, S, S) to logits (N, classes)."""
         logits: torch.Tensor = self.head(self.features(images).flatten(1))
         return logits
 
@@ -62,7 +63,7 @@ def images_per_second(architecture: Architecture, pictures: Pictures, batch_size
 
 
 def _images_per_second(architecture: Architecture, pictures: Pictures, batch_size: int, workers: int) -> float:
-    model = ForFloats(Network(architecture)).train()
+    model = ForFloats(Network(architecture, pictures.shape)).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     criterion = nn.CrossEntropyLoss()
     loader = DataLoader(pictures, batch_size=batch_size, shuffle=True, num_workers=workers)

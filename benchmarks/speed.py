@@ -107,7 +107,7 @@ class Bench:
         self.pictures = Pictures(self.split)
         self.training = part(self.split, IMAGES)
         ninth = IMAGES // 9  # as many validation images to a training image as in the study
-        self.validation = Batches(self.training.images[:ninth], self.training.labels[:ninth])
+        self.validation = part(self.split, ninth)
 
     def plain(self, name: str) -> float:
         """Images per second of the loop that people write, with the number of workers that suits it best."""
@@ -134,7 +134,7 @@ class Bench:
     def _network(self, name: str) -> tuple[Network, torch.optim.Optimizer]:
         recipe = self.params.trainings[name].recipe
         torch.manual_seed(0)
-        network = Network(self.params.architectures[name])
+        network = Network(self.params.architectures[name], self.split.shape)
         initialize(network, recipe.initialization)
         place(network, self.environment).train()
         optimizer = make_optimizer(network, recipe, self.environment)
@@ -183,7 +183,8 @@ class Bench:
             for _ in range(ROUNDS)
         ]
         plain, epoch, evaluation, steps, observing, writing, matmul = np.array(rounds).T
-        flops = 3 * forward_flops(Network(self.params.architectures[name])) * steps
+        network, _ = self._network(name)
+        flops = 3 * forward_flops(network) * steps
         goal = GOALS[name]
 
         def figure(
@@ -259,7 +260,7 @@ class Bench:
 
 def part(split: Split, count: int) -> Batches:
     """The first images of a split."""
-    return Batches(torch.from_numpy(split.images[:count]), torch.from_numpy(split.labels[:count]))
+    return Batches.of(Split(split.images[:count], split.labels[:count], split.classes), "cpu")
 
 
 def matmul_flops() -> float:

@@ -261,10 +261,12 @@ class Scheduler:
             self._ended.append(str(job))
             self._follow(job.stage, name)
             return
-        outputs, seeds = self._outputs[name], self._study.params.training.seeds
+        params, outputs = self._study.params, self._outputs[name]
+        seeds = params.training.seeds
         outputs[job.seed] = files
         if len(outputs) == len(seeds):
-            write_training(name, self._study.params.architectures[name], {seed: outputs[seed] for seed in seeds})
+            by_seed = {seed: outputs[seed] for seed in seeds}
+            write_training(name, params.architectures[name], params.data.source.shape, by_seed)
             del self._outputs[name]
             self._ended.append(f"train@{name}")
             self._follow("train", name)

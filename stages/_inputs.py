@@ -36,8 +36,9 @@ class Inputs:
     def of(cls, stage: str, name: str, architecture: Architecture, recipe: Recipe) -> "Inputs":
         """For a ``stage`` of the architecture ``name``; sets torch up for it."""
         loaded_sources()  # now, before any of them can have been edited
-        environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
         images, validation = (load_split(PREPARED / split) for split in ("train", "validation"))
+        environment = set_up(recipe.device, recipe.precision, recipe.threads)
+        environment = checked(environment, architecture, images.shape, name)
         held_out = Batches.of(validation, environment.device)
         return cls(stage, name, architecture, recipe, environment, images, held_out)
 

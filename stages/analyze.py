@@ -29,7 +29,7 @@ def main() -> None:
     for stage in ("evaluate", "profile", "train", "tune"):
         remove_all_but(params.architectures, RESULTS / stage, TIMING / stage, Path("runs") / stage)
     remove_all_but(params.replay.architectures, RESULTS / "replay", TIMING / "replay")
-    labels, classes = load_labels(RESULTS / "data/test_labels")
+    labels, classes = load_labels(RESULTS / "data")
     evidence = Evidence(
         params,
         labels,

@@ -29,12 +29,13 @@ def main(name: str) -> None:
     plan = entry.trained_by(parse(Training, section(params, "training"), "training"))
     settings = parse(Evaluate, section(params, "evaluate"), "evaluate")
     runs = Trained.read(Path("results/train") / name / "run.json").runs
+    test = load_split(Path("data/prepared/test"))
+    weights = Path("runs/train") / name
     networks = {
-        run.seed: load_network(Path("runs/train") / name / f"seed-{run.seed}.safetensors", entry.network)
+        run.seed: load_network(weights / f"seed-{run.seed}.safetensors", entry.network, test.shape)
         for run in runs
         if run.status != "diverged"
     }
-    test = load_split(Path("data/prepared/test"))
     evaluation = evaluate(name, entry.network, plan.recipe, runs, networks, test, settings)
     refuse_edited_sources()
     with whole_folder(RESULTS / name) as folder:

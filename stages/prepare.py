@@ -1,6 +1,6 @@
 """data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of the classes.
 
-What the analysis needs of the test images, their labels and the names of the classes, goes to results/data/.
+What sees no images needs their shape, the labels of the test images and the names of the classes: results/data/.
 """
 
 from pathlib import Path
@@ -11,13 +11,13 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
-from cnn_study.data.shape import CLASSES
+from cnn_study.data.shape import save_shape
 from cnn_study.data.splits import Split, balanced_subset, save_labels, save_split
 from cnn_study.sources.datasets import Data
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
-TEST_LABELS = Path("results/data/test_labels")
+RESULTS = Path("results/data")
 
 
 def main() -> None:
@@ -34,17 +34,21 @@ def main() -> None:
     if data.test_images != "all":
         test = balanced_subset(raw.test_labels, data.test_images, data.split_seed)
 
-    if len(np.unique(raw.train_labels[train])) < CLASSES:
+    if len(np.unique(raw.train_labels[train])) < len(raw.classes):
         raise StudyError("params.yaml: data: found no training image of some class, allowed: one of each at least")
     for name, images, labels, chosen in (
         ("train", raw.train_images, raw.train_labels, train),
         ("validation", raw.train_images, raw.train_labels, validation),
         ("test", raw.test_images, raw.test_labels, test),
     ):
+        split = Split(images[chosen], labels[chosen], raw.classes)
+        if split.shape != data.source.shape:  # by which params.yaml was checked
+            raise RuntimeError(f"{data.dataset}: its reader gives {split.shape!r}, not {data.source.shape!r}")
         with whole_folder(PREPARED / name) as folder:
-            save_split(folder, Split(images[chosen], labels[chosen], raw.classes))
-    with whole_folder(TEST_LABELS) as folder:
+            save_split(folder, split)
+    with whole_folder(RESULTS) as folder:
         save_labels(folder, raw.test_labels[test], raw.classes)
+        save_shape(folder / "shape.json", data.source.shape)
 
 
 if __name__ == "__main__":

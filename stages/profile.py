@@ -1,4 +1,7 @@
-"""The spec alone -> results/profile/ARCHITECTURE.json; by the clock, results/timing/profile/ARCHITECTURE.json."""
+"""The spec and the shape of the images -> results/profile/ARCHITECTURE.json.
+
+By the clock: results/timing/profile/ARCHITECTURE.json.
+"""
 
 import sys
 from dataclasses import asdict
@@ -9,6 +12,7 @@ import torch
 from cnn_study.base.code import loaded_sources, refuse_edited_sources
 from cnn_study.base.environment import set_up
 from cnn_study.base.yaml import read_yaml, section
+from cnn_study.data.shape import load_shape
 from cnn_study.networks.architecture import geometry, spec_of
 from cnn_study.profiling.complexity import (
     activation_bytes,
@@ -22,15 +26,18 @@ from cnn_study.profiling.complexity import (
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
 from cnn_study.profiling.records import LayerProfile, Profile
 
+SHAPE = Path("results/data/shape.json")
+
 
 def main(name: str) -> None:
     loaded_sources()  # now, before any of them can have been edited
     architecture = spec_of(section(read_yaml(), "architectures", name), "architectures", name)
-    network = without_weights(architecture)
+    shape = load_shape(SHAPE)
+    network = without_weights(architecture, shape)
     parameters = count_parameters(network)
-    steps = geometry(architecture)
+    steps = geometry(architecture, shape)
     torch.set_num_threads(1)  # more would wait for one another longer than a row of pixels takes
-    confirmed = confirmed_by_gradient(architecture)
+    confirmed = confirmed_by_gradient(architecture, shape)
     if confirmed != {step.name: step.receptive_field for step in steps}:
         raise RuntimeError(f"{name}: receptive fields by formula {steps} and by gradient {confirmed} differ")
     profile = Profile(
@@ -44,7 +51,7 @@ def main(name: str) -> None:
     )
     environment = set_up()
     torch.manual_seed(0)
-    speed = images_per_second(architecture, parameters, environment)
+    speed = images_per_second(architecture, shape, parameters, environment)
     refuse_edited_sources()
     profile.write(Path("results/profile") / f"{name}.json")
     speed.write(Path("results/timing/profile") / f"{name}.json")

@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 for name in [name for name in os.environ if name.startswith("RAY_")]:
     del os.environ[name]
 import engine  # noqa: E402, F401  (before Ray is imported: nodes of this machine listen on its loopback only)
+from cnn_study.data.shape import Shape  # noqa: E402
 
 # Tests run side by side: a thread that waits for others leaves its core meanwhile.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -34,6 +35,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 # As a processor with AVX2 alone computes.
 LOWERED = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+SHAPE = Shape(3, 32, 10)  # of CIFAR-10, and of the embedded images
 SMALL = {"layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 6, "kernel": 3}, {"pool": 2}], "head": {}}
 RESIDUAL = {"layers": [{"pool": 4}, {"residual": 4, "stride": 2}], "head": {"hidden": [8], "dropout": 0.1}}
 

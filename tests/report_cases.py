@@ -134,7 +134,7 @@ def evaluation_of(runs: Sequence[TrainedRun], right: Right) -> Evaluation:
             for run, row in zip(runs, right, strict=True)
         },
         looked_into=looked_into,
-        fields=(Field("conv1", 10, 15.5, (11, 20), EVERYWHERE, trained),),
+        fields=(Field("conv1", 32, 10, 15.5, (11, 20), EVERYWHERE, trained),),
         filters_of="conv1",
         filters=np.ones((4, 3, 3, 3), np.float32),
         dead={"conv1": np.arange(4) == 0},

@@ -7,7 +7,7 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.activations import dead_channels, feature_maps, first_filters
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.network import Network, weighted_layers
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SHAPE
 
 ENTRIES = read_yaml(REPOSITORY / "params.yaml")["architectures"]
 
@@ -25,7 +25,7 @@ def noise(count: int) -> torch.Tensor:
 def lively(architecture: Architecture, bias: float = 10.0) -> Network:
     """Biases that outweigh small weights, so that with a positive ``bias`` every channel is positive."""
     torch.manual_seed(0)
-    network = Network(architecture)
+    network = Network(architecture, SHAPE)
     network.normalize.mean.fill_(127)
     network.normalize.std.fill_(74)
     for name, parameter in network.features.named_parameters():
@@ -76,7 +76,7 @@ def test_a_channel_that_one_image_of_many_wakes_is_not_dead() -> None:
 def test_first_filters_are_the_kernels_that_look_at_the_image(
     layers: tuple[dict[str, object], ...], parameter: str, shape: tuple[int, ...]
 ) -> None:
-    network = Network(spec(*layers))
+    network = Network(spec(*layers), SHAPE)
     name, filters = first_filters(network)
     assert weighted_layers(network)[name].weight is network.get_parameter(parameter)
     assert filters.shape == shape

@@ -20,7 +20,7 @@ from cnn_study.networks.network import Network
 from cnn_study.networks.weights import save_network
 from cnn_study.params.study import validate
 from cnn_study.trained import load
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SHAPE
 from tests.test_architectures import BY_HAND
 
 SPECS = validate(read_yaml(REPOSITORY / "params.yaml")).architectures
@@ -30,7 +30,7 @@ Command = Callable[..., str]
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command in a folder with a network of 3×3 kernels that calls red pictures ships, others frogs."""
-    network = Network(SPECS["kernel_3x3"])
+    network = Network(SPECS["kernel_3x3"], SHAPE)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
@@ -116,9 +116,9 @@ def test_what_is_no_picture_is_refused_with_one_line(command: Command, content: 
 def test_grey_of_16_bits_keeps_its_shades_and_what_is_transparent_is_white(tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 32).astype(np.uint16)
     Image.fromarray(np.tile(ramp, (32, 1))).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(cli.read_image(tmp_path / "grey.png")[0, 5], ramp >> 8)
+    np.testing.assert_array_equal(cli.read_image(tmp_path / "grey.png", SHAPE)[0, 5], ramp >> 8)
     Image.new("RGBA", (32, 32), (255, 0, 0, 0)).save(tmp_path / "nothing.png")
-    assert (cli.read_image(tmp_path / "nothing.png") == 255).all()
+    assert (cli.read_image(tmp_path / "nothing.png", SHAPE) == 255).all()
 
 
 def test_a_picture_that_breaks_off_is_refused(command: Command) -> None:
@@ -132,6 +132,9 @@ def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:
     assert "did you mean 'kernel_3x3'?" in refused(command, "show", "kernel_3x4")
     Image.new("RGB", (8, 8)).save("picture.png")
     assert "`dvc pull` brings it" in refused(command, "predict", "depth_4", "picture.png")
+    for top in ("0", "11"):
+        told = refused(command, "predict", "kernel_3x3", "picture.png", "--top", top)
+        assert told == f"--top: found {top}, allowed: 1 to 10, the number of classes"
     assert "allowed: 0, 1, 2" in refused(command, "export", "kernel_3x3", "--seed", "7")
     assert refused(command, "report").startswith("plots/report.html: not found")
     Path("params.yaml").unlink()
@@ -155,7 +158,7 @@ def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: C
     assert "kernel_3x3.onnx" in command("export", "kernel_3x3")
     torch.manual_seed(0)
     for name in ("depth_6_norm", "residual"):
-        network = Network(SPECS[name]).eval()
+        network = Network(SPECS[name], SHAPE).eval()
         onnx_export.export(network, tmp_path / f"{name}.onnx", images=8, tolerance=1e-3)
         images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
         session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
@@ -172,7 +175,7 @@ def test_an_export_that_computes_something_else_is_not_kept(tmp_path: Path) -> N
     path.write_bytes(b"an older one")
     torch.manual_seed(0)
     with pytest.raises(StudyError, match="onnxruntime's logits differ"):
-        onnx_export.export(Network(SPECS["kernel_3x3"]), path, images=8, tolerance=-1.0)
+        onnx_export.export(Network(SPECS["kernel_3x3"], SHAPE), path, images=8, tolerance=-1.0)
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"an older one"]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import pickle
 import tarfile
@@ -21,11 +22,13 @@ from hypothesis import strategies as st
 from torchvision.datasets import CIFAR10
 
 from cnn_study.base.errors import StudyError
-from cnn_study.data.splits import balanced_subset, load_split
+from cnn_study.data.shape import Shape, load_shape, save_shape
+from cnn_study.data.splits import Split, balanced_subset, load_split, save_split
 from cnn_study.sources import cifar10, fashion_mnist
 from cnn_study.sources.archives import read_members
 from cnn_study.sources.cifar10 import FILES, FOLDER, find
-from tests.conftest import REPOSITORY, Project
+from cnn_study.sources.datasets import SOURCES
+from tests.conftest import REPOSITORY, SHAPE, Project
 
 
 def batch(count: int, seed: int) -> dict[bytes, Any]:
@@ -343,12 +346,57 @@ def test_too_large_a_subset_is_refused() -> None:
         balanced_subset(np.arange(3), 4, 0)
 
 
+def test_the_shape_comes_back_from_its_file(tmp_path: Path) -> None:
+    shape = Shape(channels=1, size=20, classes=3)
+    save_shape(tmp_path / "shape.json", shape)
+    assert load_shape(tmp_path / "shape.json") == shape
+    assert json.loads((tmp_path / "shape.json").read_text()) == {"channels": 1, "size": 20, "classes": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "not found; `dvc repro` makes it"),
+        ("{", "found no valid JSON"),
+        ("[3, 32, 10]", r"found \[3, 32, 10\], allowed: channels, size and classes"),
+        ('{"channels": 3, "size": 32}', "found {'channels': 3, 'size': 32}, allowed: channels, size and classes"),
+        ('{"channels": 3, "size": 32, "classes": 10, "colours": 3}', "allowed: channels, size and classes"),
+        ('{"channels": true, "size": 32, "classes": 10}', "allowed: channels, size and classes"),
+        ('{"channels": 3, "size": 0, "classes": 10}', "allowed: channels, size and classes"),
+        ('{"channels": 3, "size": "32", "classes": 10}', "allowed: channels, size and classes"),
+    ],
+)
+def test_a_file_without_a_shape_is_refused_with_one_line(tmp_path: Path, content: str | None, told: str) -> None:
+    path = tmp_path / "shape.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(StudyError, match=f"shape.json: .*{told}") as error:
+        load_shape(path)
+    assert "\n" not in str(error.value)
+
+
+def test_images_that_are_not_square_are_no_split(tmp_path: Path) -> None:
+    save_split(tmp_path, Split(np.zeros((2, 1, 8, 9), np.uint8), np.zeros(2, np.int64), ("a", "b")))
+    with pytest.raises(StudyError, match="that are no split"):
+        load_split(tmp_path)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_data_set_has_the_shape_that_it_says(name: str, original: Path) -> None:
+    folder = original if name == "cifar10" else REPOSITORY / "data/fashion_mnist"
+    raw = SOURCES[name].read(folder)
+    assert Split(raw.train_images, raw.train_labels, raw.classes).shape == SOURCES[name].shape
+    assert Split(raw.test_images, raw.test_labels, raw.classes).shape == SOURCES[name].shape
+
+
 def test_prepared_splits_are_disjoint_balanced_and_of_the_asked_sizes(finished: Project) -> None:
     prepared = finished.folder / "data/prepared"
     splits = {name: load_split(prepared / name) for name in ("train", "validation", "test")}
     assert {name: len(split) for name, split in splits.items()} == {"train": 270, "validation": 30, "test": 100}
+    shape = load_shape(finished.folder / "results/data/shape.json")
+    assert shape == SHAPE
     for split in splits.values():
-        assert split.images.shape[1:] == (3, 32, 32)
+        assert split.shape == shape
         assert set(np.bincount(split.labels)) == {len(split) // 10}
     seen = [{image.tobytes() for image in splits[name].images} for name in ("train", "validation")]
     assert not seen[0] & seen[1]

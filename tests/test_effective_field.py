@@ -16,7 +16,7 @@ from cnn_study.evaluation.effective_field import Field, field_table, fields_of
 from cnn_study.evaluation.influence import influence_of_pixels
 from cnn_study.networks.architecture import Architecture, named_layers, spec_of
 from cnn_study.networks.network import Network, initialize
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SHAPE
 
 ENTRIES = read_yaml(REPOSITORY / "params.yaml")["architectures"]
 GREY = torch.full((1, 3, 32, 32), 100, dtype=torch.uint8)
@@ -33,7 +33,7 @@ def noise(count: int) -> torch.Tensor:
 
 def random_network(architecture: Architecture, seed: int = 0) -> Network:
     torch.manual_seed(seed)
-    network = Network(architecture)
+    network = Network(architecture, SHAPE)
     initialize(network, "he")
     network.normalize.mean.fill_(127)
     network.normalize.std.fill_(74)
@@ -42,7 +42,7 @@ def random_network(architecture: Architecture, seed: int = 0) -> Network:
 
 def transparent_network(architecture: Architecture) -> Network:
     """Positive weights and no biases: what a unit can see at all, lights it."""
-    network = Network(architecture)
+    network = Network(architecture, SHAPE)
     for module in network.features.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.uniform_(module.weight, 0.5, 1.0)
@@ -103,7 +103,7 @@ def test_the_field_of_every_layer_is_what_lighting_pixels_one_by_one_finds(
     layers: list[dict[str, object]],
 ) -> None:
     architecture = spec(*layers)
-    fields = fields_of(architecture, GREY, None, None)
+    fields = fields_of(architecture, SHAPE, GREY, None, None)
     seen = seen_by_lighting_pixels(transparent_network(architecture), architecture)
     assert [field.layer for field in fields] == list(seen)
     for field in fields:
@@ -122,7 +122,7 @@ def test_the_gradient_confirms_the_field_of_every_layer(layers: list[dict[str, o
     # A maximum passes the gradient to one pixel only, which hides the others: averages instead.
     averages = [layer | {"kind": "average"} if "pool" in layer else layer for layer in layers]
     architecture = spec(*averages)
-    for field in fields_of(architecture, GREY, None, transparent_network(architecture)):
+    for field in fields_of(architecture, SHAPE, GREY, None, transparent_network(architecture)):
         assert field.trained is not None
         assert field.trained.sum() == pytest.approx(1)
         assert extent(field.trained > 0) == field.visible
@@ -130,14 +130,14 @@ def test_the_gradient_confirms_the_field_of_every_layer(layers: list[dict[str, o
 
 def test_the_study_s_own_fields_are_the_closed_form_clipped_to_the_image() -> None:
     for entry in ENTRIES.values():
-        for field in fields_of(spec_of(entry), GREY, None, None):
+        for field in fields_of(spec_of(entry), SHAPE, GREY, None, None):
             first, last = closed_form(field)
             assert field.visible == (max(first, 0), min(last, 31))
 
 
 def test_rows_that_a_pool_drops_are_seen_by_none() -> None:
     architecture = spec({"pool": 6}, {"conv": 1, "kernel": 9}, {"residual": 1})  # 5 × 6 = 30 of 32 rows
-    fields = fields_of(architecture, GREY, None, None)
+    fields = fields_of(architecture, SHAPE, GREY, None, None)
     assert [field.visible for field in fields] == [(12, 17), (0, 29), (0, 29)]
     assert fields[-1].theoretical_share == (30 / 32) ** 2
 
@@ -146,13 +146,13 @@ def test_influence_is_found_where_it_was_planted() -> None:
     architecture = spec({"conv": 1, "kernel": 7}, {"pool": 2, "kind": "average"})
     networks = []
     for near, far in ((0.9, 0.1), (0.96, 0.04)):
-        network = Network(architecture)
+        network = Network(architecture, SHAPE)
         (kernel,) = (module for module in network.features.modules() if isinstance(module, nn.Conv2d))
         nn.init.zeros_(kernel.weight)
         with torch.no_grad():
             kernel.weight[0, :, 3, 3], kernel.weight[0, :, 3, 5] = near, far
         networks.append(network)
-    conv, pool = fields_of(architecture, GREY, *networks)
+    conv, pool = fields_of(architecture, SHAPE, GREY, *networks)
 
     assert conv.untrained is not None
     assert conv.untrained[16, 16] == pytest.approx(0.9)
@@ -166,14 +166,14 @@ def test_a_layer_behind_a_dead_one_has_no_effective_field() -> None:
     architecture = spec({"conv": 2, "kernel": 3}, {"pool": 2}, {"conv": 2, "kernel": 3})
     dead = transparent_network(architecture)
     nn.init.constant_(dead.get_parameter("features.conv1.bias"), -1e9)
-    assert [field.effective_trained for field in fields_of(architecture, GREY, None, dead)] == [None] * 3
+    assert [field.effective_trained for field in fields_of(architecture, SHAPE, GREY, None, dead)] == [None] * 3
 
 
 @pytest.mark.parametrize("name", ["kernel_7x7_matched", "residual"])
 def test_the_last_layer_s_influence_is_that_of_the_whole_network(name: str) -> None:
     architecture, images = spec_of(ENTRIES[name]), noise(4)
     before, after = random_network(architecture, 0), random_network(architecture, 1)
-    last = fields_of(architecture, images, before, after)[-1]
+    last = fields_of(architecture, SHAPE, images, before, after)[-1]
     assert last.untrained is not None
     assert last.trained is not None
     assert np.array_equal(last.untrained, influence_of_pixels(before, images))
@@ -186,7 +186,7 @@ def test_looking_into_a_network_leaves_it_as_it_was() -> None:
     network = random_network(architecture)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     logits = network.eval()(noise(2))
-    fields_of(architecture, noise(1), network, None)
+    fields_of(architecture, SHAPE, noise(1), network, None)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert torch.equal(network(noise(2)), logits)
 
@@ -194,14 +194,15 @@ def test_looking_into_a_network_leaves_it_as_it_was() -> None:
 def test_the_table_has_a_row_for_each_layer_and_is_empty_where_there_is_no_network() -> None:
     plain, wide = spec({"conv": 2, "kernel": 3}, {"pool": 2}), spec({"conv": 1, "kernel": 31}, {"residual": 1})
     fields = {
-        "plain": fields_of(plain, GREY, transparent_network(plain), None),
-        "wide": fields_of(wide, GREY, None, None),
+        "plain": fields_of(plain, SHAPE, GREY, transparent_network(plain), None),
+        "wide": fields_of(wide, SHAPE, GREY, None, None),
     }
     table = pd.read_csv(io.StringIO(field_table(fields).to_csv(index=False)), dtype=str, keep_default_na=False)
     assert table.astype({"theoretical_share": float}).to_dict("split")["data"] == [
-        ["plain", "conv1", "1", "3", 9 / 1024, "3", ""],
-        ["plain", "pool1", "2", "4", 16 / 1024, "4", ""],
-        ["wide", "conv1", "1", "31", 31**2 / 1024, "", ""],  # around pixel 16, from 1 to 31
-        ["wide", "residual1", "2", "35", 1.0, "", ""],
+        ["plain", "conv1", "1", "3", "3", 9 / 1024, "3", ""],
+        ["plain", "pool1", "2", "4", "4", 16 / 1024, "4", ""],
+        ["wide", "conv1", "1", "31", "31", 31**2 / 1024, "", ""],  # around pixel 16, from 1 to 31
+        ["wide", "residual1", "2", "35", "32", 1.0, "", ""],
     ]
-    assert list(table)[3:] == ["theoretical", "theoretical_share", "effective_untrained", "effective_trained"]
+    columns = ["theoretical", "visible", "theoretical_share", "effective_untrained", "effective_trained"]
+    assert list(table)[3:] == columns

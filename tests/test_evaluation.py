@@ -23,7 +23,7 @@ from cnn_study.params.study import validate
 from cnn_study.training.loop import predict
 from cnn_study.training.recipe import Recipe
 from cnn_study.training.records import Status, TrainedRun
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SHAPE
 from tests.report_cases import labels_of
 
 ARCHITECTURE = spec_of(
@@ -43,14 +43,14 @@ TEST = Split(
 @pytest.fixture(autouse=True)
 def every_layer_is_computed_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the comparison of each layer with float64 says is not what is tested here, and takes time."""
-    monkeypatch.setattr(module, "checked", lambda environment, architecture, name: environment)
+    monkeypatch.setattr(module, "checked", lambda environment, *_: environment)
     monkeypatch.chdir(tmp_path)
 
 
 def trained_network(seed: int, architecture: Architecture = ARCHITECTURE) -> Network:
     """Other weights than ``first_network`` has of any seed, and channel 1 of the first layer dead."""
     torch.manual_seed(1000 + seed)
-    network = Network(architecture)
+    network = Network(architecture, SHAPE)
     network.normalize.mean.fill_(127)
     network.normalize.std.fill_(74)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def trained_network(seed: int, architecture: Architecture = ARCHITECTURE) -> Net
 def first_network(seed: int) -> Network:
     """As a run from this seed begins with He's weights."""
     torch.manual_seed(seed)
-    network = Network(ARCHITECTURE)
+    network = Network(ARCHITECTURE, SHAPE)
     initialize(network, "he")
     return network
 

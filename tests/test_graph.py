@@ -98,6 +98,10 @@ def test_the_analysis_reads_results_alone() -> None:
     assert read_by("analyze") == {"results"}
 
 
+def test_a_profile_sees_no_image_but_the_shape_of_all() -> None:
+    assert read_by("profile") == {"results/data/shape.json"}
+
+
 def test_results_are_in_git_and_weights_are_not() -> None:
     for stage in STAGES:
         for out in definition(stage)["outs"]:

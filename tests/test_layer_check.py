@@ -31,7 +31,7 @@ from cnn_study.params.study import validate
 from cnn_study.training import layer_check
 from cnn_study.training.layer_check import CALLS, FEWEST, Case, cases_of, checked, fault_of, right_way
 from stages import analyze, evaluate, replay, train, tune
-from tests.conftest import LOWERED, REPOSITORY, Project
+from tests.conftest import LOWERED, REPOSITORY, SHAPE, Project
 
 pytestmark = pytest.mark.processor
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
@@ -79,8 +79,10 @@ def test_every_layer_of_the_study_is_computed_right_here(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layer_check, "SECONDS", 0.0)
-    found = {name: checked(environment, spec, name).fallbacks for name, spec in PARAMS.architectures.items()}
-    layers = sum(len(cases_of(spec)) for spec in PARAMS.architectures.values())
+    found = {
+        name: checked(environment, spec, SHAPE, name).fallbacks for name, spec in PARAMS.architectures.items()
+    }
+    layers = sum(len(cases_of(spec, SHAPE)) for spec in PARAMS.architectures.values())
     assert sum(map(len, found.values())) <= layers / 20, found  # most of them in the usual way
 
 
@@ -88,7 +90,7 @@ def test_a_weight_gradient_that_is_off_by_a_percent_in_one_layer_is_found_and_co
     environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plant(monkeypatch, one_percent_more, CONV2, torch.channels_last)
-    found = checked(environment, PLAIN, "plain")
+    found = checked(environment, PLAIN, SHAPE, "plain")
     assert found == replace(environment, fallbacks={"conv2": "contiguous"})
     assert found != environment  # and so are the fingerprints of what they compute
     told = "plain: conv2 is computed contiguous: the usual way is wrong on this machine\n"
@@ -99,9 +101,9 @@ def test_what_no_convolution_of_the_library_computes_right_is_computed_as_a_prod
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, one_percent_more, CONV2)
-    found = checked(environment, PLAIN, "plain")
+    found = checked(environment, PLAIN, SHAPE, "plain")
     assert found.fallbacks == {"conv2": "unfolded"}
-    network = place(Network(PLAIN), found)
+    network = place(Network(PLAIN, SHAPE), found)
     assert [layer.way for layer in network.modules() if isinstance(layer, Convolution)] == [
         "channels_last",
         "unfolded",
@@ -121,7 +123,9 @@ def test_a_layer_that_is_wrong_in_one_call_of_ten_is_found_by_the_stages_that_tr
     plant(monkeypatch, at_times, CONV2, torch.channels_last)
     # An idle machine has time for all calls in the first stage; a busy one makes up for the rest in later ones.
     stages = CALLS // FEWEST
-    found = next(fallbacks for _ in range(stages) if (fallbacks := checked(environment, PLAIN, "plain").fallbacks))
+    found = next(
+        fallbacks for _ in range(stages) if (fallbacks := checked(environment, PLAIN, SHAPE, "plain").fallbacks)
+    )
     assert found == {"conv2": "contiguous"}
 
 
@@ -130,7 +134,7 @@ def test_what_a_stage_has_no_time_for_is_made_up_for_by_later_ones(
 ) -> None:
     monkeypatch.setattr(layer_check, "SECONDS", 0.0)
     for stage in range(1, 4):
-        checked(environment, PLAIN, "plain")
+        checked(environment, PLAIN, SHAPE, "plain")
         remembered = [json.loads(path.read_text()) for path in layer_check.REMEMBERED.glob("*")]
         assert {one["calls"] for one in remembered} == {stage * FEWEST}
 
@@ -178,7 +182,7 @@ def test_every_stage_that_trains_or_evaluates_uses_the_way_that_is_right_and_rec
 
 
 def test_a_network_cut_after_a_layer_keeps_the_ways_of_the_whole(environment: Environment) -> None:
-    whole = place(Network(PLAIN), replace(environment, fallbacks={"conv1": "unfolded"}))
+    whole = place(Network(PLAIN, SHAPE), replace(environment, fallbacks={"conv1": "unfolded"}))
     shorter = PLAIN.model_copy(update={"layers": PLAIN.layers[:1]})
     (layer,) = (module for module in cut(whole, shorter).modules() if isinstance(module, Convolution))
     assert layer.way == "unfolded"
@@ -204,7 +208,7 @@ def test_a_layer_is_looked_at_in_the_layout_of_training(
 
 def test_numbers_that_are_none_are_wrong(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, lambda weight: weight * torch.nan, CONV2, torch.channels_last)
-    assert checked(environment, PLAIN, "plain").fallbacks == {"conv2": "contiguous"}
+    assert checked(environment, PLAIN, SHAPE, "plain").fallbacks == {"conv2": "contiguous"}
 
 
 def test_what_an_equal_environment_has_found_is_remembered(
@@ -212,16 +216,16 @@ def test_what_an_equal_environment_has_found_is_remembered(
 ) -> None:
     plant(monkeypatch, one_percent_more, CONV2)
     monkeypatch.setattr(layer_check, "SECONDS", 600.0)
-    found = checked(environment, PLAIN, "plain")
+    found = checked(environment, PLAIN, SHAPE, "plain")
 
     def computed_anew(*_: object) -> None:
         raise StudyError("computed anew")
 
     monkeypatch.setattr(layer_check, "right_way", computed_anew)
-    assert checked(environment, PLAIN, "plain") == found
+    assert checked(environment, PLAIN, SHAPE, "plain") == found
     for other in (replace(environment, precision="?"), replace(environment, threads=99)):
         with pytest.raises(StudyError, match="computed anew"):
-            checked(other, PLAIN, "plain")
+            checked(other, PLAIN, SHAPE, "plain")
 
 
 def test_a_network_is_comparable_with_others_whatever_its_layers_fell_back_to(environment: Environment) -> None:
@@ -377,7 +381,7 @@ def test_the_instruction_set_is_the_one_in_effect(monkeypatch: pytest.MonkeyPatc
 
 def test_an_exact_layer_has_no_fault_and_every_layer_with_weights_is_looked_at(environment: Environment) -> None:
     residual = spec_of({"layers": [{"residual": 4, "stride": 2}], "head": {"hidden": [8]}})
-    cases = cases_of(residual)
+    cases = cases_of(residual, SHAPE)
     assert {name: case.shape for name, case in cases.items()} == {
         "residual1.conv1": (3, 32, 32),
         "residual1.conv2": (4, 16, 16),

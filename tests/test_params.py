@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.params.study import validate
+from cnn_study.sources.datasets import SOURCES
 from cnn_study.training.entry import Override
 from cnn_study.training.recipe import Search, Training
 from tests.conftest import REPOSITORY, Project
@@ -71,7 +73,7 @@ def keys_of(lines: list[str]) -> set[str]:
             "training.recipe.augmentation.flip: found 'yes', allowed: true or false",
         ),
         ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
-        ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, or all"),
+        ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, one of each class, or all"),
         ({"tune.lowest": 1.0}, "tune.highest: found 0.16, allowed: at least 1, the lowest"),
         (
             {"data.train_images": 60_000},
@@ -92,12 +94,38 @@ def keys_of(lines: list[str]) -> set[str]:
             {"evaluate.images": 10_000, "data.test_images": 100},
             "evaluate.images: found 10000, allowed: at most",
         ),
-        ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10"),
+        ({"data.test_images": 9}, "data.test_images: found 9, allowed: at least 10, one of each class, or all"),
+        ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10, one of each class"),
+        ({"replay.images": 9}, "replay.images: found 9, allowed: at least 10, one of each class"),
         ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),
         ({"tune.count": 1}, "tune.count: found 1 from 0.01 to 0.16"),
         (
             {"tune.lowest": 0.16},
             "tune.count: found 5 from 0.16 to 0.16",
+        ),
+        (
+            {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 4}]},
+            "architectures.depth_4.layers: found that layers[2] takes 4x4 pixels at once of 2x2, which leaves "
+            "nothing, allowed: at most 2",
+        ),
+        (
+            {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3, "stride": 32}] * 2},
+            "architectures.depth_4.layers: found that layers[1] takes 32x32 pixels at once of 1x1, which leaves "
+            "nothing, allowed: at most 1",
+        ),
+        (
+            {
+                "architectures.depth_4.layers": [
+                    {"conv": 3, "kernel": 3},
+                    {"conv": 4, "kernel": 3, "groups": "all"},
+                ]
+            },
+            "architectures.depth_4.layers: found that layers[1] has groups: all, into which 3 channels in and 4 "
+            "out cannot be divided, allowed: a divisor of both",
+        ),
+        (
+            {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3, "groups": 2}]},
+            "architectures.depth_4.layers: found that layers[0] has groups: 2, into which 3 channels in and 4 out",
         ),
         ({"studies": {}}, "studies: found {}, allowed: at least 1 of them"),
         ({"studies.depth.members.depth_4": "residual"}, "studies.depth.members: found 'residual' twice"),
@@ -173,6 +201,26 @@ def test_mistakes_that_involve_several_keys_are_told_with_the_simple_ones_beside
     assert keys_of(told(simple | several)) == expected
     expected = expected - {"training.seeds"} | {"tune.seed"}
     assert keys_of(told(simple | several | {"training.seeds": [0]})) == expected
+
+
+def test_layers_that_do_not_fit_are_told_beside_all_else_where_data_set_and_layers_are_sound() -> None:
+    too_small = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 32}, {"pool": 2}]}
+    beside = {"training.epochs": 0, "architectures.depth_4.head": 3, "architectures.residual.layers": []}
+    assert keys_of(told(too_small | beside)) == too_small.keys() | beside.keys()
+    assert keys_of(told(too_small | {"data.dataset": "x"})) == {"data.dataset"}
+    wrong = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 4}, {"pool": 32}, {"pool": 2}]}
+    assert keys_of(told(wrong)) == {"architectures.depth_4.layers[0].kernel"}
+
+
+def test_what_fits_is_a_matter_of_the_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(SOURCES["cifar10"], channels=1, size=16, classes=("a", "b", "c"))
+    monkeypatch.setitem(SOURCES, "cifar10", other)
+    pools = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 2}]}
+    assert any("layers[2] takes 2x2 pixels at once of 1x1" in line for line in told(pools))
+    counts = {"data.train_images": 2, "data.test_images": 2, "tune.images": 2, "replay.images": 2}
+    lines = told(counts | {"analysis.images": 2, "analysis.shown_images": [0]})
+    assert keys_of(lines) == counts.keys()
+    assert all("allowed: at least 3, one of each class" in line for line in lines)
 
 
 def test_a_gpu_asked_for_where_there_is_none_is_a_mistake_before_any_work(project: Project) -> None:

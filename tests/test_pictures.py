@@ -62,7 +62,7 @@ def field(
     influence[16, 16] = 1
     visible = (max(0, round(center - (theoretical - 1) / 2)), last)
     return Field(
-        layer, theoretical, center, visible, influence if untrained else None, influence if trained else None
+        layer, 32, theoretical, center, visible, influence if untrained else None, influence if trained else None
     )
 
 
@@ -155,6 +155,18 @@ def test_kernels_are_grey_at_zero_and_as_bright_as_their_weight() -> None:
     assert any("weights ±0.5" in text for text in texts(figure))
 
 
+def test_a_grey_image_and_its_kernels_are_shown_in_grey() -> None:
+    seen = network((3, 32), kernel=1)
+    grey = {index: replace(shown, image=shown.image[:1]) for index, shown in seen.activations.items()}
+    kernels = np.array([-0.5, 0, 0.5], np.float32).reshape(3, 1, 1, 1)
+    figure = draw_first_layers("Mine", 3, {"a": replace(seen, filters=kernels, activations=grey)})
+    image, legend, tiles = (axis.images[0] for axis in figure.axes[:3])
+    assert {shown.get_cmap().name for shown in (image, legend, tiles)} == {"gray"}
+    assert [shown.get_clim() for shown in (image, legend, tiles)] == [(0, 255), (0, 1), (0, 1)]
+    assert sheet_of(figure.axes[2]).squeeze()[16, [16, 50, 84]].tolist() == [0, 0.5, 1]
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["grey"]
+
+
 def test_networks_of_different_depth_begin_in_one_row_and_end_in_one_row() -> None:
     sizes = [(16, 32), (16, 32), (16, 16), (16, 8)]
     depths = (1, 2, 4)
@@ -200,7 +212,7 @@ def test_a_network_that_is_not_there_has_no_squares_and_says_so() -> None:
     figure = draw_fields("Mine", IMAGE, {"a": [field(trained=False)], "b": [field(untrained=False)]})
     assert sum(len(axis.patches) for axis in figure.axes) == 4
     assert sum("no network" in text for text in texts(figure)) == 2
-    nothing = Field("conv1", 5, 16, (14, 18), np.zeros((32, 32)), None)
+    nothing = Field("conv1", 32, 5, 16, (14, 18), np.zeros((32, 32)), None)
     assert "conv1\n5 px, 2%\neffective none" in texts(draw_fields("Mine", IMAGE, {"a": [nothing]}))
 
 

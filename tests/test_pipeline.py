@@ -21,7 +21,7 @@ from cnn_study.params.study import validate
 from engine.resources import Resources
 from scripts import study
 from scripts.study import EMBEDDED, use_embedded_data
-from tests.conftest import NO_NETWORK, REPOSITORY, Project, small_study
+from tests.conftest import NO_NETWORK, REPOSITORY, SHAPE, Project, small_study
 
 PER_NETWORK = ("tune", "train", "evaluate", "profile")
 
@@ -122,7 +122,7 @@ def test_the_test_accuracy_is_that_of_the_saved_weights_on_the_test_images(finis
     test = load_split(finished.folder / "data/prepared/test")
     entries = read_yaml(finished.folder / "params.yaml")["architectures"]
     for name, entry in entries.items():
-        network = load_network(finished.folder / f"runs/train/{name}/seed-0.safetensors", spec_of(entry))
+        network = load_network(finished.folder / f"runs/train/{name}/seed-0.safetensors", spec_of(entry), SHAPE)
         with torch.inference_mode():
             right = (network(torch.from_numpy(test.images)).argmax(1).numpy() == test.labels).mean()
         reported = summary_of(finished)["architectures"][name]["test_accuracy"]

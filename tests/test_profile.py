@@ -15,6 +15,7 @@ from torch import nn
 from cnn_study.base.environment import set_up
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml
+from cnn_study.data.shape import Shape, save_shape
 from cnn_study.networks.architecture import Architecture, Geometry, geometry, spec_of
 from cnn_study.networks.layers import Conv
 from cnn_study.networks.network import Network, features, place
@@ -31,7 +32,7 @@ from cnn_study.profiling.complexity import (
 )
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
 from cnn_study.training.recipe import Recipe
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SHAPE
 
 CONTENT = read_yaml(REPOSITORY / "params.yaml")
 PARAMS = validate(CONTENT)
@@ -73,8 +74,8 @@ def test_the_hardest_valid_networks_are_confirmed_in_a_row_of_pixels(
 
     span = receptive_field._span
     monkeypatch.setattr(receptive_field, "_span", note)
-    steps = geometry(architecture)
-    assert confirmed_by_gradient(architecture) == {step.name: step.receptive_field for step in steps}
+    steps = geometry(architecture, SHAPE)
+    assert confirmed_by_gradient(architecture, SHAPE) == {step.name: step.receptive_field for step in steps}
     assert steps[-1].receptive_field < widest <= steps[-1].receptive_field + 4 * steps[-1].jump
 
 
@@ -83,9 +84,9 @@ def test_a_network_that_is_not_what_the_formula_takes_it_for_is_noticed(
     module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     architecture = network_of({"conv": 2, "kernel": 3, "stride": 2}, {"conv": 2, "kernel": 5}, {"pool": 2})
-    expected = {step.name: step.receptive_field for step in geometry(architecture)}
-    assert confirmed_by_gradient(architecture) == expected
-    built = features(architecture)
+    expected = {step.name: step.receptive_field for step in geometry(architecture, SHAPE)}
+    assert confirmed_by_gradient(architecture, SHAPE) == expected
+    built = features(architecture, SHAPE.channels)
     conv1, conv2 = built.get_submodule("conv1"), built.get_submodule("conv2")
     assert isinstance(conv1, nn.Conv2d)
     assert isinstance(conv2, nn.Conv2d)
@@ -97,18 +98,18 @@ def test_a_network_that_is_not_what_the_formula_takes_it_for_is_noticed(
         conv2.dilation = (2, 2)
     else:
         conv1.stride = (2, 1)
-    monkeypatch.setattr(receptive_field, "features", lambda _: built)
+    monkeypatch.setattr(receptive_field, "features", lambda *_: built)
     try:
-        assert confirmed_by_gradient(architecture) != expected
+        assert confirmed_by_gradient(architecture, SHAPE) != expected
     except RuntimeError as error:
         assert module in ("dilation", "second stride")
         assert re.search("window", str(error))
 
 
 def wrong_geometry(change: str) -> Any:
-    def wrong(architecture: Architecture) -> tuple[Geometry, ...]:
+    def wrong(architecture: Architecture, shape: Shape) -> tuple[Geometry, ...]:
         field, jump, steps = 1, 1, []
-        for step, layer in zip(geometry(architecture), architecture.layers, strict=True):
+        for step, layer in zip(geometry(architecture, shape), architecture.layers, strict=True):
             assert isinstance(layer, Conv)
             if change == "stride first":
                 jump *= layer.stride
@@ -128,14 +129,17 @@ def test_a_wrong_formula_is_noticed_though_it_chooses_the_image(
     architecture = network_of({"conv": 2, "kernel": 3}, {"conv": 2, "kernel": 5, "stride": 2}, CONV)
     for formula, right in ((wrong_geometry("nothing"), True), (wrong_geometry(change), False)):
         monkeypatch.setattr(receptive_field, "geometry", formula)
-        claimed = {step.name: step.receptive_field for step in formula(architecture)}
-        assert (confirmed_by_gradient(architecture) == claimed) == right
+        claimed = {step.name: step.receptive_field for step in formula(architecture, SHAPE)}
+        assert (confirmed_by_gradient(architecture, SHAPE) == claimed) == right
 
 
 @pytest.mark.parametrize("name", PARAMS.architectures)
 def test_shapes_alone_cost_what_the_network_does(name: str) -> None:
     architecture = PARAMS.architectures[name]
-    real, counted = place(Network(architecture), set_up("cpu", "fp32")), without_weights(architecture)
+    real, counted = (
+        place(Network(architecture, SHAPE), set_up("cpu", "fp32")),
+        without_weights(architecture, SHAPE),
+    )
     assert count_parameters(counted) == count_parameters(real)
     assert forward_flops(counted) == forward_flops(real)
     assert layer_costs(counted) == layer_costs(real)
@@ -157,12 +161,13 @@ def test_the_stage_takes_less_than_a_gibibyte(layers: list[dict[str, Any]], time
         {"architectures": {"hard": {"layers": [dict(layer) for layer in layers], "head": {}}}},
         tmp_path / "params.yaml",
     )
+    save_shape(tmp_path / "results/data/shape.json", SHAPE)
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{PROFILE}"]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     before, peak = map(int, printed.split())
     assert peak < 2**20, f"{before} KiB with torch alone, {peak} in all"
     profile = json.loads((tmp_path / "results/profile/hard.json").read_text())
-    assert profile["parameters"] == count_parameters(without_weights(network_of(*layers)))
+    assert profile["parameters"] == count_parameters(without_weights(network_of(*layers), SHAPE))
     speed = json.loads((tmp_path / "results/timing/profile/hard.json").read_text())
     assert (speed["inference_images_per_second"] is not None) == timed
     assert (speed["inference_batch"] is not None) == timed
@@ -170,16 +175,17 @@ def test_the_stage_takes_less_than_a_gibibyte(layers: list[dict[str, Any]], time
 
 def test_a_slow_or_wide_network_is_timed_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     small, environment = network_of({"conv": 2, "kernel": 1}), set_up()
-    parameters = count_parameters(without_weights(small))
-    weights, image = complexity.forward_bytes(small, parameters)
+    parameters = count_parameters(without_weights(small, SHAPE))
+    weights, image = complexity.forward_bytes(small, SHAPE, parameters)
     monkeypatch.setattr(complexity, "MOST_BYTES", weights + 20 * image)
-    speed = complexity.images_per_second(small, parameters, environment)
+    speed = complexity.images_per_second(small, SHAPE, parameters, environment)
     assert speed.inference_batch in (1, 16)
     monkeypatch.setattr(complexity, "LONGEST_PASS", 0.0)
-    speed = complexity.images_per_second(small, parameters, environment)
+    speed = complexity.images_per_second(small, SHAPE, parameters, environment)
     assert speed.inference_batch == 1
     monkeypatch.setattr(complexity, "MOST_BYTES", weights)
-    assert complexity.images_per_second(small, parameters, environment).inference_images_per_second is None
+    speed = complexity.images_per_second(small, SHAPE, parameters, environment)
+    assert speed.inference_images_per_second is None
 
 
 def test_a_network_that_needs_more_memory_than_there_is_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,13 +209,13 @@ def test_what_training_needs_grows_with_batch_precision_and_optimizer() -> None:
     architecture = PARAMS.architectures["depth_6_norm"]
 
     def need(batch: int = 128, **change: Any) -> memory.Need:
-        return training_need(architecture, parse(Recipe, CONTENT["training"]["recipe"] | change), batch)
+        return training_need(architecture, SHAPE, parse(Recipe, CONTENT["training"]["recipe"] | change), batch)
 
     fp32 = need(precision="fp32")
     assert need(256, precision="fp32").activations == pytest.approx(2 * fp32.activations)
     assert fp32.activations / 2 <= need(precision="bf16").activations < fp32.activations
-    assert fp32.activations > 128 * activation_bytes(without_weights(architecture))
-    parameters = count_parameters(without_weights(architecture))
+    assert fp32.activations > 128 * activation_bytes(without_weights(architecture, SHAPE))
+    parameters = count_parameters(without_weights(architecture, SHAPE))
     sgd, adam = (need(precision="fp32", optimizer=name).weights for name in ("sgd", "adam"))
     # And what batch normalisation keeps, which does not grow with the batch.
     assert (sgd, adam) == pytest.approx((12 * parameters, 16 * parameters), rel=0.01)

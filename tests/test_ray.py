@@ -43,7 +43,7 @@ from engine.progress import ProgressLines
 from engine.resources import Resources
 from scripts.study import main
 from stages import train
-from tests.conftest import REPOSITORY, SMALL, LongerRun, Project, kill, lines_until, longer, rest_of
+from tests.conftest import REPOSITORY, SHAPE, SMALL, LongerRun, Project, kill, lines_until, longer, rest_of
 from tests.test_interruption import results
 
 CORES = usable_cores()
@@ -283,7 +283,7 @@ def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
         progress |= {"status": "trained"} if one.run.status == "collapsed" else {}
         place = node.CHECKPOINTS / "train/small" / f"seed-{one.seed}.safetensors"
         Checkpoint(place, "").write(one.network, torch.optim.SGD(one.network.parameters()), progress)
-    write_training("small", spec_of(SMALL), by_seed)
+    write_training("small", spec_of(SMALL), SHAPE, by_seed)
     found = {path: content.tobytes() for path, content in written().items()}
     assert found == {path: content.tobytes() for path, content in expected.items()}
     assert {Path(path).parts[0] for path in found} == (
@@ -294,7 +294,7 @@ def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
 def a_run(seed: int, status: Status) -> train.Finished:
     """One of one epoch, with made-up results."""
     torch.manual_seed(seed)
-    network = Network(spec_of(SMALL))
+    network = Network(spec_of(SMALL), SHAPE)
     clock = EpochClock(train_seconds=0.1 + seed, evaluation_seconds=1 / 3, images=270)
     if status == "diverged":
         return train.Finished(seed, network, Run(status=status, epochs=(Epoch(epoch=1),), clock=(clock,)), None)

@@ -28,6 +28,7 @@ def fields_of(**last: tuple[int, int, int | None, int | None]) -> pd.DataFrame:
             "layer": f"conv{depth}",
             "depth": depth,
             "theoretical": theoretical,
+            "visible": visible,
             "theoretical_share": (visible / 32) ** 2,
             "effective_untrained": before,
             "effective_trained": after,

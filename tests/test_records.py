@@ -63,7 +63,9 @@ PROFILE = Profile(
     activation_bytes=1,
     receptive_field=5,
     layers=(LayerProfile(name="conv1", channels=4, size=32, receptive_field=5, jump=1),),
-    weighted_layers=(LayerCost(layer="conv1", output_shape=(4, 32, 32), parameters=3, forward_flops=2),),
+    weighted_layers=(
+        LayerCost(layer="conv1", kind="conv", output_shape=(4, 32, 32), parameters=3, forward_flops=2),
+    ),
 )
 RECORDS: tuple[Record, ...] = (
     RUN,
@@ -233,8 +235,8 @@ def evaluation() -> Evaluation:
         predictions={11: predictions(), 5: None, 3: predictions()},
         looked_into=LookedInto(seed=11, status="trained"),
         fields=(
-            Field("conv1", 3, 15.5, (15, 17), influence(), influence()),
-            Field("residual1", 36, 19.25, (0, 31), np.zeros((32, 32)), None),
+            Field("conv1", 32, 3, 15.5, (15, 17), influence(), influence()),
+            Field("residual1", 32, 36, 19.25, (0, 31), np.zeros((32, 32)), None),
         ),
         filters_of="conv1",
         filters=generator.normal(size=(4, 3, 3, 3)).astype(np.float32),

@@ -44,7 +44,7 @@ from cnn_study.training.loop import (
 )
 from cnn_study.training.recipe import Augmentation, Recipe, Training
 from cnn_study.training.records import Epoch, Run
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SHAPE
 
 pytestmark = pytest.mark.processor
 SHARED = read_yaml(REPOSITORY / "params.yaml")["training"]
@@ -73,9 +73,9 @@ def environment() -> Environment:
 def bright_or_dark(count: int) -> Batches:
     """Ten classes that differ in brightness, so that a tiny network can tell them apart."""
     generator = torch.Generator().manual_seed(0)
-    labels = torch.arange(count) % 10
-    noise = torch.randint(0, 25, (count, 3, 32, 32), generator=generator)
-    return Batches((labels[:, None, None, None] * 25 + noise).to(torch.uint8), labels)
+    labels = torch.arange(count) % SHAPE.classes
+    noise = torch.randint(0, 25, SHAPE.images(count), generator=generator)
+    return Batches((labels[:, None, None, None] * 25 + noise).to(torch.uint8), labels, SHAPE)
 
 
 TRAINING, VALIDATION = bright_or_dark(200), bright_or_dark(100)
@@ -211,12 +211,13 @@ def test_a_network_at_chance_ends_as_collapsed(environment: Environment) -> None
     assert network is not None
 
 
-def test_the_border_of_chance_is_the_999_per_mille_interval() -> None:
-    most = int(stats.binom.ppf(0.9995, 5000, 0.1))
-    assert explained_by_chance(most / 5000, 5000)
-    assert not explained_by_chance((most + 1) / 5000, 5000)
-    assert explained_by_chance(0.1, 5000)
-    assert explained_by_chance(0.0, 5000)
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_the_border_of_chance_is_the_999_per_mille_interval(classes: int) -> None:
+    most = int(stats.binom.ppf(0.9995, 5000, 1 / classes))
+    assert explained_by_chance(most / 5000, 5000, classes)
+    assert not explained_by_chance((most + 1) / 5000, 5000, classes)
+    assert explained_by_chance(1 / classes, 5000, classes)
+    assert explained_by_chance(0.0, 5000, classes)
 
 
 def test_one_cycle_rises_then_falls_to_nothing_and_constant_does_neither() -> None:
@@ -229,7 +230,7 @@ def test_one_cycle_rises_then_falls_to_nothing_and_constant_does_neither() -> No
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])
 def test_only_weights_are_decayed(optimizer: str, environment: Environment) -> None:
-    network = Network(spec_of(SPECS["plain"]))
+    network = Network(spec_of(SPECS["plain"]), SHAPE)
     recipe = RECIPE.model_copy(update={"optimizer": optimizer})
     decayed, others = make_optimizer(network, recipe, environment).param_groups
     assert decayed["weight_decay"] == RECIPE.weight_decay
@@ -239,7 +240,7 @@ def test_only_weights_are_decayed(optimizer: str, environment: Environment) -> N
 
 
 def test_normalisation_is_of_the_training_images() -> None:
-    network = Network(spec_of(SPECS["plain"]))
+    network = Network(spec_of(SPECS["plain"]), SHAPE)
     images = torch.randint(0, 200, (50, 3, 32, 32), dtype=torch.uint8)
     set_normalization(network, *channel_statistics(images))
     normal = network.normalize(images)
@@ -249,7 +250,7 @@ def test_normalisation_is_of_the_training_images() -> None:
 
 def test_gradients_are_logged_as_they_are(environment: Environment) -> None:
     torch.manual_seed(0)
-    network = place(Network(spec_of(SPECS["residual"])), environment)
+    network = place(Network(spec_of(SPECS["residual"]), SHAPE), environment)
     optimizer = make_optimizer(network, RECIPE, environment)
     set_rate(optimizer, 0.0)
     log = GradientLog(network, optimizer, every=1)
@@ -284,7 +285,7 @@ def test_a_step_and_an_evaluation_leave_nothing_on_the_cpu(spec: str, environmen
     # On torch's device without numbers, a tensor that was left on the CPU is an error as it is on a GPU.
     # The fused optimizers of torch's own know no such device.
     meta = replace(environment, device="meta", precision="fp32")
-    network = Network(spec_of(SPECS[spec]))
+    network = Network(spec_of(SPECS[spec]), SHAPE)
     set_normalization(network, *channel_statistics(TRAINING.images))
     place(network, meta)
     optimizer = make_optimizer(network, RECIPE.model_copy(update={"optimizer": "muon"}), meta)
@@ -348,7 +349,7 @@ def test_without_augmentation_images_stay_as_they_are() -> None:
 def test_saved_weights_come_back_with_their_normalisation(tmp_path: Path, environment: Environment) -> None:
     network, _ = trained("residual", environment)
     save_network(tmp_path / "weights.safetensors", network)
-    loaded = load_network(tmp_path / "weights.safetensors", spec_of(SPECS["residual"]))
+    loaded = load_network(tmp_path / "weights.safetensors", spec_of(SPECS["residual"]), SHAPE)
     assert bits(loaded) == bits(network)
     assert loaded.normalize.std.min() > 1
 
@@ -356,7 +357,7 @@ def test_saved_weights_come_back_with_their_normalisation(tmp_path: Path, enviro
 @pytest.mark.parametrize("kind", ["missing", "text", "pickle", "another", "truncated"])
 def test_weights_that_are_none_or_of_another_network_are_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "weights.safetensors"
-    network = Network(spec_of(SPECS["plain"]))
+    network = Network(spec_of(SPECS["plain"]), SHAPE)
     save_network(path, network)
     match kind:
         case "missing":
@@ -370,7 +371,7 @@ def test_weights_that_are_none_or_of_another_network_are_refused(tmp_path: Path,
         case "truncated":
             path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(StudyError, match=r"weights\.safetensors: (not )?found") as error:
-        load_network(path, spec_of(SPECS["plain"]))
+        load_network(path, spec_of(SPECS["plain"]), SHAPE)
     assert "\n" not in str(error.value)
 
 

@@ -15,14 +15,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
-from cnn_study.data.shape import CHANNELS, CLASSES, IMAGE_SIZE
+from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import geometry
 from cnn_study.networks.network import Network
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import count_parameters, forward_flops, layer_costs, without_weights
-from cnn_study.trained import architecture_named, load
+from cnn_study.trained import architecture_named, load, shape_of_data
 
 REPORT = Path("plots/report.html")
+MODES = {1: "L", 3: "RGB"}  # Pillow's names of grey and colour, by the number of channels
 CHECKED_IMAGES = 64  # shown to an exported network and to its original
 TOLERANCE = 1e-3  # of a logit, between the two
 
@@ -67,25 +68,24 @@ def parser() -> argparse.ArgumentParser:
     for one in (predict, export):
         one.add_argument("--seed", type=int, help="which of its training runs; the first if not given")
     predict.add_argument("images", nargs="+", type=Path, help="files of any size; the middle square is used")
-    predict.add_argument(
-        "--top", type=int, default=3, choices=range(1, CLASSES + 1), metavar=f"1-{CLASSES}", help="classes to name"
-    )
+    predict.add_argument("--top", type=int, default=3, help="how many classes to name; 3 if not given")
     export.add_argument("--output", type=Path, help="the file to write; ARCHITECTURE.onnx if not given")
     return top
 
 
 def _list(_: argparse.Namespace) -> str:
-    rows = []
-    for name, architecture in validate(read_yaml()).architectures.items():
-        network = without_weights(architecture)
-        field = geometry(architecture)[-1].receptive_field
+    params, rows = validate(read_yaml()), []
+    shape = params.data.source.shape
+    for name, architecture in params.architectures.items():
+        network = without_weights(architecture, shape)
+        field = geometry(architecture, shape)[-1].receptive_field
         rows.append((name, f"{count_parameters(network):,}", mega(forward_flops(network)), f"{field} px"))
     return aligned(("architecture", "parameters", "MFLOPs", "receptive field"), rows)
 
 
 def _show(arguments: argparse.Namespace) -> str:
-    architecture = architecture_named(arguments.architecture)
-    network = without_weights(architecture)
+    architecture, shape = architecture_named(arguments.architecture), shape_of_data()
+    network = without_weights(architecture, shape)
     flops: dict[str, int] = {}
     shapes = {}
     for cost in layer_costs(network):
@@ -98,23 +98,25 @@ def _show(arguments: argparse.Namespace) -> str:
             name = network.layer_of.get(name, name)  # the normalisation behind a convolution belongs to it
             parameters[name] = parameters.get(name, 0) + count_parameters(module)
 
-    steps = {step.name: step for step in geometry(architecture)}
+    steps = {step.name: step for step in geometry(architecture, shape)}
     rows = []
     for name in [*steps, *(name for name in shapes if name not in steps)]:
         step = steps.get(name)
-        shape = (step.channels, step.size, step.size) if step else shapes[name]
+        output = (step.channels, step.size, step.size) if step else shapes[name]
         field = f"{step.receptive_field} px" if step else "whole image"
-        rows.append((name, "×".join(map(str, shape)), field, f"{parameters[name]:,}", mega(flops.get(name, 0))))
+        rows.append((name, "×".join(map(str, output)), field, f"{parameters[name]:,}", mega(flops.get(name, 0))))
     rows.append(("all", "", "", f"{count_parameters(network):,}", mega(forward_flops(network))))
     return aligned(("layer", "output", "receptive field", "parameters", "MFLOPs"), rows)
 
 
 def _predict(arguments: argparse.Namespace) -> str:
+    classes = validate(read_yaml()).data.source.classes
+    if not 1 <= arguments.top <= len(classes):
+        raise StudyError(f"--top: found {arguments.top}, allowed: 1 to {len(classes)}, the number of classes")
     network, path = _trained(arguments)
-    images = np.stack([read_image(file) for file in arguments.images])
+    images = np.stack([read_image(file, network.shape) for file in arguments.images])
     with torch.inference_mode():
         probabilities = network(torch.from_numpy(images)).softmax(1)
-    classes = validate(read_yaml()).data.source.classes
     rows = [
         (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(arguments.top).indices))
         for file, row in zip(arguments.images, probabilities, strict=True)
@@ -131,9 +133,11 @@ def _export(arguments: argparse.Namespace) -> str:
     from cnn_study.cli.onnx_export import export
 
     difference = export(network, output, CHECKED_IMAGES, TOLERANCE)
+    shape = network.shape
     return (
-        f"{output}: {path} as ONNX, images (N, 3, 32, 32) uint8 to logits (N, 10); on {CHECKED_IMAGES} random "
-        f"images onnxruntime's logits differ from torch's by {difference:.1e} at most"
+        f"{output}: {path} as ONNX, images (N, {shape.channels}, {shape.size}, {shape.size}) uint8 to logits "
+        f"(N, {shape.classes}); on {CHECKED_IMAGES} random images onnxruntime's logits differ from torch's by "
+        f"{difference:.1e} at most"
     )
 
 
@@ -153,8 +157,8 @@ def _trained(arguments: argparse.Namespace) -> tuple[Network, Path]:
     return load(path, arguments.architecture), path
 
 
-def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """The middle square of a PNG or JPEG file, scaled, on white where it is transparent: (3, 32, 32).
+def read_image(path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
+    """The middle square of a PNG or JPEG file, scaled to ``shape``, on white where it is transparent: (C, S, S).
 
     Raises StudyError if it is none.
     """
@@ -164,17 +168,18 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
             if file.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
                 image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
             picture = ImageOps.exif_transpose(image).convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+            upright = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert(
+                MODES[shape.channels]
+            )
     except UnidentifiedImageError:
         raise StudyError(f"{path}: found no PNG or JPEG image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise StudyError(f"{path}: {error.strerror}") from None
         raise StudyError(f"{path}: found a PNG or JPEG image that cannot be read: {error}") from None
-    square = ImageOps.fit(upright, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS)
-    pixels: npt.NDArray[np.uint8] = np.asarray(square, dtype=np.uint8).transpose(2, 0, 1)
-    assert pixels.shape == (CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
-    return pixels
+    square = ImageOps.fit(upright, (shape.size, shape.size), Image.Resampling.LANCZOS)
+    pixels = np.asarray(square, dtype=np.uint8).reshape(shape.size, shape.size, shape.channels)
+    return pixels.transpose(2, 0, 1)
 
 
 def mega(count: int) -> str:

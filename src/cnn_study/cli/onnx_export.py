@@ -7,7 +7,6 @@ import torch
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
-from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
 from cnn_study.networks.network import Network
 
 
@@ -20,8 +19,7 @@ def export(network: Network, path: Path, images: int, tolerance: float) -> float
     if not path.parent.is_dir():
         raise StudyError(f"{path.parent}: found no such folder")
     generator = torch.Generator().manual_seed(0)
-    shape = (images, CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
-    shown = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    shown = torch.randint(0, 256, network.shape.images(images), dtype=torch.uint8, generator=generator)
     program = torch.onnx.export(
         network.eval(), (shown,), dynamo=True, verbose=False, input_names=["images"], output_names=["logits"],
         dynamic_shapes={"images": {0: torch.export.Dim("count")}},

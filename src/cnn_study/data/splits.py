@@ -8,13 +8,14 @@ import numpy.typing as npt
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import read_json, save_array, write_json
+from cnn_study.data.shape import Shape
 
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, 3, 32, 32) uint8, labels (N,) int64 and the names of the classes."""
+    """Images (N, C, S, S) uint8, labels (N,) int64 and the names of the classes."""
 
     images: npt.NDArray[np.uint8]
     labels: Integers
@@ -22,6 +23,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def shape(self) -> Shape:
+        """What a network for these images takes and gives."""
+        _, channels, size, _ = self.images.shape
+        return Shape(channels, size, len(self.classes))
 
 
 def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
@@ -77,6 +84,7 @@ def load_split(folder: Path) -> Split:
     except (OSError, ValueError, EOFError) as error:
         raise StudyError(f"{folder}: found no images ({error})") from None
     labels, classes = load_labels(folder)
-    if images.dtype != np.uint8 or images.ndim != 4 or len(images) != len(labels):
+    square = images.ndim == 4 and images.shape[2] == images.shape[3]
+    if images.dtype != np.uint8 or not square or len(images) != len(labels):
         raise StudyError(f"{folder}: found arrays {images.shape} and {labels.shape} that are no split")
     return Split(images, labels, classes)

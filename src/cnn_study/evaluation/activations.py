@@ -16,7 +16,7 @@ Flags = npt.NDArray[np.bool_]
 def feature_maps(network: Network, image: Tensor) -> dict[str, Maps]:
     """The maps (C, H, W) of every convolution and residual block, after its ReLU and before any pool.
 
-    ``image`` is (3, H, W) uint8.
+    ``image`` is (C, H, W) uint8.
     """
     return {layer: maps[0].numpy() for layer, maps in _maps(network, image[None]).items()}
 
@@ -24,7 +24,7 @@ def feature_maps(network: Network, image: Tensor) -> dict[str, Maps]:
 def dead_channels(network: Network, images: Tensor) -> dict[str, Flags]:
     """For each layer of feature_maps, which channels (C,) are positive nowhere on any of ``images``.
 
-    ``images`` are (N, 3, H, W) uint8.
+    ``images`` are (N, C, H, W) uint8.
     """
     dead: dict[str, Flags] = {}
     for batch in torch.split(images, BATCH):
@@ -35,7 +35,7 @@ def dead_channels(network: Network, images: Tensor) -> dict[str, Flags]:
 
 
 def first_filters(network: Network) -> tuple[str, Maps]:
-    """The kernels (C, 3, k, k) of the first convolution, and its name among ``weighted_layers``."""
+    """The kernels (width, C, k, k) of the first convolution, and its name among ``weighted_layers``."""
     name, first = next(
         (name, layer) for name, layer in weighted_layers(network).items() if isinstance(layer, nn.Conv2d)
     )
@@ -44,7 +44,7 @@ def first_filters(network: Network) -> tuple[str, Maps]:
 
 @torch.inference_mode()
 def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
-    """The maps (N, C, H, W) of feature_maps, for ``images`` (N, 3, H, W) uint8."""
+    """The maps (N, C, H, W) of feature_maps, for ``images`` (N, C, H, W) uint8."""
     network.eval()
     maps: dict[str, Tensor] = {}
     outputs = network.normalize(images)

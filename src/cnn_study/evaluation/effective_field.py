@@ -6,11 +6,12 @@ The effective receptive field is that of Luo et al. (2016), arXiv 1701.04128.
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import pandas as pd
 from torch import Tensor
 
-from cnn_study.data.shape import IMAGE_SIZE
+from cnn_study.data.shape import Shape
 from cnn_study.evaluation.influence import Floats, center_of_last, effective_rows, influence_of_pixels
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.layers import Window
@@ -20,15 +21,16 @@ from cnn_study.networks.network import Network, features
 
 @dataclass(frozen=True)
 class Field:
-    """What the central unit of one layer sees of a 32×32 image, with the layer's ReLU.
+    """What the central unit of one layer sees of an image of S×S pixels, with the layer's ReLU.
 
-    ``theoretical``: side in pixels, which may exceed the image's; ``center``: where its middle lies, in pixels
-    from the first. ``visible``: the first and the last row, or column, of the image that it holds.
-    ``untrained`` and ``trained``: the influence of each pixel, (32, 32) summing to 1, all zeros if there is
-    none; None where there is no such network.
+    ``size``: S. ``theoretical``: side in pixels, which may exceed the image's; ``center``: where its middle
+    lies, in pixels from the first. ``visible``: the first and the last row, or column, of the image that it
+    holds. ``untrained`` and ``trained``: the influence of each pixel, (S, S) summing to 1, all zeros if there
+    is none; None where there is no such network.
     """
 
     layer: str
+    size: int
     theoretical: int
     center: float
     visible: tuple[int, int]
@@ -38,8 +40,7 @@ class Field:
     @property
     def theoretical_share(self) -> float:
         """The part of the image that lies in the theoretical field, 0 to 1."""
-        first, last = self.visible
-        return ((last - first + 1) / IMAGE_SIZE) ** 2
+        return (side(self.visible) / self.size) ** 2
 
     @property
     def effective_untrained(self) -> tuple[int, int] | None:
@@ -56,9 +57,13 @@ class Field:
 
 
 def fields_of(
-    architecture: Architecture, images: Tensor, untrained: Network | None, trained: Network | None
+    architecture: Architecture,
+    shape: Shape,
+    images: Tensor,
+    untrained: Network | None,
+    trained: Network | None,
 ) -> tuple[Field, ...]:
-    """The field of every layer, in order; influences are means over ``images`` (N, 3, 32, 32) uint8."""
+    """The field of every layer, in order; influences are means over ``images`` (N, C, S, S) uint8 of ``shape``."""
 
     def influence(network: Network | None, shorter: Architecture) -> Floats | None:
         return None if network is None else influence_of_pixels(cut(network, shorter), images)
@@ -66,36 +71,45 @@ def fields_of(
     return tuple(
         Field(
             step.name,
+            shape.size,
             step.receptive_field,
-            center_of_last(shorter),
-            visible_to_last(shorter),
+            center_of_last(shorter, shape),
+            visible_to_last(shorter, shape),
             influence(untrained, shorter),
             influence(trained, shorter),
         )
-        for step, shorter in zip(geometry(architecture), _prefixes(architecture), strict=True)
+        for step, shorter in zip(geometry(architecture, shape), _prefixes(architecture), strict=True)
     )
 
 
-def visible_to_last(architecture: Architecture) -> tuple[int, int]:
+def visible_to_last(architecture: Architecture, shape: Shape) -> tuple[int, int]:
     """The first and the last row, or column, of the image that the central unit of the last layer sees.
 
     Not only the image's border bounds them: a pool or a stride may drop the last rows of what comes before.
     """
-    first = last = geometry(architecture)[-1].size // 2
-    for window, size in reversed(_windows(architecture)):
+    first = last = geometry(architecture, shape)[-1].size // 2
+    for window, size in reversed(_windows(architecture, shape.size)):
         first = max(first * window.stride - window.padding, 0)
         last = min(last * window.stride - window.padding + window.extent - 1, size - 1)
     return first, last
 
 
-def _windows(architecture: Architecture) -> list[tuple[Window, int]]:
+def _windows(architecture: Architecture, size: int) -> list[tuple[Window, int]]:
     """Every window through which the network looks, in order, and the size of the maps that it looks at."""
-    size, windows = IMAGE_SIZE, []
+    windows = []
     for layer in architecture.layers:
         for window in layer.windows:
             windows.append((window, size))
             size = window.size_after(size)
     return windows
+
+
+@overload
+def side(rows: tuple[int, int]) -> int: ...
+
+
+@overload
+def side(rows: tuple[int, int] | None) -> int | None: ...
 
 
 def side(rows: tuple[int, int] | None) -> int | None:
@@ -106,9 +120,9 @@ def side(rows: tuple[int, int] | None) -> int | None:
 def field_table(fields: Mapping[str, Sequence[Field]]) -> pd.DataFrame:
     """A row for each ``architecture`` and ``layer``; ``depth`` counts the layers from 1.
 
-    ``theoretical``, ``effective_untrained`` and ``effective_trained`` are sides in pixels; the latter two are
-    of what lies in the image, and empty where there is no network or no influence. ``theoretical_share`` is
-    0 to 1.
+    ``theoretical``, ``visible``, ``effective_untrained`` and ``effective_trained`` are sides in pixels; all but
+    the first are of what lies in the image, the last two empty where there is no network or no influence.
+    ``theoretical_share``, of the image, is 0 to 1.
     """
     rows = [
         {
@@ -116,6 +130,7 @@ def field_table(fields: Mapping[str, Sequence[Field]]) -> pd.DataFrame:
             "layer": field.layer,
             "depth": depth,
             "theoretical": field.theoretical,
+            "visible": side(field.visible),
             "theoretical_share": field.theoretical_share,
             "effective_untrained": side(field.effective_untrained),
             "effective_trained": side(field.effective_trained),
@@ -138,7 +153,7 @@ def cut(network: Network, shorter: Architecture) -> Network:
     Its ReLUs are those of ``shorter``: in the whole network the last one may come after the next pool.
     """
     part = copy.deepcopy(network)
-    part.features = features(shorter)
+    part.features = features(shorter, network.shape.channels)
     weights = network.features.state_dict()
     part.features.load_state_dict({name: weights[name] for name in part.features.state_dict()})
     for name, module in part.features.named_modules():

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cnn_study.base.environment import Environment, set_up
+from cnn_study.data.shape import Shape
 from cnn_study.data.splits import Split
 from cnn_study.evaluation.activations import dead_channels, feature_maps, first_filters
 from cnn_study.evaluation.effective_field import fields_of
@@ -34,8 +35,8 @@ def evaluate(
     ``name``: the architecture's, for messages. ``recipe``: where the networks compute, and the weights that a run
     began with.
     """
-    environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, name)
-    on_cpu = checked(set_up("cpu", "fp32", environment.threads), architecture, name)
+    environment = checked(set_up(recipe.device, recipe.precision, recipe.threads), architecture, test.shape, name)
+    on_cpu = checked(set_up("cpu", "fp32", environment.threads), architecture, test.shape, name)
     images = Batches.of(test, environment.device).images
     predictions: dict[int, Predictions | None] = {run.seed: None for run in runs}
     for seed, network in networks.items():
@@ -43,7 +44,7 @@ def evaluate(
         place(network, on_cpu)
 
     chosen = run_to_look_into(runs)
-    before = place(_untrained(architecture, recipe, images, chosen.seed), on_cpu)
+    before = place(_untrained(architecture, test.shape, recipe, images, chosen.seed), on_cpu)
     after = networks.get(chosen.seed)
     network = before if after is None else after
     on_disk = torch.from_numpy(test.images)
@@ -52,7 +53,7 @@ def evaluate(
     return Evaluation(
         predictions=predictions,
         looked_into=chosen,
-        fields=fields_of(architecture, some, before, after),
+        fields=fields_of(architecture, test.shape, some, before, after),
         filters_of=filters_of,
         filters=filters,
         dead=dead_channels(network, some),
@@ -90,13 +91,13 @@ def _with_pictures(environment: Environment, on_cpu: Environment) -> Environment
     return replace(environment, fallbacks={**environment.fallbacks, **shown})
 
 
-def _untrained(architecture: Architecture, recipe: Recipe, images: Tensor, seed: int) -> Network:
+def _untrained(architecture: Architecture, shape: Shape, recipe: Recipe, images: Tensor, seed: int) -> Network:
     """The network with the weights that a run began with.
 
     It normalises with the statistics of ``images``: an evaluation reads no training images.
     """
     torch.manual_seed(seed)
-    network = Network(architecture)
+    network = Network(architecture, shape)
     initialize(network, recipe.initialization)
     set_normalization(network, *channel_statistics(images))
     return network

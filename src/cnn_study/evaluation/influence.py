@@ -5,6 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.network import Network
 
@@ -12,9 +13,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def influence_of_pixels(network: Network, images: Tensor) -> Floats:
-    """How much each pixel moves the central unit of the last feature map: (32, 32), summing to 1.
+    """How much each pixel moves the central unit of the last feature map: (S, S), summing to 1.
 
-    The mean of ``pixel_gradients`` over ``images`` (N, 3, 32, 32) uint8. All zeros if no image moves it.
+    The mean of ``pixel_gradients`` over ``images`` (N, C, S, S) uint8. All zeros if no image moves it.
     """
     influence: Floats = pixel_gradients(network, images).double().numpy(force=True)
     return influence / influence.sum() if influence.sum() > 0 else influence
@@ -23,7 +24,7 @@ def influence_of_pixels(network: Network, images: Tensor) -> Floats:
 def pixel_gradients(network: Network, images: Tensor) -> Tensor:
     """The absolute gradient of the central unit of the last feature map for each pixel: (H, W).
 
-    Summed over that unit's channels, the image's, and ``images`` (N, 3, H, W) uint8.
+    Summed over that unit's channels, the image's, and ``images`` (N, C, H, W) uint8.
     """
     network.eval()
     total = torch.zeros(images.shape[2:], device=images.device)
@@ -37,7 +38,7 @@ def pixel_gradients(network: Network, images: Tensor) -> Tensor:
 
 
 def effective_rows(influence: Floats, center: float, share: float = 0.95) -> tuple[int, int] | None:
-    """The first and last row of the smallest square around ``center`` with ``share`` of ``influence`` (32, 32).
+    """The first and last row of the smallest square around ``center`` with ``share`` of ``influence`` (S, S).
 
     Of what lies in the image: the square may reach beyond it. Its columns are the same. None if there is no
     influence at all.
@@ -53,11 +54,11 @@ def effective_rows(influence: Floats, center: float, share: float = 0.95) -> tup
     raise AssertionError("the whole image holds less than all of the influence")
 
 
-def center_of_last(architecture: Architecture) -> float:
+def center_of_last(architecture: Architecture, shape: Shape) -> float:
     """Where, in pixels from the first, the central unit of the last feature map looks."""
     start, jump = 0.0, 1
     for layer in architecture.layers:
         for window in layer.windows:
             start += ((window.extent - 1) / 2 - window.padding) * jump
             jump *= window.stride
-    return start + (geometry(architecture)[-1].size // 2) * jump
+    return start + (geometry(architecture, shape)[-1].size // 2) * jump

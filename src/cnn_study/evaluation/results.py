@@ -60,6 +60,7 @@ class _Geometry(Record):
     """A ``Field`` without its influences."""
 
     layer: str
+    size: int
     theoretical: int
     center: float
     visible: tuple[int, int]
@@ -196,4 +197,10 @@ class Evaluation:
 
 
 def _geometry_of(field: Field) -> _Geometry:
-    return _Geometry(layer=field.layer, theoretical=field.theoretical, center=field.center, visible=field.visible)
+    return _Geometry(
+        layer=field.layer,
+        size=field.size,
+        theoretical=field.theoretical,
+        center=field.center,
+        visible=field.visible,
+    )

@@ -4,14 +4,15 @@ Nothing here needs torch, so that a spec is checked before any work starts.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import Model, mistake, parse
-from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
+from cnn_study.data.shape import Shape
 from cnn_study.networks.layers import KINDS, BaseLayer, Layer, Width
 
 
@@ -36,30 +37,18 @@ class Geometry:
     jump: int
 
 
-def _keep_a_size(layers: tuple[BaseLayer, ...]) -> tuple[BaseLayer, ...]:
+def _have_weights(layers: tuple[BaseLayer, ...]) -> tuple[BaseLayer, ...]:
     if all(layer.pools for layer in layers):
         words = " and no ".join(kind.word for kind in KINDS if not kind.pools)
         raise mistake(f"found no {words}, allowed: at least one of them")
-    channels, size = CHANNELS, IMAGE_SIZE
-    for index, layer in enumerate(layers):
-        if refusal := layer.refusal(channels):
-            raise mistake(f"found that layers[{index}] {refusal}")
-        channels = layer.channels_after(channels)
-        step = max((window.stride for window in layer.windows), default=1)
-        if step > size:
-            raise mistake(
-                f"found that layers[{index}] takes {step}x{step} pixels at once of {size}x{size}, "
-                f"which leaves nothing, allowed: at most {size}"
-            )
-        size = layer.size_after(size)
     return layers
 
 
 class Architecture(Model):
-    """A network for 3×32×32 images and ten classes."""
+    """A network for images of any shape that its layers fit, which ``misfit`` says, and any number of classes."""
 
     layers: Annotated[
-        tuple[Layer, ...], Field(strict=False, min_length=1, max_length=200), AfterValidator(_keep_a_size)
+        tuple[Layer, ...], Field(strict=False, min_length=1, max_length=200), AfterValidator(_have_weights)
     ]
     head: Head
 
@@ -82,12 +71,32 @@ def named_layers(architecture: Architecture) -> Iterator[tuple[str, BaseLayer]]:
         yield f"{layer.word}{counts[layer.word]}", layer
 
 
-def geometry(architecture: Architecture) -> tuple[Geometry, ...]:
+def misfit(layers: Sequence[BaseLayer], shape: Shape) -> str:
+    """Why ``layers`` cannot look at images of ``shape``: what was found and what is allowed; empty if they can."""
+    channels, size = shape.channels, shape.size
+    for index, layer in enumerate(layers):
+        if refusal := layer.refusal(channels):
+            return f"found that layers[{index}] {refusal}"
+        channels = layer.channels_after(channels)
+        step = max((window.stride for window in layer.windows), default=1)
+        if step > size:
+            return (
+                f"found that layers[{index}] takes {step}x{step} pixels at once of {size}x{size}, "
+                f"which leaves nothing, allowed: at most {size}"
+            )
+        size = layer.size_after(size)
+    return ""
+
+
+def geometry(architecture: Architecture, shape: Shape) -> tuple[Geometry, ...]:
     """Shape and receptive field after every layer, by the recursion r += (k - 1) j, j *= s.
 
-    Araujo, Norris and Sim (2019), *Computing Receptive Fields of Convolutional Neural Networks*.
+    Araujo, Norris and Sim (2019), *Computing Receptive Fields of Convolutional Neural Networks*. Raises StudyError
+    if the layers do not fit images of ``shape``: a rule of params.yaml, which not every caller has had checked.
     """
-    channels, size, field, jump = CHANNELS, IMAGE_SIZE, 1, 1
+    if problem := misfit(architecture.layers, shape):
+        raise StudyError(f"an architecture for images of {shape}: {problem}")
+    channels, size, field, jump = shape.channels, shape.size, 1, 1
     steps = []
     for name, layer in named_layers(architecture):
         for window in layer.windows:

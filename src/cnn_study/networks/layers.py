@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from cnn_study.base.schema import Model, mistake, or_word
-from cnn_study.data.shape import IMAGE_SIZE
 from cnn_study.messages.mistakes import found
 
 if TYPE_CHECKING:
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGEST_KERNEL = 31
 LARGEST_WIDTH = 4096
+LARGEST_STEP = 128  # pixels, of a stride or a pool: which of them fit, the images decide
+LARGEST_DILATION = 32
 
 
 def _odd(kernel: int) -> int:
@@ -31,7 +32,7 @@ Kernel = Annotated[
     Field(ge=1, le=LARGEST_KERNEL, json_schema_extra={"not": {"multipleOf": 2}}, description="odd"),
     AfterValidator(_odd),
 ]
-Stride = Annotated[int, Field(ge=1, le=IMAGE_SIZE)]
+Stride = Annotated[int, Field(ge=1, le=LARGEST_STEP)]
 
 
 class Window(NamedTuple):
@@ -109,7 +110,7 @@ class Conv(BaseLayer):
     conv: Width
     kernel: Kernel
     stride: Stride = 1
-    dilation: Annotated[int, Field(ge=1, le=IMAGE_SIZE)] = 1
+    dilation: Annotated[int, Field(ge=1, le=LARGEST_DILATION)] = 1
     groups: Annotated[Literal["all"] | Width, or_word("all")] = 1
     norm: bool = False
     bias: bool = True
@@ -164,7 +165,7 @@ class Pool(BaseLayer):
     word = "pool"
     pools = True
 
-    pool: Annotated[int, Field(ge=2, le=IMAGE_SIZE)]
+    pool: Annotated[int, Field(ge=2, le=LARGEST_STEP)]
     kind: Literal["max", "average"] = "max"
 
     @property

@@ -7,26 +7,25 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear, unfold
 
 from cnn_study.base.environment import Way
-from cnn_study.data.shape import CHANNELS
 from cnn_study.networks.layers import Window
 
 
 class Normalize(nn.Module):
-    """Bytes as numbers of mean 0 and deviation 1 per channel: (N, 3, H, W) uint8 to float32.
+    """Bytes as numbers of mean 0 and deviation 1 per channel: (N, C, H, W) uint8 to float32.
 
-    Mean and deviation (3,), in units of bytes, are saved with the weights, so that a network is whole.
+    Mean and deviation (C,), in units of bytes, are saved with the weights, so that a network is whole.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(CHANNELS))
-        self.register_buffer("std", torch.ones(CHANNELS))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("std", torch.ones(channels))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) uint8 to float32, in channels_last."""
+        """(N, C, H, W) uint8 to float32, in channels_last."""
         floats = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last)
         floats.copy_(images)
         return floats.sub_(self.mean[:, None, None]).div_(self.std[:, None, None])

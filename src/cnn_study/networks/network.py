@@ -8,44 +8,45 @@ import torch
 from torch import Tensor, nn
 
 from cnn_study.base.environment import Environment
-from cnn_study.data.shape import CHANNELS, CLASSES
-from cnn_study.networks.architecture import Architecture, geometry, named_layers
+from cnn_study.data.shape import Shape
+from cnn_study.networks.architecture import Architecture, Head, geometry, named_layers
 from cnn_study.networks.modules import Convolution, Normalize
 
 
 class Network(nn.Module):
-    """Bytes (N, 3, 32, 32) to logits (N, 10): ``normalize``, ``features``, ``head``.
+    """Bytes (N, C, S, S) to logits (N, classes): ``normalize``, ``features``, ``head``.
 
-    ``layer_of``: the layer, by the name that ``named_layers`` gives it, of each module of ``features``.
+    ``shape``: of what it takes and gives. ``layer_of``: the layer, by the name that ``named_layers`` gives it, of
+    each module of ``features``.
     """
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, shape: Shape) -> None:
         super().__init__()
-        self.normalize = Normalize()
-        modules = list(_modules(architecture))
+        last = geometry(architecture, shape)[-1]
+        self.shape = shape
+        self.normalize = Normalize(shape.channels)
+        modules = list(_modules(architecture, shape.channels))
         self.features = _in_order(modules)
         self.layer_of = {name: layer for layer, name, _ in modules}
-        last = geometry(architecture)[-1]
-        self.head = head(last.channels * last.size**2, architecture.head.hidden, architecture.head.dropout)
+        self.head = head(last.channels * last.size**2, architecture.head, shape.classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, 32, 32) uint8 to logits (N, 10)."""
+        """(N, C, S, S) uint8 to logits (N, classes)."""
         logits: Tensor = self.head(self.features(self.normalize(images)).flatten(1))
         return logits
 
 
-def features(architecture: Architecture) -> nn.Sequential:
-    """The convolutional part: (N, 3, H, W) to (N, C, H', W')."""
-    return _in_order(_modules(architecture))
+def features(architecture: Architecture, channels: int) -> nn.Sequential:
+    """The convolutional part, for images of so many ``channels``: (N, channels, H, W) to (N, C, H', W')."""
+    return _in_order(_modules(architecture, channels))
 
 
 def _in_order(modules: Iterable[tuple[str, str, nn.Module]]) -> nn.Sequential:
     return nn.Sequential(OrderedDict((name, module) for _, name, module in modules))
 
 
-def _modules(architecture: Architecture) -> Iterator[tuple[str, str, nn.Module]]:
+def _modules(architecture: Architecture, channels: int) -> Iterator[tuple[str, str, nn.Module]]:
     """The modules of the convolutional part, in order: of which layer, under which name."""
-    channels = CHANNELS
     delayed: list[tuple[str, str, nn.Module]] = []  # the ReLU that comes after the next layer
     following = [*architecture.layers[1:], None]
     for (layer_name, layer), after in zip(named_layers(architecture), following, strict=True):
@@ -60,16 +61,16 @@ def _modules(architecture: Architecture) -> Iterator[tuple[str, str, nn.Module]]
         channels = layer.channels_after(channels)
 
 
-def head(width: int, hidden: tuple[int, ...], dropout: float) -> nn.Sequential:
-    """Dense layers with ReLUs: (N, width) to (N, 10)."""
+def head(width: int, spec: Head, classes: int) -> nn.Sequential:
+    """Dense layers with ReLUs: (N, width) to (N, classes)."""
     modules: OrderedDict[str, nn.Module] = OrderedDict()
-    for number, width_out in enumerate(hidden, start=1):
+    for number, width_out in enumerate(spec.hidden, start=1):
         modules[f"hidden{number}"] = nn.Linear(width, width_out)
         modules[f"relu{number}"] = nn.ReLU(inplace=True)
         width = width_out
-    if dropout:
-        modules["dropout"] = nn.Dropout(dropout)
-    modules["output"] = nn.Linear(width, CLASSES)
+    if spec.dropout:
+        modules["dropout"] = nn.Dropout(spec.dropout)
+    modules["output"] = nn.Linear(width, classes)
     return nn.Sequential(modules)
 
 

@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
+from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network
 
@@ -16,8 +17,8 @@ def save_network(path: Path, network: Network) -> None:
     write_whole(path, save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}))
 
 
-def load_network(path: Path, architecture: Architecture) -> Network:
-    """A network of ``architecture`` with the weights in ``path``, in evaluation mode on the CPU.
+def load_network(path: Path, architecture: Architecture, shape: Shape) -> Network:
+    """A network of ``architecture`` for ``shape`` with the weights in ``path``, in evaluation mode on the CPU.
 
     Raises StudyError if there is no such file, it is no safetensors file or its tensors do not fit.
     """
@@ -27,7 +28,7 @@ def load_network(path: Path, architecture: Architecture) -> Network:
         raise StudyError(f"{path}: not found; `dvc repro` or `dvc pull` brings it") from None
     except (SafetensorError, OSError) as error:
         raise StudyError(f"{path}: found no safetensors file: {error}") from None
-    network = Network(architecture)
+    network = Network(architecture, shape)
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if expected != given:

@@ -9,6 +9,7 @@ import torch
 
 from cnn_study.base.environment import computes_bf16
 from cnn_study.base.yaml import PARAMS
+from cnn_study.data.shape import Shape
 from cnn_study.messages.mistakes import dotted
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.params.study import Params
@@ -38,14 +39,14 @@ class Need:
         return PROGRAM + max(self.check, self.weights + self.activations)
 
 
-def training_need(architecture: Architecture, recipe: Recipe, batch: int) -> Need:
+def training_need(architecture: Architecture, shape: Shape, recipe: Recipe, batch: int) -> Need:
     """What a step on ``batch`` images takes on the CPU at its peak, about.
 
     Weights, gradients and the optimizer's state in fp32; in bf16 a second copy of the weights too. What the
     forward pass keeps, in the recipe's precision, and in the backward pass three more tensors of the widest
     layer. For muon, the largest weight's momentum ahead, its direction and the products between.
     """
-    network = without_weights(architecture)
+    network = without_weights(architecture, shape)
     bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and computes_bf16("cpu"))
     with torch.amp.autocast_mode.autocast("cpu", torch.bfloat16, enabled=bf16):
         two, four = kept_bytes(network, 2), kept_bytes(network, 4)
@@ -53,7 +54,7 @@ def training_need(architecture: Architecture, recipe: Recipe, batch: int) -> Nee
     copies = two - 2 * image  # of weights in bf16
     largest = max(parameter.numel() for parameter in network.parameters())
     work = 3 * largest * 4 if recipe.optimizer == "muon" else 0
-    widest = max(step.channels * step.size**2 for step in geometry(architecture))
+    widest = max(step.channels * step.size**2 for step in geometry(architecture, shape))
     states = STATES[recipe.optimizer] if recipe.optimizer != "sgd" or recipe.momentum > 0 else 0
     weights = 4 * (2 + states) * count_parameters(network) + copies + work
     check = 4 * count_parameters(network) + 32 * largest
@@ -81,7 +82,7 @@ def memory_warnings(params: Params) -> Iterator[str]:
         if recipe.device == "cuda" or (recipe.device == "auto" and torch.cuda.is_available()):
             continue
         batch = min(recipe.batch_size, images)
-        need = training_need(architecture, recipe, batch)
+        need = training_need(architecture, params.data.source.shape, recipe, batch)
         if need.total > available:
             activations = f"activations of {batch} images {_gib(need.activations)}"
             parts = f"weights and optimizer {_gib(need.weights)}, {activations}"

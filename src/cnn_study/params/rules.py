@@ -9,6 +9,7 @@ from typing import Any
 
 from cnn_study.base.schema import Mistake
 from cnn_study.messages.mistakes import dotted, found, nearest
+from cnn_study.networks.architecture import misfit, spec_of
 from cnn_study.sources.datasets import SOURCES
 
 # What the report calls its other parts.
@@ -49,6 +50,8 @@ def broken_rules(content: Mapping[str, Any], mistakes: Iterable[Mistake]) -> Ite
     yield from _names_of_studies(sound)
     yield from _seed_of_the_search(sound)
     yield from _too_many_images(sound)
+    yield from _too_few_images(sound)
+    yield from _layers_that_do_not_fit(sound)
     entries = sound.names("architectures")
     for index, name in enumerate(sound.get("replay", "architectures") or ()):
         if name not in entries:
@@ -118,6 +121,29 @@ def _too_many_images(sound: Sound) -> Iterator[Mistake]:
     for keys, value, most in asked:
         if value > most:
             yield Mistake(keys, f"{found(value)}, allowed: at most {most}, since there are {count} test images")
+
+
+def _too_few_images(sound: Sound) -> Iterator[Mistake]:
+    dataset = sound.get("data", "dataset")
+    for section in ("tune", "replay"):
+        count = sound.get(section, "images")
+        if dataset is None or count is None:
+            continue
+        fewest = len(SOURCES[dataset].classes)
+        if count < fewest:
+            yield Mistake((section, "images"), f"{found(count)}, allowed: at least {fewest}, one of each class")
+
+
+def _layers_that_do_not_fit(sound: Sound) -> Iterator[Mistake]:
+    dataset = sound.get("data", "dataset")
+    for name in sound.names("architectures"):
+        keys = ("architectures", name, "layers")
+        layers = sound.get(*keys)
+        if dataset is None or layers is None:
+            continue
+        spec = spec_of({"layers": layers, "head": {}})  # whatever may be wrong with its own head
+        if text := misfit(spec.layers, SOURCES[dataset].shape):
+            yield Mistake(keys, text)
 
 
 def shared_mappings(content: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from cnn_study.base.environment import Environment
-from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
+from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.modules import Convolution, Projection
 from cnn_study.networks.network import Network, place, weighted_layers
@@ -27,10 +27,10 @@ LONGEST_PASS = 0.5  # seconds: a larger batch is not tried if it might take long
 MOST_BYTES = 256 * 2**20  # for weights and activations of a pass whose time is taken
 
 
-def without_weights(architecture: Architecture) -> Network:
+def without_weights(architecture: Architecture, shape: Shape) -> Network:
     """A network whose shapes and layouts, those of training, alone are there, to count with."""
     with FakeTensorMode():
-        network = Network(architecture)
+        network = Network(architecture, shape)
         for module in network.modules():
             if isinstance(module, Convolution):  # fake weights cannot be changed in their place, as ``place`` does
                 weight = module.weight.detach().contiguous(memory_format=torch.channels_last)
@@ -48,7 +48,7 @@ def count_conv_parameters(network: nn.Module) -> int:
     return sum(count_parameters(m) for m in network.modules() if isinstance(m, nn.Conv2d))
 
 
-def forward_flops(network: nn.Module) -> int:
+def forward_flops(network: Network) -> int:
     """Operations of a forward pass of one image, by torch's own counter: convolutions and products."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network.eval()(_blank(network, 1))
@@ -89,13 +89,13 @@ def _kind(layer: nn.Module) -> Kind:
     return "conv" if isinstance(layer, nn.Conv2d) else "dense"
 
 
-def activation_bytes(network: nn.Module) -> int:
+def activation_bytes(network: Network) -> int:
     """What a training step in fp32 keeps of one image until the backward pass, weights not counted."""
     # Of two images, halved: batch normalisation cannot train on a single one.
     return kept_bytes(network, 2) // 2
 
 
-def kept_bytes(network: nn.Module, images: int) -> int:
+def kept_bytes(network: Network, images: int) -> int:
     """What a training step on so many images keeps until the backward pass, the network's own tensors not counted.
 
     In the precision of the context: under autocast, copies of weights are among it.
@@ -119,27 +119,29 @@ def _identity(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)  # not data_ptr(), which fake tensors do not have
 
 
-def forward_bytes(architecture: Architecture, parameters: int) -> tuple[int, int]:
+def forward_bytes(architecture: Architecture, shape: Shape, parameters: int) -> tuple[int, int]:
     """About the most that a forward pass without gradients holds at a time: in any case, and for each image.
 
     Of weights, their copies in bf16 and the layout that a kernel wants; of activations, what the widest layer
     takes, gives and computes in between, and a shortcut.
     """
-    widest = max(step.channels * step.size**2 for step in geometry(architecture))
+    widest = max(step.channels * step.size**2 for step in geometry(architecture, shape))
     return 8 * parameters, 4 * 4 * widest
 
 
-def images_per_second(architecture: Architecture, parameters: int, environment: Environment) -> Speed:
+def images_per_second(
+    architecture: Architecture, shape: Shape, parameters: int, environment: Environment
+) -> Speed:
     """Forward passes without gradients, by the median of their times; unknown if one image takes ``MOST_BYTES``.
 
     ``parameters``: how many it has. The batch is the largest of ``BATCHES`` that takes neither more memory nor
     ``LONGEST_PASS``. At least five passes in about a second, or as many as there are in one and a half.
     """
-    weights, image = forward_bytes(architecture, parameters)
+    weights, image = forward_bytes(architecture, shape, parameters)
     fitting = [batch for batch in BATCHES if weights + batch * image <= MOST_BYTES]
     if not fitting:
         return Speed(inference_images_per_second=None, inference_batch=None, environment=environment)
-    network = place(Network(architecture), environment).eval()
+    network = place(Network(architecture, shape), environment).eval()
 
     def seconds_of_a_pass(images: Tensor) -> float:
         started = time.perf_counter()
@@ -150,7 +152,7 @@ def images_per_second(architecture: Architecture, parameters: int, environment: 
         return time.perf_counter() - started
 
     for batch, larger in pairwise([*fitting, math.inf]):
-        images = _images(int(batch)).to(environment.device)
+        images = _images(shape, int(batch)).to(environment.device)
         # The first one of a shape chooses and prepares kernels; a second is worth its time if that was short.
         seconds = seconds_of_a_pass(images)
         if seconds < 2 * LONGEST_PASS:
@@ -167,13 +169,11 @@ def images_per_second(architecture: Architecture, parameters: int, environment: 
     )
 
 
-def _blank(network: nn.Module, count: int) -> Tensor:
+def _blank(network: Network, count: int) -> Tensor:
     """Images whose content does not matter; fake ones for a network without weights."""
-    shape = (count, CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
-    return next(network.parameters()).new_zeros(shape, dtype=torch.uint8)
+    return next(network.parameters()).new_zeros(network.shape.images(count), dtype=torch.uint8)
 
 
-def _images(count: int) -> Tensor:
+def _images(shape: Shape, count: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    shape = (count, CHANNELS, IMAGE_SIZE, IMAGE_SIZE)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    return torch.randint(0, 256, shape.images(count), dtype=torch.uint8, generator=generator)

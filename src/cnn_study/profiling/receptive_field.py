@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, geometry, named_layers
 from cnn_study.networks.network import features
 
 
-def confirmed_by_gradient(architecture: Architecture) -> dict[str, int]:
+def confirmed_by_gradient(architecture: Architecture, shape: Shape) -> dict[str, int]:
     """The side, in pixels, of what the central unit of each layer depends on.
 
     Measured on a twin of the network's own modules, with their windows, strides and paddings, in which nothing
@@ -18,19 +19,19 @@ def confirmed_by_gradient(architecture: Architecture) -> dict[str, int]:
 
     Raises RuntimeError if a window is not square.
     """
-    row = _one_row(features(_one_channel(architecture)))
-    last = geometry(architecture)[-1]
+    row = _one_row(features(_one_channel(architecture), shape.channels))
+    last = geometry(architecture, shape)[-1]
     pixels = last.jump * (last.receptive_field // last.jump + 4)
     blank = torch.zeros((), dtype=torch.float64)  # the gradient of means is the same everywhere
     layers: list[tuple[str, nn.Module, Tensor]] = []
-    shape = torch.Size((1, 1, 1, pixels))
+    size = torch.Size((1, 1, 1, pixels))
     for name, module in row.named_children():
-        layers.append((name, module, blank.expand(shape)))
-        shape = module(layers[-1][2]).shape
+        layers.append((name, module, blank.expand(size)))
+        size = module(layers[-1][2]).shape
 
     # Layer by layer, from the last: hundreds of megabytes of a deep network's activations are not kept.
-    gradient = torch.zeros(shape, dtype=torch.float64)
-    gradient[0, 0, 0, shape[3] // 2] = 1
+    gradient = torch.zeros(size, dtype=torch.float64)
+    gradient[0, 0, 0, size[3] // 2] = 1
     seen: dict[str, tuple[int, int]] = {}  # how many of a layer's units, and how far apart they are
     for name, module, inputs in reversed(layers):
         seen[name] = _span(gradient), pixels // gradient.shape[3]

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from cnn_study.base.errors import StudyError
-from cnn_study.data.shape import IMAGE_SIZE
 from cnn_study.sources.archives import read_members
 from cnn_study.sources.source import Raw, Source
 
@@ -27,6 +26,7 @@ FILES = (*TRAIN, TEST, NAMES)
 CLASSES = (  # as that file has them
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
+CHANNELS, SIZE = 3, 32  # of an image, one channel after the other
 MOST_BYTES = 200 * 2**20
 NETWORK_SECONDS = 8.0
 
@@ -160,7 +160,7 @@ def read(folder: Path) -> Raw:
         for name in FILES
     }
     train, test = [batches[name] for name in TRAIN], batches[TEST]
-    shape = (-1, 3, IMAGE_SIZE, IMAGE_SIZE)
+    shape = (-1, CHANNELS, SIZE, SIZE)
     return Raw(
         np.concatenate([batch[b"data"] for batch in train]).reshape(shape),
         np.concatenate([batch[b"labels"] for batch in train]),
@@ -170,4 +170,4 @@ def read(folder: Path) -> Raw:
     )
 
 
-SOURCE = Source(50_000, 10_000, CLASSES, fetch, read)
+SOURCE = Source(50_000, 10_000, CHANNELS, SIZE, CLASSES, fetch, read)

@@ -5,14 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from cnn_study.base.schema import Model, OneOf, mistake, or_word
-from cnn_study.data.shape import CLASSES
 from cnn_study.messages.mistakes import found
 from cnn_study.sources import cifar10, fashion_mnist
 from cnn_study.sources.source import Source
 
 SOURCES: dict[str, Source] = {"cifar10": cifar10.SOURCE, "fashion_mnist": fashion_mnist.SOURCE}
 
-Number = Annotated[int, Field(ge=CLASSES, le=1_000_000)]
+Number = Annotated[int, Field(ge=1, le=1_000_000)]
 Count = Annotated[Literal["all"] | Number, or_word("all")]
 
 
@@ -36,23 +35,27 @@ class Data(Model):
     def _are_there(cls, count: int | Literal["all"], info: ValidationInfo) -> int | Literal["all"]:
         if "dataset" in info.data and count != "all":
             name = info.data["dataset"]
-            most = SOURCES[name].train if info.field_name == "train_images" else SOURCES[name].test
+            source = SOURCES[name]
+            most = source.train if info.field_name == "train_images" else source.test
+            fewest = len(source.classes)
             if count > most:
                 raise mistake(f"{found(count)}, allowed: at most {most}, which {name} has")
+            if count < fewest:
+                raise mistake(f"{found(count)}, allowed: at least {fewest}, one of each class, or all")
         return count
 
     @field_validator("validation_fraction")
     @classmethod
     def _leaves_some_of_each_class(cls, fraction: float, info: ValidationInfo) -> float:
         if "dataset" in info.data and "train_images" in info.data:
-            count = info.data["train_images"]
+            count, source = info.data["train_images"], SOURCES[info.data["dataset"]]
             if count == "all":
-                count = SOURCES[info.data["dataset"]].train
-            held_out = round(count * fraction)
-            if not CLASSES <= held_out <= count - CLASSES:
+                count = source.train
+            held_out, fewest = round(count * fraction), len(source.classes)
+            if not fewest <= held_out <= count - fewest:
                 raise mistake(
                     f"{found(fraction)}, which makes {held_out} validation images of {count}, "
-                    f"allowed: at least {CLASSES} for validation and for training"
+                    f"allowed: at least {fewest} for validation and for training"
                 )
         return fraction
 

@@ -16,6 +16,7 @@ CLASSES = (
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
     "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
+CHANNELS, SIZE = 3, 32  # of the images that are made of the file's, which are grey and 28×28
 
 
 def fetch(folder: Path, scratch: Path) -> None:
@@ -50,8 +51,9 @@ def _checked(path: Path) -> bytes:
 
 def _as_colour(images: Images) -> Images:
     """(N, 28, 28) in grey as (N, 3, 32, 32), with a black margin of two pixels."""
-    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
-    return np.repeat(padded[:, None], 3, axis=1)
+    margin = (SIZE - images.shape[1]) // 2
+    padded = np.pad(images, ((0, 0), (margin, margin), (margin, margin)))
+    return np.repeat(padded[:, None], CHANNELS, axis=1)
 
 
-SOURCE = Source(10_000, 2_000, CLASSES, fetch, read)
+SOURCE = Source(10_000, 2_000, CHANNELS, SIZE, CLASSES, fetch, read)

@@ -25,7 +25,7 @@ from torch.nn.functional import conv2d, linear
 from cnn_study.base.environment import Environment, Way
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import SCRATCH, write_whole
-from cnn_study.data.shape import CHANNELS, IMAGE_SIZE
+from cnn_study.data.shape import Shape
 from cnn_study.networks import modules
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.modules import Convolution
@@ -59,15 +59,15 @@ class Case:
         return f"{self.module} of {'×'.join(map(str, self.shape))}"
 
 
-def checked(environment: Environment, architecture: Architecture, name: str) -> Environment:
-    """``environment``, with the ways in which it computes every layer of ``architecture`` right.
+def checked(environment: Environment, architecture: Architecture, shape: Shape, name: str) -> Environment:
+    """``environment``, with the ways in which it computes every layer of ``architecture`` right for ``shape``.
 
     Each distinct layer is compared with float64, forward and in all gradients, and called again for the same bits:
     ``CALLS`` times in all, of which each stage does as many as there is time for. What this has found for an equal
     environment is remembered in the working folder. Raises StudyError, with a line for each layer that no way
     computes right; ``name`` is the architecture's.
     """
-    cases = cases_of(architecture)
+    cases = cases_of(architecture, shape)
     distinct = {str(case): case for case in cases.values()}
     ends = time.monotonic() + SECONDS
     ways: dict[str, Way] = {}
@@ -88,9 +88,9 @@ def checked(environment: Environment, architecture: Architecture, name: str) -> 
     return replace(environment, fallbacks=fallbacks)
 
 
-def cases_of(architecture: Architecture) -> dict[str, Case]:
+def cases_of(architecture: Architecture, shape: Shape) -> dict[str, Case]:
     """The layers with weights, by the name that ``weighted_layers`` gives them."""
-    network = Network(architecture).eval()
+    network = Network(architecture, shape).eval()
     cases: dict[str, Case] = {}
     for name, module in weighted_layers(network).items():
 
@@ -99,7 +99,7 @@ def cases_of(architecture: Architecture) -> dict[str, Case]:
 
         module.register_forward_pre_hook(note)
     with torch.inference_mode():
-        network(torch.zeros(1, CHANNELS, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
+        network(torch.zeros(shape.images(1), dtype=torch.uint8))
     return cases
 
 

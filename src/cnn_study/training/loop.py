@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from cnn_study.base.environment import Environment
-from cnn_study.data.shape import CLASSES
+from cnn_study.data.shape import Shape
 from cnn_study.data.splits import Split
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network, initialize, place
@@ -32,15 +32,17 @@ LOSS_CHECKS = 20  # times in an epoch that the loop waits for the loss, to see t
 
 @dataclass(frozen=True)
 class Batches:
-    """A split on the device where it is used: images (N, 3, 32, 32) uint8, labels (N,) int64."""
+    """A split on the device where it is used: images (N, C, S, S) uint8, labels (N,) int64."""
 
     images: Tensor
     labels: Tensor
+    shape: Shape
 
     @classmethod
     def of(cls, split: Split, device: str) -> "Batches":
         """``split`` on ``device``; on the CPU the images stay memory-mapped."""
-        return cls(torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device))
+        images, labels = (torch.from_numpy(array).to(device) for array in (split.images, split.labels))
+        return cls(images, labels, split.shape)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,7 +54,7 @@ class Batches:
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (3,) of each channel of ``images`` (N, 3, H, W) uint8, float64 on the CPU.
+    """Mean and deviation (C,) of each channel of ``images`` (N, C, H, W) uint8, float64 on the CPU.
 
     Counted, not averaged: the 256 values of a byte make them exact and the same on every device.
     """
@@ -99,7 +101,7 @@ def train(
     ``collapsed``.
     """
     torch.manual_seed(seed)
-    network = Network(architecture)
+    network = Network(architecture, training.shape)
     initialize(network, recipe.initialization)
     set_normalization(network, *training.channel_statistics)
     place(network, environment)
@@ -157,7 +159,8 @@ def train(
             checkpoint.write(network, optimizer, run.model_dump(mode="json"))
         if monitor:
             monitor.epoch_ended(**ended.model_dump())
-    if run.validation_accuracy is not None and explained_by_chance(run.validation_accuracy, len(validation)):
+    accuracy = run.validation_accuracy
+    if accuracy is not None and explained_by_chance(accuracy, len(validation), validation.shape.classes):
         run = run.model_copy(update={"status": "collapsed"})
     return network, run
 
@@ -170,7 +173,7 @@ def train_step(
     label_smoothing: float,
     environment: Environment,
 ) -> tuple[Tensor, Tensor]:
-    """One step on images (N, 3, 32, 32) uint8: the loss, and how many images the network had right."""
+    """One step on images (N, C, S, S) uint8: the loss, and how many images the network had right."""
     with environment.autocast:
         logits = network(images)
         loss = cross_entropy(logits, labels, label_smoothing=label_smoothing)
@@ -221,7 +224,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def set_normalization(network: Network, mean: Tensor, deviation: Tensor) -> None:
-    """Normalise images with the ``mean`` and ``deviation`` (3,) of each channel of the training images."""
+    """Normalise images with the ``mean`` and ``deviation`` (C,) of each channel of the training images."""
     network.normalize.mean.copy_(mean)
     network.normalize.std.copy_(deviation.clamp(min=1.0))
 
@@ -238,17 +241,17 @@ def seed_epoch(seed: int, epoch: int) -> torch.Generator:
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, environment: Environment) -> Tensor:
-    """Logits (N, 10) float32 for images (N, 3, 32, 32) uint8, in evaluation mode."""
+    """Logits (N, classes) float32 for images (N, C, S, S) uint8, in evaluation mode."""
     network.eval()
     with environment.autocast:
         return torch.cat([network(batch).float() for batch in torch.split(images, EVALUATION_BATCH)])
 
 
 def accuracy_of(logits: Tensor, labels: Tensor) -> float:
-    """The fraction of rows of ``logits`` (N, 10) whose largest is at ``labels`` (N,)."""
+    """The fraction of rows of ``logits`` (N, classes) whose largest is at ``labels`` (N,)."""
     return (logits.argmax(1) == labels).double().mean().item()
 
 
-def explained_by_chance(accuracy: float, count: int) -> bool:
+def explained_by_chance(accuracy: float, count: int, classes: int) -> bool:
     """Whether guessing would reach ``accuracy`` on ``count`` images, by its 99.9 % binomial interval."""
-    return bool(round(accuracy * count) <= binom.interval(0.999, count, 1 / CLASSES)[1])
+    return bool(round(accuracy * count) <= binom.interval(0.999, count, 1 / classes)[1])

@@ -51,9 +51,9 @@ def row_label(picture: Picture, top: float, name: str, lines: Sequence[str] = ()
 
 
 def show_image(axis: Axes, image: Pixels) -> None:
-    """An image (3, H, W) uint8, without the axes around it."""
+    """An image (C, H, W) uint8, in grey if it has one channel, without the axes around it."""
     axis.set_axis_off()
-    axis.imshow(image.transpose(1, 2, 0))
+    axis.imshow(image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
 
 
 def show_scale(picture: Picture, axis: Axes, colours: ScalarMappable, ticks: Mapping[float, str]) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from cnn_study.analysis.results import Result
-from cnn_study.data.shape import CLASSES
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import Spec, panels, tip
 from cnn_study.report.kit.findings import source
@@ -22,14 +21,14 @@ def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable
     names = list(classes)
     rows: list[dict[str, Any]] = []
     for name, result in results.items():
-        counts = np.zeros((CLASSES, CLASSES), dtype=int)
+        counts = np.zeros((len(names), len(names)), dtype=int)
         for run in result.evaluation.predictions.values():
             if run is not None:
                 np.add.at(counts, (labels, run.predicted), 1)
         rows += [
-            {"architecture": name, "actual": names[i], "predicted": names[j], "count": int(counts[i, j])}
-            for i in range(CLASSES)
-            for j in range(CLASSES)
+            {"architecture": name, "actual": actual, "predicted": predicted, "count": int(counts[i, j])}
+            for i, actual in enumerate(names)
+            for j, predicted in enumerate(names)
         ]
     return pd.DataFrame(rows)
 

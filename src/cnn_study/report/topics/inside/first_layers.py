@@ -28,12 +28,14 @@ from cnn_study.report.topics.inside.mosaic import (
     tile_size,
 )
 
+COLOURS = {1: ["grey"], 3: ["red", "green", "blue"]}  # by the number of channels
+
 
 def draw_first_layers(title: str, index: int, networks: Mapping[str, Evaluation]) -> Picture:
     """A row for each network: the kernels of its first convolution, and its first layer's maps of image ``index``.
 
-    Kernels are coloured by their weights for red, green and blue, from minus to plus the largest. Channels
-    that are dead are crossed out and counted. At most 64 channels are shown.
+    Kernels are coloured by their weights for red, green and blue, or for grey, from minus to plus the largest.
+    Channels that are dead are crossed out and counted. At most 64 channels are shown.
     """
     label, tile, columns, gap = 1.25, 0.42, 8, 0.2
     block = tile * columns
@@ -46,7 +48,7 @@ def draw_first_layers(title: str, index: int, networks: Mapping[str, Evaluation]
 
     image = next(iter(networks.values())).activations[index].image
     show_image(axes_at(picture, label, 0.4, 0.8, 0.8), image)
-    _show_weight_colours(axes_at(picture, label + 1.45, 0.47, 1.4, 0.42))
+    _show_weight_colours(axes_at(picture, label + 1.45, 0.47, 1.4, 0.42), len(image))
     text_at(picture, filters_left, top - 0.05, "filters", MEDIUM, weight="bold")
     text_at(picture, maps_left, top - 0.05, "activations", MEDIUM, weight="bold")
     text_at(picture, label + 1.45, 0.4, "colour of a weight for", SMALL)
@@ -58,7 +60,7 @@ def draw_first_layers(title: str, index: int, networks: Mapping[str, Evaluation]
         axis = axes_at(picture, filters_left, top, block, tall)
         axis.set_axis_off()
         colours = (0.5 + network.filters[:count] / (2 * most)).transpose(0, 2, 3, 1)
-        axis.imshow(mosaic(colours, columns, fill=1.0))
+        axis.imshow(mosaic(colours, columns, fill=1.0), cmap="gray", vmin=0, vmax=1)
         if layer == network.filters_of:  # a block's channels are not those of its first convolution
             cross_out(axis, dead[:count], columns, tile_size(network.filters.shape[2]))
         axis = axes_at(picture, maps_left, top, block, tall)
@@ -71,12 +73,12 @@ def draw_first_layers(title: str, index: int, networks: Mapping[str, Evaluation]
     return picture
 
 
-def _show_weight_colours(axis: Axes) -> None:
-    """The legend of kernels: how a weight for red, green or blue alone is coloured."""
-    ramps = np.full((3, 101, 3), 0.5)
-    for channel in range(3):
+def _show_weight_colours(axis: Axes, channels: int) -> None:
+    """The legend of kernels: how a weight for one channel alone is coloured."""
+    ramps = np.full((channels, 101, channels), 0.5)
+    for channel in range(channels):
         ramps[channel, :, channel] = np.linspace(0, 1, 101)
-    axis.imshow(ramps, aspect="auto", extent=(-1, 1, 2.5, -0.5))
-    axis.set_yticks(range(3), ["red", "green", "blue"], fontsize=SMALL)
+    axis.imshow(ramps, aspect="auto", extent=(-1, 1, channels - 0.5, -0.5), cmap="gray", vmin=0, vmax=1)
+    axis.set_yticks(range(channels), COLOURS[channels], fontsize=SMALL)
     axis.set_xticks([-1, 0, 1], ["−largest", "0", "+largest"], fontsize=SMALL)
     axis.tick_params(length=2)

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from cnn_study.analysis.results import Result
-from cnn_study.data.shape import IMAGE_SIZE
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import FAILURES, Studies, counted, listed, percent, shown
 from cnn_study.training.records import Status
@@ -56,8 +55,7 @@ def _field_changes(changes: Mapping[str, int], studies: Studies) -> Finding:
 
 def _field(architecture: str, row: Mapping[Any, Any], run: Status, name: str) -> Finding:
     """``row``: the last layer's; ``run``: what became of the one that was looked into."""
-    theoretical, share = int(row["theoretical"]), float(row["theoretical_share"])
-    visible = round(share**0.5 * IMAGE_SIZE)  # the side of what can be seen, which is a square
+    theoretical, visible, share = int(row["theoretical"]), int(row["visible"]), float(row["theoretical_share"])
     before, after = (
         None if pd.isna(row[key]) else int(row[key]) for key in ("effective_untrained", "effective_trained")
     )
