@@ -18,6 +18,7 @@ from cnn_study.evaluation.influence import influence_of_pixels
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.evaluation.settings import MOST_CHANNELS, Evaluate
 from cnn_study.networks.architecture import Architecture, spec_of
+from cnn_study.networks.modules import Convolution
 from cnn_study.networks.network import Network, initialize
 from cnn_study.params.study import validate
 from cnn_study.training.loop import predict
@@ -182,14 +183,20 @@ def test_predictions_are_computed_where_the_recipe_says_and_pictures_in_full_pre
 
 
 def test_layers_that_pictures_show_otherwise_than_computed_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    def checked(environment: Environment, architecture: Architecture, name: str) -> Environment:
+    def checked(environment: Environment, *_: object) -> Environment:
         pictures: dict[str, Way] = {"conv2": "contiguous"}
         predictions: dict[str, Way] = {"conv1": "unfolded"}
         return replace(environment, fallbacks=predictions if environment.precision == "bf16" else pictures)
 
+    networks = {7: trained_network(7)}
     monkeypatch.setattr(module, "checked", checked)
-    found = evaluated({7: "trained"}, recipe=RECIPE.model_copy(update={"precision": "bf16"}))
+    found = evaluated(
+        {7: "trained"}, recipe=RECIPE.model_copy(update={"precision": "bf16"}), network=networks.__getitem__
+    )
     assert found.environment.fallbacks == {"conv1": "unfolded", "conv2, for pictures": "contiguous"}
+    # As it was looked into, behind its predictions.
+    ways = {name: layer.way for name, layer in networks[7].named_modules() if isinstance(layer, Convolution)}
+    assert ways == {"features.conv1": Convolution.way, "features.conv2": "contiguous"}
 
 
 def test_the_same_networks_give_the_same_files(tmp_path: Path) -> None:
