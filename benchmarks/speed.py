@@ -26,18 +26,13 @@ from cnn_study.data.splits import Split, load_split
 from cnn_study.networks.network import Network, initialize, place
 from cnn_study.params.study import Params, validate
 from cnn_study.profiling.complexity import forward_flops
-from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.batches import Batches
+from cnn_study.training.budgets import train_to
+from cnn_study.training.checkpoint import Checkpoint, tensors_of
+from cnn_study.training.evaluation import accuracy_of, predict
 from cnn_study.training.gradients import GradientLog
-from cnn_study.training.loop import (
-    GRADIENT_SAMPLES,
-    Batches,
-    accuracy_of,
-    make_optimizer,
-    predict,
-    set_rate,
-    train,
-    train_step,
-)
+from cnn_study.training.loop import GRADIENT_SAMPLES, RunSpec, train_step
+from cnn_study.training.optimizers import make_optimizer, set_rate
 from cnn_study.training.records import Tuning
 
 PREPARED = Path("data/prepared")
@@ -118,7 +113,8 @@ class Bench:
         """Images per second of the training part of the study's second epoch, and evaluation over its time."""
         recipe = self.params.trainings[name].recipe
         architecture = self.params.architectures[name]
-        _, run = train(architecture, training, self.validation, recipe, 2, 0.01, 0, self.environment)
+        spec = RunSpec(architecture, training, self.validation, recipe, 0.01, 0, self.environment)
+        ((_, _, run),) = train_to(spec, [2])
         epoch = run.clock[1]
         return epoch.images / epoch.train_seconds, epoch.evaluation_seconds / epoch.train_seconds
 
@@ -129,7 +125,7 @@ class Bench:
         train_step(network, optimizer, self.training.images[:128], labels, 0.0, self.environment)
         with tempfile.TemporaryDirectory(dir=".") as folder:
             checkpoint = Checkpoint(Path(folder) / "run.safetensors", "benchmark")
-            return seconds_of(lambda: checkpoint.write(network, optimizer, {}))
+            return seconds_of(lambda: checkpoint.write(tensors_of(network, optimizer), {}))
 
     def _network(self, name: str) -> tuple[Network, torch.optim.Optimizer]:
         recipe = self.params.trainings[name].recipe
@@ -147,7 +143,8 @@ class Bench:
         recipe = self.params.trainings[name].recipe
         images, labels = self.training.images[: recipe.batch_size], self.training.labels[: recipe.batch_size]
         train_step(network, optimizer, images, labels, 0.0, self.environment)
-        log = GradientLog(network, optimizer, every=1)
+        log = GradientLog(network, optimizer)
+        log.due = True
         observations = 100
         seconds = seconds_of(log.observe, observations) / observations
         steps = len(self.split) // recipe.batch_size
@@ -223,9 +220,8 @@ class Bench:
         plain, seconds, accuracies = [], [], []
         for seed in range(ROUNDS):
             plain.append(REPORT_EPOCHS * len(self.split) / self.plain(name))
-            network, run = train(
-                architecture, training, validation, recipe, goal.epochs, rate, seed, self.environment
-            )
+            spec = RunSpec(architecture, training, validation, recipe, rate, seed, self.environment)
+            ((_, network, run),) = train_to(spec, [goal.epochs])
             seconds.append(sum(epoch.train_seconds + epoch.evaluation_seconds for epoch in run.clock))
             accuracies.append(accuracy_of(predict(network, test.images, self.environment), test.labels))
         reached = float(np.mean(accuracies)) >= (goal.accuracy or 0)
@@ -284,16 +280,16 @@ def peak_memory(name: str) -> Figure:
         "import tempfile\n"
         "from pathlib import Path\n"
         "import stages.train\n"
-        "from cnn_study.training.checkpoint import Checkpoint\n"
-        "from cnn_study.training.loop import train\n"
+        "from cnn_study.training.budgets import Checkpoints, train_to\n"
+        "from cnn_study.training.loop import RunSpec\n"
         "from cnn_study.base.yaml import read_yaml\n"
         "from cnn_study.params.study import validate\n"
         "from stages._inputs import Inputs\n"
         f"params, name = validate(read_yaml()), {name!r}\n"
         "i = Inputs.of('train', name, params.architectures[name], params.trainings[name].recipe)\n"
         "with tempfile.TemporaryDirectory(dir='.') as folder:\n"
-        "    checkpoint = Checkpoint(Path(folder) / 'run.safetensors', 'benchmark')\n"
-        "    train(i.architecture, i.training(), i.validation, i.recipe, 1, 0.01, 0, i.environment, checkpoint)\n"
+        "    spec = RunSpec(i.architecture, i.training(), i.validation, i.recipe, 0.01, 0, i.environment)\n"
+        "    list(train_to(spec, [1], Checkpoints(Path(folder), 'benchmark')))\n"
         # Not ru_maxrss, which begins with the peak of the process that started this one.
         "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])\n"
     )

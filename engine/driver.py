@@ -18,16 +18,15 @@ from dvc.repo import Repo
 from ray.exceptions import RayError, RayTaskError
 
 from cnn_study.base.errors import StudyError
-from cnn_study.base.files import write_whole
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.params.study import Params, validate
 from engine import node
 from engine.cluster import connected, in_a_line, machine_for, room_for
-from engine.outputs import write_outputs, write_training
+from engine.outputs import finished_runs, keep, write_outputs
 from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
 from engine.resources import Resources
-from stages import evaluate, profile, replay, tune  # noqa: F401  (with outputs' train, what tasks run: see loaded_sources)
+from stages import evaluate, profile, replay, train, tune  # noqa: F401  (what tasks run: see loaded_sources)
 
 SOURCES = ("engine/__init__.py", "engine/child.py", "src/cnn_study/**/*.py", "stages/*.py")
 TRAINING_IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
@@ -35,19 +34,25 @@ TEST_IMAGES = ("data/prepared/test/*",)  # which no other tasks than those of ev
 # What a task reads besides, of its architecture.
 INPUTS = {
     "train": ("results/tune/{}.json",),
-    "evaluate": ("results/train/{}/run.json", "runs/train/{}/*.safetensors"),
-}
+    "evaluate": (
+        "results/train/{}/*", "results/evaluate/{}/*",
+        "runs/train/{}/seed-*[0-9].safetensors",
+    ),
+}  # fmt: skip
+# What the driver needs of it. The outputs of train it makes itself, from all finished runs and the ends of trunks.
+RETURNS = {"train": (f"{node.FINISHED}/*.safetensors", "runs/train/*/*-trunk.safetensors")}
 RECORD_SECONDS = 60  # at most so long, and while there is more to receive, what has ended is not recorded
 LOSSES = 3  # of a task in a row, with no checkpoint between them, after which it is given up
 
 
 @dataclass
 class Job:
-    """A task: a stage of one architecture, or of train what one seed needs."""
+    """A task: a stage of one architecture, or of train what a seed needs for ``budgets``."""
 
     stage: str
     architecture: str
     seed: int | None = None
+    budgets: tuple[int, ...] = ()
     losses: int = 0
 
     def __str__(self) -> str:
@@ -56,8 +61,8 @@ class Job:
 
     def checkpoints(self) -> list[Path]:
         """Those that are here."""
-        pattern = "*.safetensors" if self.seed is None else f"seed-{self.seed}.safetensors"
-        return list((node.CHECKPOINTS / self.stage / self.architecture).glob(pattern))
+        folder = "*" if self.seed is None else f"seed-{self.seed}"
+        return list((node.CHECKPOINTS / self.stage / self.architecture).glob(f"{folder}/*.safetensors"))
 
 
 @dataclass(frozen=True)
@@ -108,11 +113,12 @@ def read_by_tasks(name: str, content: dict[str, Any]) -> list[Any]:
 
 
 def params_of(job: Job, content: dict[str, Any]) -> dict[str, Any]:
-    """``content``, params.yaml, with one architecture and, for train, one seed."""
-    one = content | {"architectures": {job.architecture: content["architectures"][job.architecture]}}
+    """``content``, params.yaml, with one architecture and, for train, one seed and its budgets."""
+    entry = content["architectures"][job.architecture]
     if job.seed is not None:
-        one["training"] = content["training"] | {"seeds": [job.seed]}
-    return one
+        wanted = {"seeds": [job.seed], "budgets": list(job.budgets)}
+        entry = entry | {"training": entry.get("training", {}) | wanted}
+    return content | {"architectures": {job.architecture: entry}}
 
 
 def files_at(*patterns: str) -> node.Files:
@@ -142,7 +148,7 @@ class Scheduler:
         self._to_begin = deque(first_stages(self._study.params))
         self._waiting: deque[Job] = deque()
         self._running: dict[Any, Job] = {}  # by the stream of what the task sends
-        self._outputs: dict[str, dict[int, node.Files]] = {}  # of train, by architecture and seed
+        self._training: dict[str, tuple[train.Plan, set[int]]] = {}  # by architecture, with the seeds in training
         self._ended: list[str] = []
 
     def run(self) -> None:
@@ -153,9 +159,14 @@ class Scheduler:
             try:
                 self._receive_what_is_there()
             finally:
-                if self._ended:  # though another task may have failed
-                    ended, self._ended = self._ended, []
-                    self._pipeline.commit(ended)
+                self._record()  # though another task may have failed
+        self._record()
+
+    def _record(self) -> None:
+        """Have DVC note what has ended."""
+        if self._ended:
+            ended, self._ended = self._ended, []
+            self._pipeline.commit(ended)
 
     def _receive_what_is_there(self) -> None:
         """All that tasks have sent, before what has ended is recorded, which takes its time."""
@@ -186,8 +197,11 @@ class Scheduler:
         if read_by_tasks(name, now) != read_by_tasks(name, self._study.content):
             raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
         if kind == "train":
-            self._outputs[name] = {}
-            self._waiting.extend(Job(kind, name, seed) for seed in self._study.params.training.seeds)
+            plan = train.Plan.read(name)
+            todo = train.missing(plan, train.known(plan))
+            self._training[name] = plan, set(todo)
+            self._waiting.extend(Job(kind, name, seed, tuple(budgets)) for seed, budgets in todo.items())
+            self._end_training(name)
         else:
             self._waiting.append(Job(kind, name))
 
@@ -209,10 +223,17 @@ class Scheduler:
         inputs = [pattern.format(job.architecture) for pattern in INPUTS.get(job.stage, ())]
         files = files_at(f"{node.LAYERS}/*.json", *inputs)
         files |= {path.as_posix(): node.read(path) for path in job.checkpoints()}
+        if job.seed is not None:
+            plan, _ = self._training[job.architecture]
+            files |= files_at(plan.trunk(job.seed).as_posix())
+            files |= {place: node.read(path) for place, path in finished_runs(plan, job.seed).items()}
         content = json.dumps(params_of(job, self._study.content))  # JSON is YAML
         files[PARAMS.as_posix()] = np.frombuffer(content.encode(), np.uint8)
         resources = self._resources
-        return node.Task(job.stage, job.architecture, files, self._machine, resources.cpus, resources.gpus)
+        returns = (*RETURNS.get(job.stage, ("results/**/*",)), f"{node.LAYERS}/*.json")
+        return node.Task(
+            job.stage, job.architecture, files, returns, self._machine, resources.cpus, resources.gpus
+        )
 
     def _receive(self, stream: Any) -> None:
         """The next thing that a task sends."""
@@ -230,7 +251,7 @@ class Scheduler:
             case node.Line(text):
                 self._progress.show(str(job), text)
             case node.Saved(path, content):
-                write_whole(Path(path), content.data)
+                keep(path, content.data)
                 job.losses = 0
             case node.Failed(text):
                 raise StudyError(f"{job} failed:\n{text}")
@@ -261,13 +282,19 @@ class Scheduler:
             self._ended.append(str(job))
             self._follow(job.stage, name)
             return
-        params, outputs = self._study.params, self._outputs[name]
-        seeds = params.training.seeds
-        outputs[job.seed] = files
-        if len(outputs) == len(seeds):
-            by_seed = {seed: outputs[seed] for seed in seeds}
-            write_training(name, params.architectures[name], params.data.source.shape, by_seed)
-            del self._outputs[name]
+        plan, seeds = self._training[name]
+        for path, content in files.items():
+            trunk = train.trunk_checkpoint(plan, job.seed).as_posix()
+            keep(trunk if path == plan.trunk(job.seed).as_posix() else path, content.data)
+        seeds.discard(job.seed)
+        self._end_training(name)
+
+    def _end_training(self, name: str) -> None:
+        """Write the outputs of train, if no seed of the architecture is in training any more."""
+        plan, seeds = self._training[name]
+        if not seeds:
+            train.write(plan)
+            del self._training[name]
             self._ended.append(f"train@{name}")
             self._follow("train", name)
 

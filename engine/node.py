@@ -4,6 +4,7 @@ Ray carries this module to the workers by value, and it imports nothing of the p
 arrive with the task, as files.
 """
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ Files = dict[str, npt.NDArray[np.uint8]]  # contents by path; arrays of bytes, w
 # What the training stages compute and write with.
 PACKAGES = ("numpy", "pandas", "pydantic", "ruamel.yaml", "safetensors", "scipy", "torch", "tqdm")
 CHECKPOINTS = Path(".work/checkpoints")
+FINISHED = Path(".work/finished")  # the store of runs that are at their end, in a task
+SENT = (f"{CHECKPOINTS}/**/[!.]*.safetensors", f"{FINISHED}/[!.]*.safetensors")  # on the way
+Stamps = dict[str, tuple[int, int]]
 LAYERS = Path(".work/layers")  # what stages have found about the layers that a machine computes
 GPUS = Path("/proc/driver/nvidia/gpus")
 # Of the libraries, which compute with less than the processor has where these say so.
@@ -35,12 +39,14 @@ SETTINGS = (
 class Task:
     """``python -m stages.STAGE ARCHITECTURE``, with the files that no other task reads and so many CPUs and GPUs.
 
+    ``returns``: patterns of the files that the driver needs of it.
     ``machine``: what ``describe`` has to say where it runs.
     """
 
     stage: str
     architecture: str
     files: Files
+    returns: tuple[str, ...]
     machine: dict[str, str]
     cpus: int
     gpus: float
@@ -62,7 +68,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint that has been written, or written anew."""
+    """A checkpoint or a finished run that has been written, or written anew."""
 
     path: str
     content: npt.NDArray[np.uint8]
@@ -172,7 +178,8 @@ def _run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | K
         for path, content in (shared | task.files).items():
             (scratch / path).parent.mkdir(parents=True, exist_ok=True)
             content.tofile(scratch / path)
-        sent = _stamps(scratch)
+        given = _changed(scratch, ["**/*"], {})
+        sent = given.copy()
         said: list[str] = []
         with subprocess.Popen(
             [sys.executable, "-u", "-m", "engine.child", name, f"stages.{task.stage}", task.architecture],
@@ -189,43 +196,38 @@ def _run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | K
             try:
                 for line in child.stdout:
                     # A checkpoint is written before the line about its epoch.
-                    for path, stamp in _stamps(scratch).items():
-                        if sent.get(path) != stamp:
-                            sent[path] = stamp
-                            yield Saved(path, read(scratch / path))
+                    for path, stamp in _changed(scratch, SENT, sent).items():
+                        sent[path] = stamp
+                        yield Saved(path, read(scratch / path))
                     progress = line.startswith(f"{task.stage} {task.architecture} ")
                     if progress or line.startswith(f"{task.architecture}: "):
                         yield Line(line.rstrip())
                     if not progress:
                         said.append(line.rstrip())
-                yield _end_of(child.wait(), said, scratch, task)
+                yield _end_of(child.wait(), said, scratch, task, given)
             finally:
                 child.stdin.close()  # it ends, and the folder is removed, also if Ray kills this worker now
 
 
-def _end_of(code: int, said: list[str], scratch: Path, task: Task) -> Done | Failed | Killed:
+def _end_of(code: int, said: list[str], scratch: Path, task: Task, given: Stamps) -> Done | Failed | Killed:
     """What a stage that ended with ``code`` has come to."""
     if code in (-signal.SIGKILL, -signal.SIGTERM):
         return Killed(f"its process was killed by signal {-code}; is its memory enough? (MEMORY=...)")
     if code != 0:
         how = f"ended with {code}" if code > 0 else f"ended by signal {-code}"
         return Failed("\n".join(said if said and code > 0 else [*said, how]))
-    made = [
-        path
-        for folder in ("results", "runs", LAYERS)
-        for path in (scratch / folder).glob("**/*")
-        if path.is_file()
-    ]
-    files = {path.relative_to(scratch).as_posix(): read(path) for path in made}
-    return Done({name: content for name, content in files.items() if name not in task.files})
+    return Done({path: read(scratch / path) for path in _changed(scratch, task.returns, given)})
 
 
-def _stamps(scratch: Path) -> dict[str, tuple[int, int]]:
-    """The checkpoints in ``scratch``, each with what changes when it is replaced."""
+def _changed(scratch: Path, patterns: Iterable[str], known: Stamps) -> Stamps:
+    """The files in ``scratch`` that are not as ``known``, each with what changes when it is replaced."""
     stamps = {}
-    for path in (scratch / CHECKPOINTS).glob("**/[!.]*.safetensors"):
-        status = path.stat()
-        stamps[path.relative_to(scratch).as_posix()] = (status.st_ino, status.st_mtime_ns)
+    for path in (path for pattern in patterns for path in scratch.glob(pattern)):
+        with contextlib.suppress(FileNotFoundError):  # a stage removes its checkpoints
+            status = path.stat()
+            name, stamp = path.relative_to(scratch).as_posix(), (status.st_ino, status.st_mtime_ns)
+            if path.is_file() and known.get(name) != stamp:
+                stamps[name] = stamp
     return stamps
 
 

@@ -1,22 +1,11 @@
 """What tasks send back, written where the stages write it, with the same bytes."""
 
-import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from safetensors import safe_open
-
 from cnn_study.base.code import refuse_edited_sources
-from cnn_study.base.errors import StudyError
-from cnn_study.base.files import scratch_folder, write_whole
-from cnn_study.data.shape import Shape
-from cnn_study.networks.architecture import Architecture
-from cnn_study.networks.network import Network
-from cnn_study.networks.weights import load_network
-from cnn_study.training.records import Run, Status, Trained
-from engine.node import CHECKPOINTS, Files
+from cnn_study.base.files import write_whole
+from engine.node import FINISHED, Files
 from stages import train
 
 
@@ -27,29 +16,14 @@ def write_outputs(files: Files) -> None:
         write_whole(Path(path), content.data)
 
 
-def write_training(name: str, architecture: Architecture, shape: Shape, outputs: Mapping[int, Files]) -> None:
-    """The outputs of train, from those of its seeds: by the function with which the stage writes them."""
-    finished, told = [], []
-    for seed, files in outputs.items():
-        told.append(Trained.model_validate_json(files[f"results/train/{name}/run.json"].tobytes()))
-        finished.append(_finished(name, architecture, shape, seed, files, told[-1].runs[0].status))
-    first = told[0]
-    if any(one.environment != first.environment for one in told):
-        raise StudyError(f"train@{name}: its seeds ran in different environments, allowed: nodes of one kind")
-    train.write(name, first.learning_rate, first.environment, finished)
+def keep(path: str, content: memoryview) -> None:
+    """What a task has sent on its way: a checkpoint, or a finished run, which belongs in the store."""
+    place = Path(path)
+    write_whole(train.store().folder / place.name if place.parent == FINISHED else place, content)
 
 
-def _finished(
-    name: str, architecture: Architecture, shape: Shape, seed: int, files: Files, status: Status
-) -> train.Finished:
-    with safe_open(CHECKPOINTS / "train" / name / f"seed-{seed}.safetensors", framework="pt") as checkpoint:
-        progress = json.loads(checkpoint.metadata()["progress"])
-    run = Run.model_validate(progress | {"status": status})
-    if status == "diverged":
-        return train.Finished(seed, Network(architecture, shape), run, None)
-    weights = files[f"runs/train/{name}/seed-{seed}.safetensors"]
-    logits = np.load(io.BytesIO(files[f"runs/train/{name}/seed-{seed}-validation-logits.npy"].tobytes()))
-    with scratch_folder(f"ray/{name}") as folder:
-        write_whole(folder / "weights.safetensors", weights.data)
-        network = load_network(folder / "weights.safetensors", architecture, shape)
-        return train.Finished(seed, network, run, logits)
+def finished_runs(plan: train.Plan, seed: int) -> Mapping[str, Path]:
+    """Those of a seed that lie in the store: where a task finds each, and where it is here."""
+    keys = [(seed, budget) for budget in plan.budgets]
+    paths = [train.store().path(plan.fingerprint(key)) for key in keys]
+    return {(FINISHED / path.name).as_posix(): path for path in paths if path.is_file()}

@@ -29,7 +29,7 @@ from stages.download import RAW
 EMBEDDED = {
     ("data", "dataset"): "fashion_mnist",
     ("data", "train_images"): 5000,
-    ("training", "epochs"): 2,
+    ("training", "budgets"): [1, 2],
     ("tune", "images"): 1000,
     ("replay", "images"): 1000,
 }

@@ -1,23 +1,45 @@
 """What tune, train and replay begin with: an architecture, its recipe, the images that it may learn from."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 
-from cnn_study.base.code import fingerprint, folder_digest, loaded_sources
+from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, sources_digest
 from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.files import SCRATCH
 from cnn_study.data.splits import Split, balanced_subset, load_split
 from cnn_study.messages.progress import Progress
 from cnn_study.networks.architecture import Architecture
-from cnn_study.networks.network import Network
-from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.batches import Batches
+from cnn_study.training.budgets import Checkpoints, Reached, train_to
 from cnn_study.training.layer_check import checked
-from cnn_study.training.loop import Batches, train
+from cnn_study.training.loop import RunSpec
 from cnn_study.training.recipe import Recipe
 from cnn_study.training.records import Run
 
 PREPARED = Path("data/prepared")
+# What the bits of a run depend on besides the script of its stage.
+SOURCES = (
+    Path("src/cnn_study/base"),
+    Path("src/cnn_study/data"),
+    Path("src/cnn_study/networks"),
+    Path("src/cnn_study/training"),
+    Path("stages/__init__.py"),
+    Path("stages/_inputs.py"),
+)
+
+
+@cache
+def images_digest() -> str:
+    """Of the images that networks learn and are chosen from."""
+    return fingerprint(*(folder_digest(PREPARED / split) for split in ("train", "validation")))
+
+
+def run_fingerprint(stage: str, *parts: object) -> str:
+    """Of all that the bits of a run depend on but for its environment: sources, images, and ``parts``."""
+    sources = sources_digest(*SOURCES, Path("stages") / f"{stage}.py")
+    return fingerprint(sources, images_digest(), *parts)
 
 
 @dataclass(frozen=True)
@@ -50,20 +72,39 @@ class Inputs:
             images = Split(images.images[part], images.labels[part], images.classes)
         return Batches.of(images, self.environment.device)
 
-    def run(self, title: str, training: Batches, epochs: int, rate: float, seed: int) -> tuple[Network, Run]:
-        """Train a network, or go on from its checkpoint. ``title`` tells the run from the stage's others."""
-        bits_depend_on = (
-            self.architecture, self.recipe, self.environment, self._digests, len(training), epochs, rate, seed,
-        )  # fmt: skip
-        checkpoint = Checkpoint(
-            SCRATCH / "checkpoints" / self.stage / self.name / f"{title.replace(' ', '-')}.safetensors",
-            fingerprint(*bits_depend_on),
-        )
-        return train(
-            self.architecture, training, self.validation, self.recipe, epochs, rate, seed,
-            self.environment, checkpoint, Progress(f"{self.stage} {self.name} {title}", epochs),
-        )  # fmt: skip
+    def runs(
+        self,
+        title: str,
+        training: Batches,
+        budgets: Sequence[int],
+        rate: float,
+        seed: int,
+        known_by: str,
+        earlier: Path | None = None,
+    ) -> Iterator[Reached]:
+        """Train to each of ``budgets``, or go on from checkpoints.
 
-    @cached_property
-    def _digests(self) -> list[str]:
-        return [folder_digest(PREPARED / split) for split in ("train", "validation")]
+        ``title`` tells these runs from the stage's others. ``known_by``: their fingerprint. ``earlier``: where an
+        earlier run has left its trunk.
+        """
+        spec = RunSpec(self.architecture, training, self.validation, self.recipe, rate, seed, self.environment)
+        # Who goes on from a checkpoint needs the same environment.
+        mark = f"{known_by} {fingerprint(self.environment)}"
+        checkpoints = Checkpoints(checkpoint_folder(self.stage, self.name, title), mark, earlier)
+
+        def watch(budget: int | None) -> Progress:
+            leg = "" if len(budgets) == 1 else " trunk" if budget is None else f" budget {budget}"
+            return Progress(f"{self.stage} {self.name} {title}{leg}", budget or max(budgets))
+
+        return train_to(spec, budgets, checkpoints, watch)
+
+    def run(self, title: str, training: Batches, epochs: int, rate: float, seed: int) -> Run:
+        """The same to one budget."""
+        known_by = run_fingerprint(self.stage, self.architecture, self.recipe, len(training), rate, seed)
+        (reached,) = self.runs(title, training, [epochs], rate, seed, f"{known_by} {epochs}")
+        return reached.run
+
+
+def checkpoint_folder(stage: str, name: str, title: str = "") -> Path:
+    """Where the runs of a stage, or those of a ``title``, are kept while they go on."""
+    return SCRATCH / "checkpoints" / stage / name / title.replace(" ", "-")

@@ -18,7 +18,8 @@ from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
-from cnn_study.training.records import Clocks, Replayed, Trained, Tuning, read_table
+from cnn_study.training.finished import Trained
+from cnn_study.training.records import Clocks, Replayed, Tuning
 
 RESULTS = Path("results")
 TIMING = RESULTS / "timing"
@@ -68,16 +69,12 @@ def remove_all_but(names: Iterable[str], *folders: Path) -> None:
 
 def read_result(name: str) -> Result:
     """What the stages have found about an architecture."""
-    trained = RESULTS / "train" / name
     return Result(
         name=name,
         tuning=Tuning.read(RESULTS / "tune" / f"{name}.json"),
-        trained=Trained.read(trained / "run.json"),
-        history=read_table(trained / "history.csv"),
-        gradients=read_table(trained / "gradients.csv"),
+        trained=Trained.read(RESULTS / "train" / name, TIMING / "train" / f"{name}.json"),
         profile=Profile.read(RESULTS / "profile" / f"{name}.json"),
         evaluation=Evaluation.read(RESULTS / "evaluate" / name),
-        train_clocks=Clocks.read(TIMING / "train" / f"{name}.json"),
         tune_clocks=Clocks.read(TIMING / "tune" / f"{name}.json"),
         speed=Speed.read(TIMING / "profile" / f"{name}.json"),
     )

@@ -1,42 +1,59 @@
 """Weights and the test images -> results/evaluate/ARCHITECTURE/.
 
 This is the only stage that reads the test images. Each trained network classifies them once; some are shown to
-one of them again for its receptive fields and feature maps. It chooses nothing.
+one of them again for its receptive fields and feature maps. It chooses nothing. What it has found of a run
+before is taken over, so that a network whose weights are elsewhere is not needed again.
 """
 
 import sys
 from pathlib import Path
 
-from cnn_study.base.code import loaded_sources, refuse_edited_sources
+from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources, sources_digest
+from cnn_study.base.errors import StudyError
 from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.splits import load_split
-from cnn_study.evaluation.evaluate import evaluate
+from cnn_study.evaluation.evaluate import Evaluator, evaluate
+from cnn_study.evaluation.results import Evaluation
 from cnn_study.evaluation.settings import Evaluate
+from cnn_study.networks.network import Network
 from cnn_study.networks.weights import load_network
 from cnn_study.training.entry import Entry
+from cnn_study.training.finished import FinishedRun, Trained, weights_name
 from cnn_study.training.recipe import Training
-from cnn_study.training.records import Trained
 
 RESULTS = Path("results/evaluate")
+TEST = Path("data/prepared/test")
+# What an evaluation depends on besides its run, whose fingerprint holds the other packages.
+SOURCES = (Path("src/cnn_study/evaluation"), Path("stages/evaluate.py"))
 
 
 def main(name: str) -> None:
     loaded_sources()  # now, before any of them can have been edited
     params = read_yaml()
     entry = parse(Entry, section(params, "architectures", name), "architectures", name)
-    plan = entry.trained_by(parse(Training, section(params, "training"), "training"))
+    recipe = entry.trained_by(parse(Training, section(params, "training"), "training")).recipe
     settings = parse(Evaluate, section(params, "evaluate"), "evaluate")
-    runs = Trained.read(Path("results/train") / name / "run.json").runs
-    test = load_split(Path("data/prepared/test"))
-    weights = Path("runs/train") / name
-    networks = {
-        run.seed: load_network(weights / f"seed-{run.seed}.safetensors", entry.network, test.shape)
-        for run in runs
-        if run.status != "diverged"
-    }
-    evaluation = evaluate(name, entry.network, plan.recipe, runs, networks, test, settings)
+    test = load_split(TEST)
+    runs = Trained.read(Path("results/train") / name, timing=None).runs
+    largest = max(run.budget for run in runs)
+
+    def weights(run: FinishedRun) -> Network:
+        path = Path("runs/train") / name / weights_name(run.seed, run.budget, largest)
+        return load_network(path, entry.network, test.shape)
+
+    try:
+        earlier = Evaluation.read(RESULTS / name)
+    except StudyError:  # there is none, or it is another version's
+        earlier = None
+    evaluation = evaluate(
+        runs,
+        fingerprint(sources_digest(*SOURCES), folder_digest(TEST), settings),
+        earlier,
+        lambda: Evaluator(name, entry.network, recipe, test, settings),
+        weights,
+    )
     refuse_edited_sources()
     with whole_folder(RESULTS / name) as folder:
         evaluation.write(folder)

@@ -25,9 +25,9 @@ def main(name: str) -> None:
     for seed in plan.seeds:
         training = inputs.training(plan.images, seed)
         for rate in plan.learning_rates:
-            _, run = inputs.run(f"rate {rate} seed {seed}", training, plan.epochs, rate, seed)
+            run = inputs.run(f"rate {rate} seed {seed}", training, plan.epochs, rate, seed)
             runs.append(ShortRun.of(rate, seed, run))
-            clocks.append(RunClock.of(rate, seed, run))
+            clocks.append(RunClock.of(rate, seed, plan.epochs, run))
     refuse_edited_sources()
     Clocks(runs=tuple(clocks)).write(Path("results/timing/replay") / f"{name}.json")
     Replayed(images=len(training), runs=tuple(runs), environment=inputs.environment).write(

@@ -1,94 +1,204 @@
-"""The spec, its tuned rate, train and validation images -> runs/train/ARCHITECTURE/, results/train/ARCHITECTURE/.
+"""The spec, its tuned rate, train and validation images -> results/train/ARCHITECTURE/, runs/train/ARCHITECTURE/.
 
-For each seed runs/ gets seed-N.safetensors (the weights) and seed-N-validation-logits.npy. results/ gets, for all
-of them, run.json, history.csv and gradients.csv. Times go to results/timing/train/ARCHITECTURE.json. The test
+For each seed runs/ gets the weights of its largest budget, seed-N.safetensors, those of the others,
+seed-N-budget-B.safetensors, and the trunk that a larger budget goes on from, seed-N-trunk.safetensors. results/
+gets runs.json, history.csv and gradients.csv, and by the clock results/timing/train/ARCHITECTURE.json. The test
 images are not read here.
 
-Checkpoints stay in .work/ until analyze has run, since DVC may be killed after this stage and before it
-has noted that the stage is done.
+Nothing is done twice. A finished run is taken over, by its fingerprint, from what lies in results/ and runs/
+and from the store beside DVC's cache. Where it was found in results/ alone, its weights are elsewhere, and only
+made again where this stage has nothing else to do: then that is what it was called for.
 """
 
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from cnn_study.base.code import refuse_edited_sources
-from cnn_study.base.environment import Environment
-from cnn_study.base.files import save_array, whole_folder
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import SCRATCH, whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
-from cnn_study.networks.network import Network
-from cnn_study.networks.weights import save_network
+from cnn_study.networks.architecture import Architecture
+from cnn_study.networks.weights import save_tensors
+from cnn_study.training.budgets import Checkpoints
+from cnn_study.training.checkpoint import metadata_of
 from cnn_study.training.entry import Entry
-from cnn_study.training.loop import predict
-from cnn_study.training.recipe import Training
-from cnn_study.training.records import (
-    Clocks,
-    Run,
-    RunClock,
-    Trained,
-    TrainedRun,
-    Tuning,
-    write_gradients,
-    write_history,
-)
-from stages._inputs import Inputs
+from cnn_study.training.finished import FinishedRun, Key, Store, Trained, weights_name
+from cnn_study.training.recipe import Recipe, Training
+from cnn_study.training.records import Tuning
+from stages._inputs import Inputs, checkpoint_folder, run_fingerprint
 
-RUNS = Path("runs/train")
 RESULTS = Path("results/train")
+TIMING = Path("results/timing/train")
+RUNS = Path("runs/train")
 
 
 @dataclass(frozen=True)
-class Finished:
-    """What one seed has given. ``logits``: (N, classes) of the validation images, None where it diverged."""
+class Plan:
+    """Which runs the architecture ``name`` is to have."""
 
-    seed: int
-    network: Network
-    run: Run
-    logits: npt.NDArray[np.float32] | None
+    name: str
+    architecture: Architecture
+    recipe: Recipe
+    rate: float
+    seeds: tuple[int, ...]
+    budgets: tuple[int, ...]
+
+    @classmethod
+    def read(cls, name: str) -> "Plan":
+        """From params.yaml, and the rate that tune has found."""
+        params = read_yaml()
+        entry = parse(Entry, section(params, "architectures", name), "architectures", name)
+        training = entry.trained_by(parse(Training, section(params, "training"), "training"))
+        rate = Tuning.read(Path("results/tune") / f"{name}.json").learning_rate
+        return cls(name, entry.network, training.recipe, rate, training.seeds, tuple(sorted(training.budgets)))
+
+    @property
+    def keys(self) -> list[Key]:
+        """The seed and the budget of each run."""
+        return [(seed, budget) for seed in self.seeds for budget in self.budgets]
+
+    def trunk_fingerprint(self, seed: int) -> str:
+        """Of what all budgets of a seed share."""
+        return run_fingerprint("train", self.architecture, self.recipe, self.rate, seed)
+
+    def fingerprint(self, key: Key) -> str:
+        """Of a run."""
+        seed, budget = key
+        return f"{self.trunk_fingerprint(seed)}-{budget}"
+
+    def weights(self, key: Key) -> Path:
+        """Where a run's weights belong."""
+        seed, budget = key
+        return RUNS / self.name / weights_name(seed, budget, max(self.budgets))
+
+    def trunk(self, seed: int) -> Path:
+        """Where the end of a seed's trunk belongs."""
+        return RUNS / self.name / f"seed-{seed}-trunk.safetensors"
+
+
+@dataclass(frozen=True)
+class Known:
+    """Finished runs by their fingerprints, and files with the weights of those whose weights are here."""
+
+    runs: Mapping[str, FinishedRun]
+    weights: Mapping[str, Path]
+
+
+def known(plan: Plan) -> Known:
+    """What an earlier call has left in results/ and runs/, and what lies in the store."""
+    runs: dict[str, FinishedRun] = {}
+    weights: dict[str, Path] = {}
+    try:
+        earlier = Trained.read(RESULTS / plan.name, TIMING / f"{plan.name}.json").runs
+    except StudyError:  # there is none, or it is another version's
+        earlier = ()
+    largest = max((one.budget for one in earlier), default=0)
+    for one in earlier:
+        runs[one.fingerprint] = one
+        path = RUNS / plan.name / weights_name(one.seed, one.budget, largest)
+        if path.is_file():
+            weights[one.fingerprint] = path
+    for key in plan.keys:
+        fingerprint = plan.fingerprint(key)
+        if fingerprint not in weights and (found := store().find(fingerprint)):
+            runs[fingerprint] = found
+            weights[fingerprint] = store().path(fingerprint)
+    return Known(runs, weights)
+
+
+def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
+    """The budgets that are to be trained, by seed: what is not finished; if all is, what has no weights here."""
+    unfinished = [key for key in plan.keys if plan.fingerprint(key) not in found.runs]
+    if not unfinished:
+        runs = {key: found.runs[plan.fingerprint(key)] for key in plan.keys}
+        unfinished = [
+            key for key, one in runs.items() if one.status != "diverged" and one.fingerprint not in found.weights
+        ]
+    todo: dict[int, list[int]] = {}
+    for seed, budget in unfinished:
+        todo.setdefault(seed, []).append(budget)
+    return todo
+
+
+def store() -> Store:
+    """Beside DVC's cache, where experiments find it as well; in a task of the engine's, in the working folder."""
+    folder = Path(".dvc")
+    if not folder.is_dir():
+        return Store(SCRATCH / "finished")
+    from dvc.config import Config  # here, since a task of the engine's does without
+
+    cache = Config(str(folder.resolve())).get("cache", {}).get("dir")
+    return Store(Path(cache or folder / "cache") / "finished")
 
 
 def main(name: str) -> None:
-    params = read_yaml()
-    entry = parse(Entry, section(params, "architectures", name), "architectures", name)
-    plan = entry.trained_by(parse(Training, section(params, "training"), "training"))
-    rate = Tuning.read(Path("results/tune") / f"{name}.json").learning_rate
-    inputs = Inputs.of("train", name, entry.network, plan.recipe)
+    plan = Plan.read(name)
+    todo = missing(plan, known(plan))
+    if todo:
+        train(plan, todo)
+    write(plan)
+
+
+def train(plan: Plan, todo: Mapping[int, list[int]]) -> None:
+    """Train to these budgets, by seed, and put each run into the store."""
+    inputs = Inputs.of("train", plan.name, plan.architecture, plan.recipe)
     training = inputs.training()
-    finished = []
-    for seed in plan.seeds:
-        network, run = inputs.run(f"seed {seed}", training, plan.epochs, rate, seed)
-        logits = None
-        if run.status != "diverged":
-            logits = predict(network, inputs.validation.images, inputs.environment).cpu().numpy()
-        finished.append(Finished(seed, network, run, logits))
-    write(name, rate, inputs.environment, finished)
+    for seed, budgets in todo.items():
+        known_by, title = plan.trunk_fingerprint(seed), f"seed {seed}"
+        for budget, network, run in inputs.runs(
+            title, training, budgets, plan.rate, seed, known_by, earlier=plan.trunk(seed)
+        ):
+            refuse_edited_sources()
+            finished = FinishedRun(
+                seed=seed,
+                budget=budget,
+                learning_rate=plan.rate,
+                fingerprint=plan.fingerprint((seed, budget)),
+                environment=inputs.environment,
+                run=run,
+            )
+            store().put(finished, {} if run.status == "diverged" else network.state_dict())
 
 
-def write(name: str, rate: float, environment: Environment, finished: Sequence[Finished]) -> None:
-    """Put the outputs of the stage where they belong, whole."""
+def write(plan: Plan) -> None:
+    """Put the outputs of the stage where they belong, whole, from what is known of finished runs."""
     refuse_edited_sources()
-    with whole_folder(RUNS / name) as folder:
-        for one in finished:
-            if one.logits is not None:
-                save_network(folder / f"seed-{one.seed}.safetensors", one.network)
-                save_array(folder / f"seed-{one.seed}-validation-logits.npy", one.logits)
-    with whole_folder(RESULTS / name) as folder:
-        runs = {one.seed: one.run for one in finished}
-        Trained(
-            learning_rate=rate,
-            runs=tuple(TrainedRun.of(seed, run) for seed, run in runs.items()),
-            environment=environment,
-        ).write(folder / "run.json")
-        write_history(folder / "history.csv", name, {seed: run.epochs for seed, run in runs.items()})
-        write_gradients(folder / "gradients.csv", name, {seed: run.gradients for seed, run in runs.items()})
-    Clocks(runs=tuple(RunClock.of(rate, one.seed, one.run) for one in finished)).write(
-        Path("results/timing/train") / f"{name}.json"
-    )
+    found = known(plan)
+    runs = [found.runs[plan.fingerprint(key)] for key in plan.keys]
+    with whole_folder(RUNS / plan.name) as folder:
+        for one in runs:
+            path, name = found.weights.get(one.fingerprint), plan.weights(one.key).name
+            if path is None or one.status == "diverged":
+                continue
+            if path.parent == RUNS / plan.name:
+                shutil.copyfile(path, folder / name)
+            else:
+                save_tensors(folder / name, store().weights(one.fingerprint))
+        for seed in plan.seeds:
+            if trunk := latest_trunk(plan, seed):
+                shutil.copyfile(trunk, folder / plan.trunk(seed).name)
+    with whole_folder(RESULTS / plan.name) as folder:
+        Trained(tuple(runs)).write(folder, TIMING / f"{plan.name}.json")
+    shutil.rmtree(checkpoint_folder("train", plan.name), ignore_errors=True)
+
+
+def latest_trunk(plan: Plan, seed: int) -> Path | None:
+    """The file of the end of this seed's trunk: of two, the one that is further."""
+    steps = {}
+    for path in (trunk_checkpoint(plan, seed), plan.trunk(seed)):
+        found = metadata_of(path)
+        if found and found[0].startswith(plan.trunk_fingerprint(seed)):
+            steps[path] = found[1]["step"]
+    return max(steps, key=lambda path: steps[path], default=None)
+
+
+def trunk_checkpoint(plan: Plan, seed: int) -> Path:
+    """Where the trunk is kept while it goes on."""
+    return Checkpoints(checkpoint_folder("train", plan.name, f"seed {seed}"), "").trunk.path
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ def main(name: str) -> None:
     if plan.learning_rate == "tuned":
         training = inputs.training(search.images, search.seed)
         for rate in search.rates:
-            _, run = inputs.run(f"rate {rate}", training, search.epochs, rate, search.seed)
+            run = inputs.run(f"rate {rate}", training, search.epochs, rate, search.seed)
             runs.append(ShortRun.of(rate, search.seed, run))
-            clocks.append(RunClock.of(rate, search.seed, run))
+            clocks.append(RunClock.of(rate, search.seed, search.epochs, run))
         chosen = search.pick([run.validation_accuracy for run in runs])
     else:
         chosen = plan.learning_rate

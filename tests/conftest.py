@@ -151,7 +151,7 @@ class Project:
 def small_study(content: Any) -> None:
     """Shrink a params.yaml: two tiny architectures, a few hundred embedded images, one epoch."""
     content["data"].update(dataset="fashion_mnist", train_images=300, test_images=100)
-    content["training"].update(epochs=1, seeds=[0])
+    content["training"].update(budgets=[1], seeds=[0])
     content["training"]["recipe"].update(batch_size=32)
     content["tune"].update(lowest=0.1, highest=0.2, count=2, epochs=1, images=100)
     content["replay"].update(architectures=["small"])
@@ -241,7 +241,7 @@ def project(finished: Project, tmp_path: Path) -> Project:
 
 def longer(params: Any) -> None:
     """Long enough to be interrupted."""
-    params["training"].update(epochs=30, seeds=[0, 1])
+    params["training"].update(budgets=[30], seeds=[0, 1])
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """What the stages have found about each architecture, joined, and what is made of it for metrics/."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,80 +13,104 @@ from cnn_study.base.environment import Environment
 from cnn_study.base.records import Record
 from cnn_study.data.splits import Integers
 from cnn_study.evaluation.effective_field import side
-from cnn_study.evaluation.results import Evaluation
+from cnn_study.evaluation.results import Evaluation, Predictions
 from cnn_study.profiling.records import Profile, Speed
-from cnn_study.training.records import Clocks, Replayed, Status, Trained, Tuning
+from cnn_study.training.finished import FinishedRun, Trained
+from cnn_study.training.records import Clocks, Epoch, LayerNorms, Replayed, Status, Tuning
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the stages have found about one architecture.
-
-    ``history`` and ``gradients``: tables of train, by seed and epoch. ``train_clocks`` and ``tune_clocks``: of the
-    runs of ``trained`` and of ``tuning``.
-    """
+    """What the stages have found about one architecture. ``tune_clocks``: of the runs of ``tuning``."""
 
     name: str
     tuning: Tuning
     trained: Trained
-    history: pd.DataFrame
-    gradients: pd.DataFrame
     profile: Profile
     evaluation: Evaluation
-    train_clocks: Clocks
     tune_clocks: Clocks
     speed: Speed
 
     @property
+    def budgets(self) -> list[int]:
+        """To which it was trained, the smallest first."""
+        return sorted({run.budget for run in self.trained.runs})
+
+    @property
+    def budget(self) -> int:
+        """The largest: what is said of a network without a budget is said of this one."""
+        return self.budgets[-1]
+
+    def runs_to(self, budget: int) -> list[FinishedRun]:
+        """Those to one budget, by seed."""
+        return [run for run in self.trained.runs if run.budget == budget]
+
+    @property
+    def runs(self) -> list[FinishedRun]:
+        """Those to the largest budget, by seed; so are all lists here."""
+        return self.runs_to(self.budget)
+
+    @property
     def seeds(self) -> list[int]:
-        """Of its runs, in order; so are all lists here."""
-        return [run.seed for run in self.trained.runs]
+        """Of its runs."""
+        return [run.seed for run in self.runs]
 
     @property
     def statuses(self) -> list[Status]:
         """Of its runs."""
-        return [run.status for run in self.trained.runs]
+        return [run.status for run in self.runs]
 
     @property
     def status(self) -> Status:
         """The worst of its runs': one that failed is a finding about the architecture."""
-        order: tuple[Status, ...] = ("diverged", "collapsed")
-        return next((status for status in order if status in self.statuses), "trained")
+        return worst(self.statuses)
 
-    def correct(self, labels: Integers) -> list[npt.NDArray[np.bool_] | None]:
+    def correct(self, labels: Integers, budget: int | None = None) -> list[npt.NDArray[np.bool_] | None]:
         """Which test images (N,) each run has right; None where it diverged. ``labels``: (N,)."""
-        predictions = [self.evaluation.predictions[seed] for seed in self.seeds]
-        return [None if run is None else run.predicted == labels for run in predictions]
+        runs = self.runs_to(budget or self.budget)
+        predictions = [self.evaluation.runs[run.key].predictions for run in runs]
+        return [None if one is None else one.predicted == labels for one in predictions]
 
-    def test_accuracies(self, labels: Integers) -> list[float | None]:
+    def test_accuracies(self, labels: Integers, budget: int | None = None) -> list[float | None]:
         """The fraction of test images that each run has right."""
-        return [None if right is None else float(right.mean()) for right in self.correct(labels)]
+        return [None if right is None else float(right.mean()) for right in self.correct(labels, budget)]
 
-    @cached_property
+    @property
+    def predictions(self) -> list[Predictions]:
+        """Of the runs that have not diverged."""
+        found = [self.evaluation.runs[run.key].predictions for run in self.runs]
+        return [one for one in found if one is not None]
+
+    @property
     def train_seconds(self) -> list[float | None]:
         """Of each run; None where it diverged and broke off."""
-        return self._of_clocks("train_seconds")
+        return [None if run.status == "diverged" else run.clock.train_seconds for run in self.runs]
 
-    @cached_property
+    @property
     def evaluation_seconds(self) -> list[float | None]:
         """The same, of its passes through the validation images."""
-        return self._of_clocks("evaluation_seconds")
-
-    def _of_clocks(self, key: str) -> list[float | None]:
-        return [
-            None if status == "diverged" else getattr(clock, key)
-            for status, clock in zip(self.statuses, self.train_clocks.runs, strict=True)
-        ]
+        return [None if run.status == "diverged" else run.clock.evaluation_seconds for run in self.runs]
 
     @property
     def environments(self) -> dict[str, Environment]:
-        """In which each stage ran."""
-        return {
-            "tune": self.tuning.environment,
-            "train": self.trained.environment,
-            "profile": self.speed.environment,
-            "evaluate": self.evaluation.environment,
-        }
+        """In which each stage ran, and where runs of one ran in several, each run."""
+        found = {f"tune@{self.name}": self.tuning.environment}
+        for stage, ran in (
+            ("train", {run.key: run.environment for run in self.trained.runs}),
+            ("evaluate", {key: one.environment for key, one in self.evaluation.runs.items()}),
+        ):
+            for (seed, budget), environment in ran.items():
+                alike = all(other == environment for other in ran.values())
+                found[f"{stage}@{self.name}" + ("" if alike else f" seed {seed} budget {budget}")] = environment
+        found[f"profile@{self.name}"] = self.speed.environment
+        return found
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Of several runs."""
+    order: tuple[Status, ...] = ("diverged", "collapsed")
+    found = set(statuses)
+    return next((status for status in order if status in found), "trained")
 
 
 class FieldSides(Record):
@@ -97,8 +120,19 @@ class FieldSides(Record):
     effective: int | None
 
 
+class BudgetSummary(Record):
+    """Of an architecture's runs to one budget: accuracies 0 to 1."""
+
+    status: Status
+    test_accuracy: Estimate
+    validation_accuracy: Estimate
+
+
 class Summary(Record):
-    """An architecture's object in metrics/summary.json: accuracies 0 to 1, FLOPs and bytes of one image."""
+    """An architecture's object in metrics/summary.json: accuracies 0 to 1, FLOPs and bytes of one image.
+
+    Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
+    """
 
     status: Status
     test_accuracy: Estimate
@@ -110,18 +144,26 @@ class Summary(Record):
     forward_flops: int
     activation_bytes: int
     receptive_field: FieldSides
+    budget: int
     seeds: tuple[int, ...]
     statuses: tuple[Status, ...]
+    by_budget: dict[str, BudgetSummary]
 
     @classmethod
     def of(cls, result: Result, labels: Integers) -> "Summary":
         """``labels``: (N,) of the test images."""
         profile = result.profile
+        by_budget = {
+            str(budget): BudgetSummary(
+                status=worst(run.status for run in result.runs_to(budget)),
+                test_accuracy=Estimate.of(result.test_accuracies(labels, budget)),
+                validation_accuracy=Estimate.of([run.validation_accuracy for run in result.runs_to(budget)]),
+            )
+            for budget in result.budgets
+        }
         return cls(
-            status=result.status,
-            test_accuracy=Estimate.of(result.test_accuracies(labels)),
-            validation_accuracy=Estimate.of([run.validation_accuracy for run in result.trained.runs]),
-            learning_rate=result.trained.learning_rate,
+            **dict(by_budget[str(result.budget)]),
+            learning_rate=result.tuning.learning_rate,
             learning_rate_at_edge=result.tuning.at_edge,
             parameters=profile.parameters,
             conv_parameters=profile.conv_parameters,
@@ -129,10 +171,12 @@ class Summary(Record):
             activation_bytes=profile.activation_bytes,
             receptive_field=FieldSides(
                 theoretical=profile.receptive_field,
-                effective=side(result.evaluation.fields[-1].effective_trained),
+                effective=side(result.evaluation.inside.fields[-1].effective_trained),
             ),
+            budget=result.budget,
             seeds=tuple(result.seeds),
             statuses=tuple(result.statuses),
+            by_budget=by_budget,
         )
 
 
@@ -168,8 +212,8 @@ class Timing(Record):
     def of(cls, result: Result) -> "Timing":
         """From the clocks of its stages."""
         speeds = [
-            None if seconds is None else clock.images / seconds
-            for clock, seconds in zip(result.train_clocks.runs, result.train_seconds, strict=True)
+            None if seconds is None else run.clock.images / seconds
+            for run, seconds in zip(result.runs, result.train_seconds, strict=True)
         ]
         return cls(
             train_seconds=Estimate.of(result.train_seconds),
@@ -191,11 +235,7 @@ def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed])
 
     Where there is more than one, numbers are not to be compared: they are not ``comparable``.
     """
-    compared = {
-        f"{stage}@{name}": environment
-        for name, result in results.items()
-        for stage, environment in result.environments.items()
-    }
+    compared = {stage: where for result in results.values() for stage, where in result.environments.items()}
     groups: dict[str, dict[str, Any]] = {}
     for stage, environment in [
         *compared.items(),
@@ -208,11 +248,26 @@ def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed])
     return {"comparable": len(apart) <= 1, "environments": list(groups.values())}
 
 
+def history_table(results: Mapping[str, Result]) -> pd.DataFrame:
+    """``loss`` and accuracies by ``architecture``, ``seed``, ``budget`` and ``epoch``, of the largest budgets."""
+    rows = {name: [(run, run.run.epochs) for run in result.runs] for name, result in results.items()}
+    return _table(rows, Epoch)
+
+
 def gradient_norms_by_seed(results: Mapping[str, Result]) -> pd.DataFrame:
-    """``gradient_norm`` and ``weight_norm`` by ``architecture``, ``seed``, ``epoch``, ``layer``."""
-    frames = [result.gradients for result in results.values()]
-    # Without the empty ones, of networks that diverged at once, which would spoil the types of the columns.
-    return pd.concat([frame for frame in frames if len(frame)] or frames)
+    """``gradient_norm`` and ``weight_norm`` by ``architecture``, ``seed``, ``budget``, ``epoch``, ``layer``."""
+    rows = {name: [(run, run.run.gradients) for run in result.runs] for name, result in results.items()}
+    return _table(rows, LayerNorms)
+
+
+def _table(rows: Mapping[str, Iterable[tuple[FinishedRun, Sequence[Record]]]], kind: type[Record]) -> pd.DataFrame:
+    table = [
+        {"architecture": name, "seed": run.seed, "budget": run.budget} | row.model_dump()
+        for name, of_runs in rows.items()
+        for run, of_run in of_runs
+        for row in of_run
+    ]
+    return pd.DataFrame(table, columns=["architecture", "seed", "budget", *kind.model_fields])
 
 
 def replay_table(replays: Mapping[str, Replayed]) -> pd.DataFrame:

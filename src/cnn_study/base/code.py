@@ -9,9 +9,18 @@ from cnn_study.base.errors import StudyError
 
 
 def fingerprint(*parts: object) -> str:
-    """A hash of ``parts`` (their repr) and of ``loaded_sources``."""
-    sources = [f"{path.name} {digest}" for path, digest in loaded_sources().items()]
-    return hashlib.sha256(repr((parts, sources)).encode()).hexdigest()
+    """A hash of ``parts``, by their repr."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@cache
+def sources_digest(*paths: Path) -> str:
+    """A hash of the source files that are ``paths`` or lie in them, names and contents, at the first call.
+
+    The same in every process and on every machine that has the same sources.
+    """
+    files = {file for path in paths for file in ([path] if path.is_file() else path.glob("**/*.py"))}
+    return fingerprint(sorted((file.as_posix(), _digest(file)) for file in files))
 
 
 @cache

@@ -56,11 +56,14 @@ def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """What ``save_arrays`` has written. Raises StudyError if it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        content = path.read_bytes()
+        if zipfile.ZipFile(io.BytesIO(content)).testzip() is not None:
+            raise ValueError("a checksum is wrong")
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return dict(file)
     except FileNotFoundError:
         raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
         raise StudyError(f"{path}: found no arrays ({error}); `dvc repro` makes it anew") from None
 
 

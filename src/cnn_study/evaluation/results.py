@@ -19,6 +19,7 @@ from cnn_study.data.splits import Integers
 from cnn_study.evaluation.activations import Flags, Maps
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.influence import Floats
+from cnn_study.training.finished import Key
 from cnn_study.training.records import Status
 
 Pixels = npt.NDArray[np.uint8]  # (3, H, W)
@@ -47,12 +48,14 @@ class Activations:
 
 
 class LookedInto(Record):
-    """The run whose network is looked into: the first that trained, else the first that collapsed, else the first.
+    """The run whose network is looked into, one to its largest budget.
 
-    A run that diverged has no network: its first weights are shown.
+    The first that trained, else the first that collapsed, else the first. One that diverged has no network: its
+    first weights are shown.
     """
 
     seed: int
+    budget: int
     status: Status
 
 
@@ -66,11 +69,22 @@ class _Geometry(Record):
     visible: tuple[int, int]
 
 
+class _Run(Record):
+    """Whether predictions.npz has any of a run, and what they are known by."""
+
+    seed: int
+    budget: int
+    known_by: str
+    diverged: bool
+    environment: Environment
+
+
 class _Index(Record):
     """evaluation.json."""
 
-    seeds: tuple[int, ...]
+    runs: tuple[_Run, ...]
     looked_into: LookedInto
+    known_by: str
     fields: tuple[_Geometry, ...]
     filters_of: str
     shown_images: tuple[int, ...]
@@ -79,16 +93,27 @@ class _Index(Record):
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What an architecture's networks make of the test images.
+class Evaluated:
+    """A run's ``predictions``, None where it diverged, and the environment that they were computed in.
 
-    ``predictions``: by seed, None where the run diverged. ``fields``: by layer. ``filters``: the
-    kernels (C, 3, k, k) of the first convolution, which is called ``filters_of``. ``dead``: for each layer of the
-    maps, which of all its channels are positive nowhere on the images looked at. ``activations``: by the index of
-    an image in the test split. ``environment``: with the layers that were not computed in the usual way.
+    ``known_by``: the fingerprint of all that they depend on but for that.
     """
 
-    predictions: Mapping[int, Predictions | None]
+    predictions: Predictions | None
+    known_by: str
+    environment: Environment
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What is seen inside one network.
+
+    ``fields``: by layer. ``filters``: the kernels (C, 3, k, k) of the first convolution, which is called
+    ``filters_of``. ``dead``: for each layer of the maps, which of all its channels are positive nowhere on the
+    images looked at. ``activations``: by the index of an image in the test split. ``environment``, of the CPU:
+    with the layers that were not computed in the usual way. ``known_by``: as that of ``Evaluated``.
+    """
+
     looked_into: LookedInto
     fields: tuple[Field, ...]
     filters_of: str
@@ -96,63 +121,89 @@ class Evaluation:
     dead: Mapping[str, Flags]
     activations: Mapping[int, Activations]
     environment: Environment
+    known_by: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an architecture's networks make of the test images: ``runs`` by seed and budget, one ``inside``."""
+
+    runs: Mapping[Key, Evaluated]
+    inside: Inside
 
     def write(self, folder: Path) -> None:
         """Write all of it into an existing folder."""
         arrays: dict[str, npt.NDArray[np.generic]] = {}
-        for seed, run in self.predictions.items():
-            if run is not None:
-                arrays[f"predicted {seed}"] = run.predicted.astype(np.uint16)
-                arrays[f"confidence {seed}"] = np.round(SURE * run.confidence).astype(np.uint16)
+        for key, run in self.runs.items():
+            if run.predictions is not None:
+                arrays[f"predicted {_words(key)}"] = run.predictions.predicted.astype(np.uint16)
+                arrays[f"confidence {_words(key)}"] = np.round(SURE * run.predictions.confidence).astype(np.uint16)
         save_arrays(folder / "predictions.npz", arrays)
+        inside = self.inside
         save_arrays(
             folder / "influence.npz",
             {
                 f"{when} {field.layer}": influence.astype(np.float32)
-                for field in self.fields
+                for field in inside.fields
                 for when, influence in (("untrained", field.untrained), ("trained", field.trained))
                 if influence is not None
             },
         )
         largest = {
             f"{index} {layer}": float(maps.max())
-            for index, shown in self.activations.items()
+            for index, shown in inside.activations.items()
             for layer, maps in shown.maps.items()
         }
-        pictures: dict[str, npt.NDArray[np.generic]] = {"filters": self.filters}
-        pictures |= {f"dead {layer}": flags for layer, flags in self.dead.items()}
-        for index, shown in self.activations.items():
+        pictures: dict[str, npt.NDArray[np.generic]] = {"filters": inside.filters}
+        pictures |= {f"dead {layer}": flags for layer, flags in inside.dead.items()}
+        for index, shown in inside.activations.items():
             pictures[f"image {index}"] = shown.image
             for layer, maps in shown.maps.items():
                 brightness = BRIGHTEST * maps / max(largest[f"{index} {layer}"], 1e-12)
                 pictures[f"maps {index} {layer}"] = brightness.round().astype(np.uint8)
         save_arrays(folder / "pictures.npz", pictures)
         _Index(
-            seeds=tuple(self.predictions),
-            looked_into=self.looked_into,
-            fields=tuple(_geometry_of(field) for field in self.fields),
-            filters_of=self.filters_of,
-            shown_images=tuple(self.activations),
+            runs=tuple(
+                _Run(
+                    seed=seed,
+                    budget=budget,
+                    known_by=run.known_by,
+                    diverged=run.predictions is None,
+                    environment=run.environment,
+                )
+                for (seed, budget), run in self.runs.items()
+            ),
+            looked_into=inside.looked_into,
+            known_by=inside.known_by,
+            fields=tuple(
+                _Geometry.model_validate({name: getattr(field, name) for name in _Geometry.model_fields})
+                for field in inside.fields
+            ),
+            filters_of=inside.filters_of,
+            shown_images=tuple(inside.activations),
             largest=largest,
-            environment=self.environment,
+            environment=inside.environment,
         ).write(folder / "evaluation.json")
 
     @classmethod
     def read(cls, folder: Path) -> "Evaluation":
         """What ``write`` has written. Raises StudyError if it is missing or damaged.
 
-        Confidences and activations are rounded, to 1/65535 and to 1/255 of a map's largest.
+        Confidences and activations are rounded, to 1/65535 and to 1/255 of a map's largest; written again, they
+        are the same.
         """
         index = _Index.read(folder / "evaluation.json")
         arrays, influence, pictures = (
             load_arrays(folder / f"{name}.npz") for name in ("predictions", "influence", "pictures")
         )
 
-        def run(seed: int) -> Predictions | None:
-            if f"predicted {seed}" not in arrays:
-                return None
-            predicted, confidence = arrays[f"predicted {seed}"], arrays[f"confidence {seed}"]
-            return Predictions(predicted.astype(np.int64), confidence / SURE)
+        def evaluated(run: _Run) -> Evaluated:
+            predictions = None
+            if not run.diverged:
+                words = _words((run.seed, run.budget))
+                predicted, confidence = arrays[f"predicted {words}"], arrays[f"confidence {words}"]
+                predictions = Predictions(predicted.astype(np.int64), confidence / SURE)
+            return Evaluated(predictions, run.known_by, run.environment)
 
         def pixels(when: str, layer: str) -> Floats | None:
             array = influence.get(f"{when} {layer}")
@@ -162,15 +213,14 @@ class Evaluation:
             start = f"maps {shown} "
             return {
                 name.removeprefix(start): (
-                    array * np.float32(index.largest[name.removeprefix("maps ")] / BRIGHTEST)
+                    array.astype(np.float32) / np.float32(BRIGHTEST) * np.float32(index.largest[name.removeprefix("maps ")])
                 )
                 for name, array in pictures.items()
                 if name.startswith(start)
             }
 
         try:
-            return cls(
-                predictions={seed: run(seed) for seed in index.seeds},
+            inside = Inside(
                 looked_into=index.looked_into,
                 fields=tuple(
                     Field(
@@ -191,16 +241,13 @@ class Evaluation:
                     shown: Activations(pictures[f"image {shown}"], maps(shown)) for shown in index.shown_images
                 },
                 environment=index.environment,
+                known_by=index.known_by,
             )
+            return cls({(run.seed, run.budget): evaluated(run) for run in index.runs}, inside)
         except KeyError as error:
             raise StudyError(f"{folder}: found no array {error}; `dvc repro` makes it anew") from None
 
 
-def _geometry_of(field: Field) -> _Geometry:
-    return _Geometry(
-        layer=field.layer,
-        size=field.size,
-        theoretical=field.theoretical,
-        center=field.center,
-        visible=field.visible,
-    )
+def _words(key: Key) -> str:
+    seed, budget = key
+    return f"seed {seed} budget {budget}"

@@ -1,9 +1,11 @@
 """Trained networks as safetensors files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
@@ -14,7 +16,12 @@ from cnn_study.networks.network import Network
 
 def save_network(path: Path, network: Network) -> None:
     """Write the weights, and the normalisation of the images they were trained on, whole."""
-    write_whole(path, save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}))
+    save_tensors(path, network.state_dict())
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """The same from the state of a network."""
+    write_whole(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
 
 
 def load_network(path: Path, architecture: Architecture, shape: Shape) -> Network:

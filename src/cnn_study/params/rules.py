@@ -11,6 +11,7 @@ from cnn_study.base.schema import Mistake
 from cnn_study.messages.mistakes import dotted, found, nearest
 from cnn_study.networks.architecture import misfit, spec_of
 from cnn_study.sources.datasets import SOURCES
+from cnn_study.training.recipe import longest_warmup
 
 # What the report calls its other parts.
 RESERVED = (
@@ -49,6 +50,7 @@ def broken_rules(content: Mapping[str, Any], mistakes: Iterable[Mistake]) -> Ite
     yield from _names_in_studies(sound)
     yield from _names_of_studies(sound)
     yield from _seed_of_the_search(sound)
+    yield from _warmup_of_overrides(sound)
     yield from _too_many_images(sound)
     yield from _too_few_images(sound)
     yield from _layers_that_do_not_fit(sound)
@@ -103,8 +105,31 @@ def _repeated(keys: tuple[str, ...], names: list[str]) -> Iterator[Mistake]:
 
 def _seed_of_the_search(sound: Sound) -> Iterator[Mistake]:
     seed = sound.get("tune", "seed")
-    if seed is not None and seed in (sound.get("training", "seeds") or ()):
-        yield Mistake(("tune", "seed"), f"{found(seed)}, allowed: none of training.seeds")
+    if seed is None:
+        return
+    sections = [("training",), *(("architectures", name, "training") for name in sound.names("architectures"))]
+    for section in sections:
+        if seed in (sound.get(*section, "seeds") or ()):
+            yield Mistake(("tune", "seed"), f"{found(seed)}, allowed: none of {dotted((*section, 'seeds'))}")
+            return
+
+
+def _warmup_of_overrides(sound: Sound) -> Iterator[Mistake]:
+    """Which may be too long for the cooldown that is shared; or the shared one, for an override's cooldown."""
+    keys = ("schedule", "cooldown", "warmup")
+    shared = {key: sound.get("training", "recipe", key) for key in keys}
+    for name in sound.names("architectures"):
+        where = ("architectures", name, "training", "recipe")
+        own = {key: sound.get(*where, key) for key in keys}
+        merged = {key: shared[key] if own[key] is None else own[key] for key in keys}
+        if own == dict.fromkeys(keys) or None in merged.values():
+            continue
+        most = longest_warmup(merged["schedule"], merged["cooldown"])
+        if merged["warmup"] > most:
+            yield Mistake(
+                where,
+                f"found a warmup of {merged['warmup']}, allowed: at most {most:.3g}, half of a trunk of one epoch",
+            )
 
 
 def _too_many_images(sound: Sound) -> Iterator[Mistake]:
@@ -125,13 +150,13 @@ def _too_many_images(sound: Sound) -> Iterator[Mistake]:
 
 def _too_few_images(sound: Sound) -> Iterator[Mistake]:
     dataset = sound.get("data", "dataset")
-    for section in ("tune", "replay"):
-        count = sound.get(section, "images")
+    for section in (("tune",), ("replay", "runs")):
+        count = sound.get(*section, "images")
         if dataset is None or count is None:
             continue
         fewest = len(SOURCES[dataset].classes)
         if count < fewest:
-            yield Mistake((section, "images"), f"{found(count)}, allowed: at least {fewest}, one of each class")
+            yield Mistake((*section, "images"), f"{found(count)}, allowed: at least {fewest}, one of each class")
 
 
 def _layers_that_do_not_fit(sound: Sound) -> Iterator[Mistake]:

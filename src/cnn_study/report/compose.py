@@ -44,7 +44,7 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
         subtitle=(
             f"{len(params.architectures)} networks on {DATASETS[params.data.dataset]}, "
             f"{counted(len(params.training.seeds), 'seed')} each, "
-            f"{counted(params.training.epochs, 'epoch')}, {len(evidence.labels):,} test images. "
+            f"{counted(max(params.training.budgets), 'epoch')}, {len(evidence.labels):,} test images. "
             "Every number, figure and sentence comes from one dvc repro."
         ),
         answer=answer(evidence),

@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cnn_study.base.files import write_whole
+
+Tensors = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -21,46 +23,50 @@ class Checkpoint:
     path: Path
     fingerprint: str
 
-    def write(self, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Mapping[str, Any]) -> None:
-        """Replace what is there by the state of ``network`` and ``optimizer`` and by ``progress``."""
-        tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-        for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {
-                f"optimizer.{index}.{name}": tensor for name, tensor in state.items() if tensor is not None
-            }
+    def write(self, tensors: Tensors, progress: Mapping[str, Any]) -> None:
+        """Replace what is there by ``tensors`` and by ``progress``, which becomes JSON."""
         metadata = {"fingerprint": self.fingerprint, "progress": json.dumps(progress)}
-        write_whole(self.path, save({name: t.contiguous() for name, t in tensors.items()}, metadata))
+        write_whole(self.path, save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata))
 
-    def read(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
-        """Load the state into ``network`` and ``optimizer`` and give the progress written with it.
-
-        None, and nothing loaded, if there is no checkpoint or it is another run's.
-        """
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("fingerprint") != self.fingerprint:
-                    return None
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (FileNotFoundError, SafetensorError):
+    def read(self) -> tuple[Tensors, Any] | None:
+        """The tensors and the progress; None if there is no checkpoint or it is another run's."""
+        found = metadata_of(self.path)
+        if found is None or found[0] != self.fingerprint:
             return None
-        network.load_state_dict(_below("network.", tensors))
-        _restore(optimizer, _below("optimizer.", tensors))
-        return json.loads(metadata["progress"])
+        return load_file(self.path), found[1]
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+def metadata_of(path: Path) -> tuple[str, Any] | None:
+    """The fingerprint and the progress of the checkpoint in a file; None if it holds none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        return metadata["fingerprint"], json.loads(metadata["progress"])
+    except (FileNotFoundError, SafetensorError, KeyError, ValueError):
+        return None
 
 
-def _restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def tensors_of(network: nn.Module, optimizer: torch.optim.Optimizer) -> Tensors:
+    """Copies of all that a network and its optimizer go on from."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items() if tensor is not None}
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def restore(tensors: Tensors, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put back what ``tensors_of`` has copied."""
+    network.load_state_dict(_below("network.", tensors))
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
+    for name, tensor in _below("optimizer.", tensors).items():
         index, _, key = name.partition(".")
         parameter = parameters[int(index)]
-        if tensor.shape == parameter.shape:
-            # In the parameter's memory format, which the fused optimizers expect and files do not keep.
-            tensor = torch.empty_like(parameter).copy_(tensor)
-        state.setdefault(int(index), {})[key] = tensor
+        # In the parameter's memory format, which the fused optimizers expect and files do not keep.
+        like = parameter if tensor.shape == parameter.shape else tensor
+        state.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(tensor)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _below(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,12 +1,10 @@
 """An entry of ``architectures``: a network, and what it changes of the training that all share."""
 
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, create_model
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import Field, create_model
 
-from cnn_study.base.schema import Model, mistake
-from cnn_study.messages.mistakes import found
+from cnn_study.base.schema import Model
 from cnn_study.networks.architecture import Architecture
 from cnn_study.training.recipe import Training
 
@@ -23,14 +21,8 @@ def _optional(model: type[Model]) -> type[Model]:
     return create_model(f"{model.__name__}Override", __base__=Model, __doc__=model.__doc__, **fields)
 
 
-def _no_seeds(value: Any) -> NoReturn:
-    raise mistake(f"{found(value)}, allowed: no seeds here, since architectures are compared seed by seed")
-
-
 class Override(_optional(Training)):  # type: ignore[misc]
     """What an architecture changes of the training that all share."""
-
-    seeds: Annotated[SkipJsonSchema[None], BeforeValidator(_no_seeds)] = None
 
 
 class Entry(Architecture):

@@ -1,77 +1,38 @@
-"""The training loop: one network, one seed, one learning rate."""
+"""The training loop: a network in training, step by step and epoch by epoch."""
 
 import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
-import numpy as np
 import torch
-from scipy.stats import binom
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from cnn_study.base.environment import Environment
-from cnn_study.data.shape import Shape
-from cnn_study.data.splits import Split
+from cnn_study.base.records import Record
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network, initialize, place
 from cnn_study.training.augment import augmented
-from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.batches import Batches, order_of, seed_step
+from cnn_study.training.checkpoint import Tensors, restore, tensors_of
+from cnn_study.training.evaluation import accuracy_of, predict
 from cnn_study.training.gradients import GradientLog
-from cnn_study.training.muon import Muon
+from cnn_study.training.optimizers import make_optimizer, set_rate
 from cnn_study.training.recipe import Recipe
 from cnn_study.training.records import Epoch, EpochClock, Run
+from cnn_study.training.schedule import Schedule
 
-EVALUATION_BATCH = 125  # so that a batch's activations stay in the cache: up to twice as fast as 1000
 GRADIENT_SAMPLES = 20  # steps in an epoch at which gradients are measured
 LOSS_CHECKS = 20  # times in an epoch that the loop waits for the loss, to see that it is finite
-
-
-@dataclass(frozen=True)
-class Batches:
-    """A split on the device where it is used: images (N, C, S, S) uint8, labels (N,) int64."""
-
-    images: Tensor
-    labels: Tensor
-    shape: Shape
-
-    @classmethod
-    def of(cls, split: Split, device: str) -> "Batches":
-        """``split`` on ``device``; on the CPU the images stay memory-mapped."""
-        images, labels = (torch.from_numpy(array).to(device) for array in (split.images, split.labels))
-        return cls(images, labels, split.shape)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @cached_property
-    def channel_statistics(self) -> tuple[Tensor, Tensor]:
-        """``channel_statistics`` of the images, counted once for all runs."""
-        return channel_statistics(self.images)
-
-
-def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (C,) of each channel of ``images`` (N, C, H, W) uint8, float64 on the CPU.
-
-    Counted, not averaged: the 256 values of a byte make them exact and the same on every device.
-    """
-    values = torch.arange(256, dtype=torch.float64)
-    means, deviations = [], []
-    for channel in images.unbind(1):
-        counts = torch.bincount(channel.flatten().cpu(), minlength=256).double()
-        means.append((counts @ values) / counts.sum())
-        deviations.append(((counts @ (values - means[-1]) ** 2) / counts.sum()).sqrt())
-    return torch.stack(means), torch.stack(deviations)
 
 
 class Monitor(Protocol):
     """Looks on from outside while a network trains."""
 
     def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
-        """Wraps the steps of an epoch, which counts from 0."""
+        """Wraps steps of an epoch, which counts from 0."""
 
     def resumed(self, epochs: int) -> None:
         """Told that so many epochs are done already."""
@@ -82,87 +43,132 @@ class Monitor(Protocol):
         """Told what ``Epoch`` holds, of each."""
 
 
-def train(
-    architecture: Architecture,
-    training: Batches,
-    validation: Batches,
-    recipe: Recipe,
-    epochs: int,
-    learning_rate: float,
-    seed: int,
-    environment: Environment,
-    checkpoint: Checkpoint | None = None,
-    monitor: Monitor | None = None,
-) -> tuple[Network, Run]:
-    """Train a new network for ``epochs``, or go on from ``checkpoint`` if that holds this very run.
+class Position(Record):
+    """How far a run is: all that it goes on from, beside tensors.
 
-    An epoch has whole batches only: the few images that are left over differ from epoch to epoch.
-    A loss that is not finite ends the run as ``diverged``; an accuracy that chance explains ends it as
-    ``collapsed``.
+    ``loss``, ``correct`` and ``seconds``: sums over the steps of an epoch that is not at its end; ``samples``: the
+    norms of its gradients and weights so far.
     """
-    torch.manual_seed(seed)
-    network = Network(architecture, training.shape)
-    initialize(network, recipe.initialization)
-    set_normalization(network, *training.channel_statistics)
-    place(network, environment)
-    optimizer = make_optimizer(network, recipe, environment)
-    batch_size = min(recipe.batch_size, len(training))
-    steps = len(training) // batch_size
-    gradients = GradientLog(network, optimizer, every=max(1, steps // GRADIENT_SAMPLES))
-    run = Run()
-    if checkpoint and (state := checkpoint.read(network, optimizer)):
-        run = Run.model_validate(state)
-        if monitor:
-            monitor.resumed(len(run.epochs))
 
-    for epoch in range(len(run.epochs), epochs):
-        if run.status == "diverged":
-            break
+    step: int = 0
+    run: Run = Run()
+    loss: float = 0.0
+    correct: int = 0
+    seconds: float = 0.0
+    samples: tuple[tuple[float, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run's bits depend on, beside its budget, and in which environment it is computed."""
+
+    architecture: Architecture
+    training: Batches
+    validation: Batches
+    recipe: Recipe
+    learning_rate: float
+    seed: int
+    environment: Environment
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a step."""
+        return min(self.recipe.batch_size, len(self.training))
+
+    @property
+    def schedule(self) -> Schedule:
+        """An epoch has whole batches only: the few images that are left over differ from epoch to epoch."""
+        return Schedule.of(self.recipe, len(self.training) // self.batch_size)
+
+
+class Trainer:
+    """A network in training: it goes ahead, says where it is, and can be put back there."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec, self.schedule = spec, spec.schedule
+        torch.manual_seed(spec.seed)
+        self.network = Network(spec.architecture, spec.training.shape)
+        initialize(self.network, spec.recipe.initialization)
+        set_normalization(self.network, *spec.training.channel_statistics)
+        place(self.network, spec.environment)
+        self._optimizer = make_optimizer(self.network, spec.recipe, spec.environment)
+        self._gradients = GradientLog(self.network, self._optimizer)
+        self._at = Position()
+
+    @property
+    def step(self) -> int:
+        """How many steps are done."""
+        return self._at.step
+
+    @property
+    def run(self) -> Run:
+        """What has been found."""
+        return self._at.run
+
+    def state(self) -> tuple[Tensors, Position]:
+        """Copies of all that it goes on from."""
+        return tensors_of(self.network, self._optimizer), self._at
+
+    def put_back(self, tensors: Tensors, position: Position) -> None:
+        """Go on from a ``state``."""
+        restore(tensors, self.network, self._optimizer)
+        self._gradients.samples = [list(norms) for norms in position.samples]
+        self._at = position
+
+    def advance(self, end: int, budget: int | None, monitor: Monitor | None) -> None:
+        """Train to step ``end``, at most to the end of the epoch, on the branch of ``budget`` or on the trunk.
+
+        At the end of an epoch the network is evaluated. A loss that is not finite ends the run as ``diverged``.
+        """
+        spec, at, per_epoch = self.spec, self._at, self.schedule.steps
+        epoch = at.step // per_epoch
         started = time.perf_counter()
-        network.train()
-        generator = seed_epoch(seed, epoch)
-        order = torch.randperm(len(training), generator=generator)
-        loss, correct = (torch.zeros((), device=environment.device) for _ in range(2))
-        for step in monitor.steps(range(steps), epoch) if monitor else range(steps):
-            chosen = order[step * batch_size : (step + 1) * batch_size].to(training.images.device)
-            images = augmented(training.images[chosen], recipe.augmentation, generator)
-            done = (epoch * steps + step + 0.5) / (epochs * steps)
-            set_rate(optimizer, learning_rate * scheduled(recipe, done))
+        self.network.train()
+        order = order_of(len(spec.training), spec.seed, epoch)
+        loss = torch.tensor(at.loss, device=spec.environment.device)
+        right = torch.tensor(at.correct, device=spec.environment.device)
+        steps = range(at.step - epoch * per_epoch, end - epoch * per_epoch)
+        for step in monitor.steps(steps, epoch) if monitor else steps:
+            chosen = order[step * spec.batch_size : (step + 1) * spec.batch_size].to(spec.training.images.device)
+            generator = seed_step(spec.seed, epoch, step)
+            images = augmented(spec.training.images[chosen], spec.recipe.augmentation, generator)
+            share = self.schedule.share(epoch * per_epoch + step, budget)
+            set_rate(self._optimizer, spec.learning_rate * share)
+            self._gradients.due = (step + 1) % max(1, per_epoch // GRADIENT_SAMPLES) == 0
             step_loss, step_correct = train_step(
-                network, optimizer, images, training.labels[chosen], recipe.label_smoothing, environment
-            )
+                self.network, self._optimizer, images, spec.training.labels[chosen],
+                spec.recipe.label_smoothing, spec.environment,
+            )  # fmt: skip
             loss += step_loss
-            correct += step_correct
-            if step % max(1, steps // LOSS_CHECKS) == 0 and not math.isfinite(loss):
+            right += step_correct
+            if step % max(1, per_epoch // LOSS_CHECKS) == 0 and not math.isfinite(loss):
                 break
-        seen = (step + 1) * batch_size
-        mean_loss, train_accuracy = loss.item() / (step + 1), correct.item() / seen
-        trained = time.perf_counter()  # after .item(), which waits for the device
-        logits = predict(network, validation.images, environment)
+        done, total, correct = step + 1, loss.item(), int(right.item())
+        seconds = at.seconds + time.perf_counter() - started  # after .item(), which waits for the device
+        if math.isfinite(total) and done < per_epoch:
+            samples = tuple(map(tuple, self._gradients.samples))
+            self._at = Position(
+                step=epoch * per_epoch + done, run=at.run,
+                loss=total, correct=correct, seconds=seconds, samples=samples,
+            )  # fmt: skip
+            return
+        started = time.perf_counter()
+        logits = predict(self.network, spec.validation.images, spec.environment)
+        seen = done * spec.batch_size
+        ended = Epoch(epoch=epoch + 1)
         # The last step may have broken the weights after its loss was computed: the logits tell.
-        if math.isfinite(mean_loss) and bool(logits.isfinite().all()):
+        if math.isfinite(total) and bool(logits.isfinite().all()):
+            accuracy = accuracy_of(logits, spec.validation.labels)
             ended = Epoch(
-                epoch=epoch + 1,
-                loss=mean_loss,
-                train_accuracy=train_accuracy,
-                validation_accuracy=accuracy_of(logits, validation.labels),
+                epoch=epoch + 1, loss=total / done, train_accuracy=correct / seen, validation_accuracy=accuracy
             )
-        else:
-            ended = Epoch(epoch=epoch + 1)
-        evaluated = time.perf_counter()
-        run = run.after(
-            ended,
-            () if ended.loss is None else gradients.end_epoch(epoch + 1),
-            EpochClock(train_seconds=trained - started, evaluation_seconds=evaluated - trained, images=seen),
-        )
-        if checkpoint:
-            checkpoint.write(network, optimizer, run.model_dump(mode="json"))
+        norms = self._gradients.end_epoch(epoch + 1)
+        evaluation = time.perf_counter() - started
+        clock = EpochClock(train_seconds=seconds, evaluation_seconds=evaluation, images=seen)
+        run = at.run.after(ended, norms if ended.loss is not None else (), clock)
+        self._at = Position(step=epoch * per_epoch + done, run=run)
         if monitor:
             monitor.epoch_ended(**ended.model_dump())
-    accuracy = run.validation_accuracy
-    if accuracy is not None and explained_by_chance(accuracy, len(validation), validation.shape.classes):
-        run = run.model_copy(update={"status": "collapsed"})
-    return network, run
 
 
 def train_step(
@@ -183,75 +189,7 @@ def train_step(
     return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe, environment: Environment) -> torch.optim.Optimizer:
-    """The recipe's optimizer; biases and normalisation are not decayed."""
-    decayed = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    match recipe.optimizer:
-        case "sgd":
-            nesterov = recipe.momentum > 0
-            return torch.optim.SGD(groups, lr=1.0, momentum=recipe.momentum, nesterov=nesterov, fused=True)
-        case "adam":
-            return torch.optim.Adam(groups, lr=1.0, betas=(recipe.momentum, 0.999), fused=True)
-        case "adamw":
-            return torch.optim.AdamW(groups, lr=1.0, betas=(recipe.momentum, 0.999), fused=True)
-        case "muon":
-            dtype = torch.bfloat16 if environment.precision == "bf16" else torch.float32
-            return Muon(groups, lr=1.0, momentum=recipe.momentum, dtype=dtype)
-
-
-def scheduled(recipe: Recipe, done: float) -> float:
-    """The share of the peak learning rate to use when the fraction ``done`` of all steps is done.
-
-    ``one_cycle``: up from 0 in a straight line during ``warmup``, then down to 0 (Smith and Topin, 2017,
-    arXiv 1708.07120, without its last phase).
-    """
-    if recipe.schedule == "constant":
-        return 1.0
-    if done < recipe.warmup:
-        return done / recipe.warmup
-    return (1 - done) / (1 - recipe.warmup)
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Use ``rate`` from the next step on."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
 def set_normalization(network: Network, mean: Tensor, deviation: Tensor) -> None:
     """Normalise images with the ``mean`` and ``deviation`` (C,) of each channel of the training images."""
     network.normalize.mean.copy_(mean)
     network.normalize.std.copy_(deviation.clamp(min=1.0))
-
-
-def seed_epoch(seed: int, epoch: int) -> torch.Generator:
-    """Seed torch, for dropout, and give a generator for order and augmentation.
-
-    A function of seed and epoch alone: a run that goes on from a checkpoint needs no saved state.
-    """
-    for_torch, for_batches = np.random.SeedSequence([seed, epoch]).generate_state(2)
-    torch.manual_seed(int(for_torch))
-    return torch.Generator().manual_seed(int(for_batches))
-
-
-@torch.inference_mode()
-def predict(network: nn.Module, images: Tensor, environment: Environment) -> Tensor:
-    """Logits (N, classes) float32 for images (N, C, S, S) uint8, in evaluation mode."""
-    network.eval()
-    with environment.autocast:
-        return torch.cat([network(batch).float() for batch in torch.split(images, EVALUATION_BATCH)])
-
-
-def accuracy_of(logits: Tensor, labels: Tensor) -> float:
-    """The fraction of rows of ``logits`` (N, classes) whose largest is at ``labels`` (N,)."""
-    return (logits.argmax(1) == labels).double().mean().item()
-
-
-def explained_by_chance(accuracy: float, count: int, classes: int) -> bool:
-    """Whether guessing would reach ``accuracy`` on ``count`` images, by its 99.9 % binomial interval."""
-    return bool(round(accuracy * count) <= binom.interval(0.999, count, 1 / classes)[1])

@@ -33,6 +33,14 @@ Seeds = Annotated[
     ),
     EachOnce(),
 ]  # fmt: skip
+Budgets = Annotated[
+    tuple[Epochs, ...],
+    Field(
+        strict=False, min_length=1, max_length=20,
+        description="epochs; the largest is the one that headlines are about",
+    ),
+    EachOnce(),
+]  # fmt: skip
 Rates = Annotated[tuple[Rate, ...], Field(strict=False, min_length=1, max_length=100), EachOnce()]
 
 
@@ -49,8 +57,18 @@ class Recipe(Model):
             description="of weights alone; sgd and adam add it to the gradient, adamw and muon take it off",
         ),
     ]  # fmt: skip
-    schedule: Literal["one_cycle", "constant"]
-    warmup: Annotated[Fraction, Field(description="one_cycle: the part of all steps in which the rate rises")]
+    schedule: Annotated[
+        Literal["cooldown", "constant"],
+        Field(description="cooldown: the rate rises, is constant, falls to 0; constant: it does not fall"),
+    ]
+    cooldown: Annotated[
+        float,
+        Field(gt=0, le=0.9, description="of schedule cooldown: the last part of a run, in which the rate falls"),
+    ]
+    warmup: Annotated[
+        float,
+        Field(ge=0, le=0.5, description="epochs in which the rate rises, at most half of the shortest trunk"),
+    ]
     label_smoothing: Fraction
     augmentation: Augmentation
     initialization: Annotated[Literal["he", "pytorch"], Field(description="pytorch: its modules' defaults")]
@@ -64,11 +82,24 @@ class Recipe(Model):
         Field(description="of the CPU; auto: as many as it has cores"),
     ]
 
+    @field_validator("warmup")
+    @classmethod
+    def _is_at_most_half_of_a_trunk(cls, warmup: float, info: ValidationInfo) -> float:
+        most = longest_warmup(info.data.get("schedule"), info.data.get("cooldown", 0.0))
+        if warmup > most:
+            raise mistake(f"{found(warmup)}, allowed: at most {most:.3g}, half of a trunk of one epoch")
+        return warmup
+
+
+def longest_warmup(schedule: str | None, cooldown: float) -> float:
+    """In epochs: half of what a run of one epoch has for a trunk."""
+    return round((1 - (cooldown if schedule == "cooldown" else 0.0)) / 2, 6)
+
 
 class Training(Model):
-    """The runs of a network: each from another seed."""
+    """The runs of a network: each seed to each budget."""
 
-    epochs: Epochs
+    budgets: Budgets
     seeds: Seeds
     learning_rate: Annotated[
         Literal["tuned"] | Rate, or_word("tuned"), Field(description="the peak rate: found by tune, or a number")

@@ -1,14 +1,9 @@
-"""What tune, train and replay find, as the files in results/ hold it."""
+"""What training runs find, and what tune and replay keep of theirs in results/."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Literal
 
-import pandas as pd
-
 from cnn_study.base.environment import Environment
-from cnn_study.base.errors import StudyError
-from cnn_study.base.files import write_whole
 from cnn_study.base.records import Record
 
 Status = Literal["trained", "collapsed", "diverged"]
@@ -68,16 +63,17 @@ class Run(Record):
 
 
 class RunClock(Record):
-    """What the clock said of a run, epoch by epoch."""
+    """What the clock said of a run to ``budget`` epochs, epoch by epoch."""
 
     learning_rate: float
     seed: int
+    budget: int
     epochs: tuple[EpochClock, ...]
 
     @classmethod
-    def of(cls, learning_rate: float, seed: int, run: Run) -> "RunClock":
-        """Of a run with this rate and seed."""
-        return cls(learning_rate=learning_rate, seed=seed, epochs=run.clock)
+    def of(cls, learning_rate: float, seed: int, budget: int, run: Run) -> "RunClock":
+        """Of a run."""
+        return cls(learning_rate=learning_rate, seed=seed, budget=budget, epochs=run.clock)
 
     @property
     def train_seconds(self) -> float:
@@ -138,55 +134,3 @@ class Replayed(Record):
     images: int
     runs: tuple[ShortRun, ...]
     environment: Environment
-
-
-class TrainedRun(Record):
-    """How a run of train ended; ``epochs``: those that it did."""
-
-    seed: int
-    status: Status
-    epochs: int
-    validation_accuracy: float | None
-
-    @classmethod
-    def of(cls, seed: int, run: Run) -> "TrainedRun":
-        """Of a run from this seed."""
-        return cls(
-            seed=seed, status=run.status, epochs=len(run.epochs), validation_accuracy=run.validation_accuracy
-        )
-
-
-class Trained(Record):
-    """An architecture's runs, in the order of the seeds in params.yaml."""
-
-    learning_rate: float
-    runs: tuple[TrainedRun, ...]
-    environment: Environment
-
-
-def write_history(path: Path, architecture: str, epochs: Mapping[int, Sequence[Epoch]]) -> None:
-    """Write CSV with a row for each of ``epochs``, which are by seed."""
-    _write_table(path, architecture, epochs, Epoch)
-
-
-def write_gradients(path: Path, architecture: str, norms: Mapping[int, Sequence[LayerNorms]]) -> None:
-    """Write CSV with a row for each of ``norms``, which are by seed."""
-    _write_table(path, architecture, norms, LayerNorms)
-
-
-def _write_table(path: Path, architecture: str, rows: Mapping[int, Sequence[Record]], kind: type[Record]) -> None:
-    table = [
-        {"architecture": architecture, "seed": seed} | row.model_dump()
-        for seed, of_seed in rows.items()
-        for row in of_seed
-    ]
-    columns = ["architecture", "seed", *kind.model_fields]
-    write_whole(path, pd.DataFrame(table, columns=columns).to_csv(index=False).encode())
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """What ``write_history`` or ``write_gradients`` has written. Raises StudyError if there is no such file."""
-    try:
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise StudyError(f"{path}: not found; `dvc repro` makes it") from None

@@ -67,6 +67,6 @@ def labels_of(members: Members, results: Mapping[str, Result]) -> dict[str, str]
     """By architecture, its name as shown, and what became of the network that is looked into."""
     remarks = {"trained": "", "collapsed": " (collapsed)", "diverged": " (diverged, first weights)"}
     return {
-        name: f"{label}{remarks[results[name].evaluation.looked_into.status]}"
+        name: f"{label}{remarks[results[name].evaluation.inside.looked_into.status]}"
         for name, label in members.names.items()
     }

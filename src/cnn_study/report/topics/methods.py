@@ -1,7 +1,7 @@
 """How the numbers came about."""
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.report.kit.wording import DATASETS, capitalized, percent, with_status
+from cnn_study.report.kit.wording import DATASETS, capitalized, listed, percent, with_status
 
 
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
@@ -9,6 +9,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     params = evidence.params
     training, search = params.training, params.tune
     recipe = training.recipe
+    budgets = listed([str(budget) for budget in sorted(training.budgets)])
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
     ]
@@ -26,7 +27,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Training",
-            f"{recipe.optimizer}, {training.epochs} epochs, batches of {recipe.batch_size}, schedule "
+            f"{recipe.optimizer}, {budgets} epochs, batches of {recipe.batch_size}, schedule "
             f"{recipe.schedule}, label smoothing {recipe.label_smoothing:g}, the same for all networks but for "
             f"what params.yaml overrides; seeds {', '.join(map(str, training.seeds))}. A network is collapsed if "
             "chance explains its validation accuracy (99.9 % binomial interval), diverged if its loss was not "

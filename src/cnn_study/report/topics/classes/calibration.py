@@ -42,7 +42,7 @@ def _predictions_of(
     """Confidence and correctness of each architecture that trained, its seeds one after the other."""
     pooled = {}
     for name, result in results.items():
-        runs = [run for run in result.evaluation.predictions.values() if run is not None]
+        runs = result.predictions
         if result.status == "trained":
             confidence = np.concatenate([run.confidence for run in runs])
             pooled[name] = confidence, np.concatenate([run.predicted == labels for run in runs])

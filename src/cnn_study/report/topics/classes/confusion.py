@@ -22,9 +22,8 @@ def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable
     rows: list[dict[str, Any]] = []
     for name, result in results.items():
         counts = np.zeros((len(names), len(names)), dtype=int)
-        for run in result.evaluation.predictions.values():
-            if run is not None:
-                np.add.at(counts, (labels, run.predicted), 1)
+        for run in result.predictions:
+            np.add.at(counts, (labels, run.predicted), 1)
         rows += [
             {"architecture": name, "actual": actual, "predicted": predicted, "count": int(counts[i, j])}
             for i, actual in enumerate(names)

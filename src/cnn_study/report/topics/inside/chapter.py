@@ -50,8 +50,8 @@ def dead_channels(results: Mapping[str, Result]) -> pd.DataFrame:
     rows = [
         {"architecture": name, "layer": layer, "channels": len(flags), "dead": int(flags.sum())}
         for name, result in results.items()
-        if result.evaluation.looked_into.status != "diverged"
-        for layer, flags in result.evaluation.dead.items()
+        if result.evaluation.inside.looked_into.status != "diverged"
+        for layer, flags in result.evaluation.inside.dead.items()
     ]
     return pd.DataFrame(rows, columns=["architecture", "layer", "channels", "dead"])
 
@@ -94,7 +94,7 @@ def _draw_first_layers(members: Members, evidence: Evidence) -> Picture:
     return draw_first_layers(
         f"{members.title}: filters and activations of the first layer",
         index,
-        {label: evidence.results[name].evaluation for name, label in labels.items()},
+        {label: evidence.results[name].evaluation.inside for name, label in labels.items()},
     )
 
 
@@ -103,7 +103,7 @@ def _draw_maps(members: Members, index: int, evidence: Evidence) -> Picture:
     return draw_feature_maps(
         f"{members.title}: feature maps of test image {index} ({evidence.classes[evidence.labels[index]]})",
         index,
-        {label: evidence.results[name].evaluation for name, label in labels.items()},
+        {label: evidence.results[name].evaluation.inside for name, label in labels.items()},
         evidence.params.evaluate.channels,
     )
 

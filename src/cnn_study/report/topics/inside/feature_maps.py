@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Picture
 
-from cnn_study.evaluation.results import Evaluation
+from cnn_study.evaluation.results import Inside
 from cnn_study.report.kit.pictures import (
     LINE,
     MARGIN,
@@ -23,7 +23,7 @@ from cnn_study.report.kit.pictures import (
 from cnn_study.report.topics.inside.mosaic import ACTIVATION, CROSSED_OUT, count_dead, show_maps
 
 
-def draw_feature_maps(title: str, index: int, networks: Mapping[str, Evaluation], channels: int) -> Picture:
+def draw_feature_maps(title: str, index: int, networks: Mapping[str, Inside], channels: int) -> Picture:
     """A column for each network: image ``index``, then at most ``channels`` maps of each layer, the last below.
 
     Each cell has its own scale, which its label tells with the layer's count of dead channels.

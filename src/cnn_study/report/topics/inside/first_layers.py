@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Picture
 
-from cnn_study.evaluation.results import Evaluation
+from cnn_study.evaluation.results import Inside
 from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.report.kit.pictures import (
     LINE,
@@ -31,7 +31,7 @@ from cnn_study.report.topics.inside.mosaic import (
 COLOURS = {1: ["grey"], 3: ["red", "green", "blue"]}  # by the number of channels
 
 
-def draw_first_layers(title: str, index: int, networks: Mapping[str, Evaluation]) -> Picture:
+def draw_first_layers(title: str, index: int, networks: Mapping[str, Inside]) -> Picture:
     """A row for each network: the kernels of its first convolution, and its first layer's maps of image ``index``.
 
     Kernels are coloured by their weights for red, green and blue, or for grey, from minus to plus the largest.

@@ -32,7 +32,7 @@ RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1Z M0,-.7A.7,.7,0,1,0,0,.7A.7,.7,0,1,0,
 
 def chapter(evidence: Evidence) -> Chapter:
     """Theoretical and effective fields, layer by layer and of the last one."""
-    by_layer = field_table({name: result.evaluation.fields for name, result in evidence.results.items()})
+    by_layer = field_table({name: result.evaluation.inside.fields for name, result in evidence.results.items()})
     findings = tuple(field_findings(by_layer, evidence.results, evidence.params.studies))
     figures = tuple(
         figure for members in of_studies(evidence.params) for figure in _figures(_long(by_layer), members)
@@ -64,7 +64,7 @@ def receptive_fields(results: Mapping[str, Result], members: pd.DataFrame) -> pd
         for name, result in results.items()
         for kind, pixels in (
             ("theoretical", result.profile.receptive_field),
-            ("effective", side(result.evaluation.fields[-1].effective_trained)),
+            ("effective", side(result.evaluation.inside.fields[-1].effective_trained)),
         )
     ]
     return members.merge(pd.DataFrame(rows), on="architecture")
@@ -83,7 +83,7 @@ def _path(members: Members) -> str:
 def _draw(members: Members, evidence: Evidence) -> Picture:
     labels = labels_of(members, evidence.results)
     index = evidence.params.evaluate.shown_images[0]
-    evaluations = {label: evidence.results[name].evaluation for name, label in labels.items()}
+    evaluations = {label: evidence.results[name].evaluation.inside for name, label in labels.items()}
     return draw_fields(
         f"{members.title}: what the central unit of each layer sees, before and after training",
         next(iter(evaluations.values())).activations[index].image,

@@ -29,7 +29,7 @@ def field_findings(fields: pd.DataFrame, results: Mapping[str, Result], studies:
         and not pd.isna(row["effective_untrained"])
     }
     single = [
-        _field(name, row, results[name].evaluation.looked_into.status, shown(name, studies))
+        _field(name, row, results[name].evaluation.inside.looked_into.status, shown(name, studies))
         for name, row in rows.items()
     ]
     return ([_field_changes(changes, studies)] if changes else []) + single

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cnn_study.analysis.results import Result
+from cnn_study.analysis.results import Result, history_table
 from cnn_study.report.kit.charts import Spec, epoch_axis, lines, picked, quantity, single, tip
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
@@ -15,8 +15,7 @@ DATA = "plots/data/curves.csv"
 
 def curves(results: Mapping[str, Result], members: pd.DataFrame) -> pd.DataFrame:
     """Loss and accuracies by epoch and seed, in every study that an architecture belongs to."""
-    history = pd.concat([result.history for result in results.values()])
-    return members.merge(history, on="architecture")
+    return members.merge(history_table(results), on="architecture")
 
 
 def validation_figure(table: pd.DataFrame, members: Members) -> Figure:

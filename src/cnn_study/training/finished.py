@@ -1,0 +1,170 @@
+"""Runs of train that have come to their end, and are never done again.
+
+A run is known by its fingerprint, that of all that its bits depend on but for the environment: it is taken over
+on any machine. What is taken over lies in what train has written before, in results/ and runs/, and in a store
+beside DVC's cache, which experiments share with the working tree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+
+from cnn_study.base.environment import Environment
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import write_whole
+from cnn_study.base.records import Record
+from cnn_study.training.checkpoint import Tensors
+from cnn_study.training.records import Clocks, Epoch, LayerNorms, Run, RunClock, Status
+
+R = TypeVar("R", bound=Record)
+Key = tuple[int, int]  # seed and budget
+
+
+class FinishedRun(Record):
+    """How a run ended: from a seed, to a budget in epochs, with a peak learning rate."""
+
+    seed: int
+    budget: int
+    learning_rate: float
+    fingerprint: str
+    environment: Environment
+    run: Run
+
+    @property
+    def key(self) -> Key:
+        """Which of its network's."""
+        return self.seed, self.budget
+
+    @property
+    def status(self) -> Status:
+        """What became of it."""
+        return self.run.status
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """After its last epoch, 0 to 1; None where it diverged."""
+        return self.run.validation_accuracy
+
+    @property
+    def clock(self) -> RunClock:
+        """What it took, its part of the trunk included: as if it had run alone."""
+        return RunClock.of(self.learning_rate, self.seed, self.budget, self.run)
+
+
+class _Summary(Record):
+    """A run in runs.json: without its rows in the tables."""
+
+    seed: int
+    budget: int
+    status: Status
+    validation_accuracy: float | None
+    learning_rate: float
+    fingerprint: str
+    environment: Environment
+
+    @classmethod
+    def of(cls, one: FinishedRun) -> "_Summary":
+        return cls(
+            status=one.status, validation_accuracy=one.validation_accuracy, **one.model_dump(exclude={"run"})
+        )
+
+
+class _Summaries(Record):
+    runs: tuple[_Summary, ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The runs of an architecture, by seed and budget, in order."""
+
+    runs: tuple[FinishedRun, ...]
+
+    def write(self, folder: Path, timing: Path) -> None:
+        """Write runs.json, history.csv and gradients.csv into an existing ``folder``, the clocks to ``timing``."""
+        _Summaries(runs=tuple(map(_Summary.of, self.runs))).write(folder / "runs.json")
+        _write_table(folder / "history.csv", {one.key: one.run.epochs for one in self.runs}, Epoch)
+        _write_table(folder / "gradients.csv", {one.key: one.run.gradients for one in self.runs}, LayerNorms)
+        Clocks(runs=tuple(one.clock for one in self.runs)).write(timing)
+
+    @classmethod
+    def read(cls, folder: Path, timing: Path | None) -> "Trained":
+        """What ``write`` has written, for None without the clocks. Raises StudyError if it is not there or damaged."""
+        epochs = _read_table(folder / "history.csv", Epoch)
+        norms = _read_table(folder / "gradients.csv", LayerNorms)
+        clocks = {(one.seed, one.budget): one.epochs for one in Clocks.read(timing).runs} if timing else {}
+        runs = []
+        for one in _Summaries.read(folder / "runs.json").runs:
+            key = one.seed, one.budget
+            run = Run(
+                status=one.status,
+                epochs=epochs.get(key, ()),
+                gradients=norms.get(key, ()),
+                clock=clocks.get(key, ()),
+            )
+            known = one.model_dump(exclude={"status", "validation_accuracy"})
+            runs.append(FinishedRun(run=run, **known))
+        return cls(tuple(runs))
+
+
+def weights_name(seed: int, budget: int, largest: int) -> str:
+    """The name of a file with weights: the largest budget's has the seed's alone, whatever that budget is."""
+    return f"seed-{seed}.safetensors" if budget == largest else f"seed-{seed}-budget-{budget}.safetensors"
+
+
+def _write_table(path: Path, rows: Mapping[Key, Sequence[Record]], kind: type[Record]) -> None:
+    table = [
+        {"seed": seed, "budget": budget} | row.model_dump()
+        for (seed, budget), of_run in rows.items()
+        for row in of_run
+    ]
+    columns = ["seed", "budget", *kind.model_fields]
+    write_whole(path, pd.DataFrame(table, columns=columns).to_csv(index=False).encode())
+
+
+def _read_table(path: Path, kind: type[R]) -> dict[Key, tuple[R, ...]]:
+    rows: dict[Key, list[R]] = {}
+    try:
+        table = pd.read_csv(path, float_precision="round_trip").astype(object)
+        for row in table.where(table.notna(), None).to_dict("records"):
+            key = row.pop("seed"), row.pop("budget")
+            rows.setdefault(key, []).append(kind.model_validate(row))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
+    except (KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise StudyError(f"{path}: found no table of its kind ({reason}); `dvc repro` makes it anew") from None
+    return {key: tuple(of_run) for key, of_run in rows.items()}
+
+
+@dataclass(frozen=True)
+class Store:
+    """Finished runs with their weights, by fingerprint, in the files of a folder."""
+
+    folder: Path
+
+    def path(self, fingerprint: str) -> Path:
+        """Where a run is, if it is here."""
+        return self.folder / f"{fingerprint}.safetensors"
+
+    def put(self, finished: FinishedRun, weights: Tensors) -> None:
+        """Keep a run; ``weights``: none of one that diverged."""
+        tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
+        metadata = {"finished": finished.model_dump_json()}
+        write_whole(self.path(finished.fingerprint), save(tensors, metadata))
+
+    def find(self, fingerprint: str) -> FinishedRun | None:
+        """A run; None if it is not here, or damaged."""
+        try:
+            with safe_open(self.path(fingerprint), framework="pt") as file:
+                return FinishedRun.model_validate_json((file.metadata() or {})["finished"])
+        except (FileNotFoundError, SafetensorError, KeyError, ValueError):
+            return None
+
+    def weights(self, fingerprint: str) -> Tensors:
+        """Those of a run that is here."""
+        return load_file(self.path(fingerprint))
