@@ -7,6 +7,7 @@ from cnn_study.base.code import refuse_edited_sources
 from cnn_study.base.files import write_whole
 from engine.node import FINISHED, Files
 from stages import train
+from stages._inputs import store
 
 
 def write_outputs(files: Files) -> None:
@@ -19,11 +20,11 @@ def write_outputs(files: Files) -> None:
 def keep(path: str, content: memoryview) -> None:
     """What a task has sent on its way: a checkpoint, or a finished run, which belongs in the store."""
     place = Path(path)
-    write_whole(train.store().folder / place.name if place.parent == FINISHED else place, content)
+    write_whole(store().folder / place.name if place.parent == FINISHED else place, content)
 
 
 def finished_runs(plan: train.Plan, seed: int) -> Mapping[str, Path]:
     """Those of a seed that lie in the store: where a task finds each, and where it is here."""
     keys = [(seed, budget) for budget in plan.budgets]
-    paths = [train.store().path(plan.fingerprint(key)) for key in keys]
+    paths = [store().path(plan.fingerprint(key)) for key in keys]
     return {(FINISHED / path.name).as_posix(): path for path in paths if path.is_file()}

@@ -12,7 +12,6 @@ from dvc.dvcfile import Lockfile
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 from dvc.rwlock import rwlock
-from dvc.stage.cache import RunCacheNotFoundError
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import SCRATCH, write_whole
@@ -54,23 +53,15 @@ class Pipeline:
             return bool(self._stages[name].changed(self._allow_missing))
 
     def begin(self, name: str) -> bool:
-        """Whether the stage has to run; if so, its outputs are removed, as by ``dvc repro``.
-
-        Where DVC's cache has what an out-of-date stage would give, that takes their place, and it need not run.
-        """
+        """Whether the stage has to run; if so, its outputs are removed, as by ``dvc repro``."""
         stage = self._stages[name]
         with self._locked():
             if not stage.changed(self._allow_missing):
                 return False
             stage.remove_outs()
-            try:
-                self._repo.stage_cache.restore(stage)
-            except RunCacheNotFoundError:
-                stage.save_deps()
-                self._begun[name] = _read_by(stage)
-                return True
-            self._save([stage])
-            return False
+            stage.save_deps()
+            self._begun[name] = _read_by(stage)
+            return True
 
     def commit(self, names: Iterable[str]) -> None:
         """Note that these stages are done, but for one that has read what has changed since it began: an error."""

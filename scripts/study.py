@@ -17,6 +17,7 @@ from cnn_study.base.code import loaded_sources
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
 from cnn_study.base.yaml import PARAMS, read_yaml
+from cnn_study.messages.mistakes import dotted
 from cnn_study.params.study import validate
 from cnn_study.sources import cifar10
 from cnn_study.sources.datasets import SOURCES
@@ -31,7 +32,7 @@ EMBEDDED = {
     ("data", "train_images"): 5000,
     ("training", "budgets"): [1, 2],
     ("tune", "images"): 1000,
-    ("replay", "images"): 1000,
+    ("replay", "runs", "images"): 1000,
 }
 
 
@@ -120,13 +121,16 @@ def use_embedded_data(reason: str) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(PARAMS)
     changes = []
-    for (section, key), value in EMBEDDED.items():
-        before = content[section][key]
+    for (*sections, key), value in EMBEDDED.items():
+        place = content
+        for section in sections:
+            place = place[section]
+        before = place[key]
         # A smaller study stays small; "all" is not one.
         new = min(value, before) if isinstance(value, int) and isinstance(before, int) else value
         if new != before:
-            changes.append(f"{section}.{key}: {new} (was {before})")
-            content[section][key] = new
+            changes.append(f"{dotted((*sections, key))}: {new} (was {before})")
+            place[key] = new
     validate(content)  # the rest of the file may ask for more images than the embedded data has
     buffer = io.BytesIO()
     yaml.dump(content, buffer)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, sources_digest
+from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources, sources_digest
 from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.files import SCRATCH
 from cnn_study.data.splits import Split, balanced_subset, load_split
@@ -13,6 +13,7 @@ from cnn_study.messages.progress import Progress
 from cnn_study.networks.architecture import Architecture
 from cnn_study.training.batches import Batches
 from cnn_study.training.budgets import Checkpoints, Reached, train_to
+from cnn_study.training.finished import FinishedRun, Store
 from cnn_study.training.layer_check import checked
 from cnn_study.training.loop import RunSpec
 from cnn_study.training.recipe import Recipe
@@ -99,10 +100,37 @@ class Inputs:
         return train_to(spec, budgets, checkpoints, watch)
 
     def run(self, title: str, training: Batches, epochs: int, rate: float, seed: int) -> Run:
-        """The same to one budget."""
-        known_by = run_fingerprint(self.stage, self.architecture, self.recipe, len(training), rate, seed)
-        (reached,) = self.runs(title, training, [epochs], rate, seed, f"{known_by} {epochs}")
+        """The same to one budget, if it has not been done in this environment; without its weights."""
+        parts = (self.architecture, self.recipe, len(training), rate, seed, epochs, self.environment)
+        known_by = run_fingerprint(self.stage, *parts)
+        if found := store().find(known_by):
+            return found.run
+        (reached,) = self.runs(title, training, [epochs], rate, seed, known_by)
+        refuse_edited_sources()
+        store().put(
+            FinishedRun(
+                seed=seed,
+                budget=epochs,
+                learning_rate=rate,
+                fingerprint=known_by,
+                environment=self.environment,
+                run=reached.run,
+            ),
+            weights={},
+        )
         return reached.run
+
+
+@cache
+def store() -> Store:
+    """Of runs that are at their end: beside DVC's cache, where experiments find it; in a task, in its folder."""
+    folder = Path(".dvc")
+    if not folder.is_dir():
+        return Store(SCRATCH / "finished")
+    from dvc.config import Config  # here, since a task of the engine's does without
+
+    cache = Config(str(folder.resolve())).get("cache", {}).get("dir")
+    return Store(Path(cache or folder / "cache") / "finished")
 
 
 def checkpoint_folder(stage: str, name: str, title: str = "") -> Path:

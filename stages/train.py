@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cnn_study.base.code import refuse_edited_sources
 from cnn_study.base.errors import StudyError
-from cnn_study.base.files import SCRATCH, whole_folder
+from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.networks.architecture import Architecture
@@ -26,10 +26,10 @@ from cnn_study.networks.weights import save_tensors
 from cnn_study.training.budgets import Checkpoints
 from cnn_study.training.checkpoint import metadata_of
 from cnn_study.training.entry import Entry
-from cnn_study.training.finished import FinishedRun, Key, Store, Trained, weights_name
+from cnn_study.training.finished import FinishedRun, Key, Trained, weights_name
 from cnn_study.training.recipe import Recipe, Training
 from cnn_study.training.records import Tuning
-from stages._inputs import Inputs, checkpoint_folder, run_fingerprint
+from stages._inputs import Inputs, checkpoint_folder, run_fingerprint, store
 
 RESULTS = Path("results/train")
 TIMING = Path("results/timing/train")
@@ -122,17 +122,6 @@ def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
     for seed, budget in unfinished:
         todo.setdefault(seed, []).append(budget)
     return todo
-
-
-def store() -> Store:
-    """Beside DVC's cache, where experiments find it as well; in a task of the engine's, in the working folder."""
-    folder = Path(".dvc")
-    if not folder.is_dir():
-        return Store(SCRATCH / "finished")
-    from dvc.config import Config  # here, since a task of the engine's does without
-
-    cache = Config(str(folder.resolve())).get("cache", {}).get("dir")
-    return Store(Path(cache or folder / "cache") / "finished")
 
 
 def main(name: str) -> None:

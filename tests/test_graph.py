@@ -91,7 +91,7 @@ def test_training_and_selection_have_no_path_to_the_test_images(stage: str) -> N
 def test_only_an_evaluation_reads_the_test_images_and_it_writes_nothing_that_training_writes() -> None:
     readers = [stage for stage in STAGES if "data/prepared/test" in definition(stage)["deps"]]
     assert readers == ["evaluate"]
-    assert definition("evaluate")["outs"] == [{"results/evaluate/${key}": {"cache": False}}]
+    assert definition("evaluate")["outs"] == [{"results/evaluate/${key}": {"cache": False, "persist": True}}]
 
 
 def test_the_analysis_reads_results_alone() -> None:
@@ -124,7 +124,7 @@ def test_a_search_does_not_depend_on_epochs_and_seeds_nor_a_replay_on_the_rate_t
     project: Project,
 ) -> None:
     def change(params: Any) -> None:
-        params["training"].update(epochs=9, seeds=[8, 9])
+        params["training"].update(budgets=[9], seeds=[8, 9])
         params["replay"].update(learning_rate=0.5)
 
     project.edit_params(change)

@@ -55,7 +55,7 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
 def test_queued_experiments_with_more_epochs_retrain_all_in_the_background_and_a_table_and_plots_show_them(
     project: Project,
 ) -> None:
-    project.run("dvc", "exp", "run", "--queue", "-S", "training.epochs=2,3")
+    project.run("dvc", "exp", "run", "--queue", "-S", "training.budgets=[2],[3]")
     project.run("dvc", "queue", "start")
     try:
         while re.search("Running|Queued", project.run("dvc", "queue", "status")):
@@ -64,24 +64,24 @@ def test_queued_experiments_with_more_epochs_retrain_all_in_the_background_and_a
         project.run("dvc", "queue", "stop", "--kill")
     assert project.run("dvc", "queue", "status").count("Success") == 2
     found = experiments(project)
-    epochs = {name: row["params"]["params.yaml"]["data"]["training"]["epochs"] for name, row in found.items()}
-    assert sorted(epochs.values()) == [2, 3]
-    for name in epochs:  # nothing is prepared, nor searched for
+    budgets = {name: row["params"]["params.yaml"]["data"]["training"]["budgets"] for name, row in found.items()}
+    assert sorted(budgets.values()) == [[2], [3]]
+    for name in budgets:  # nothing is prepared, nor searched for
         log = project.run("dvc", "queue", "logs", name)
         retrained = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("small", "other")}
         assert set(re.findall(r"Running stage '(\S+)'", log)) == {*retrained, "analyze"}
     # The working tree was not touched.
-    assert read_yaml(project.folder / "params.yaml")["training"]["epochs"] == 1
+    assert read_yaml(project.folder / "params.yaml")["training"]["budgets"] == [1]
     assert project.run("git", "status", "--porcelain") == ""
 
     (shown,) = re.findall(r"^(dvc exp show .*?) *#", README, re.MULTILINE)
     table = project.run(*shlex.split(shown), "--csv", "--force").splitlines()
     columns = table[0].split(",")
-    assert {"test_accuracy_percent.small", "test_accuracy_percent.other", "training.epochs"} <= set(columns)
+    assert {"test_accuracy_percent.small", "test_accuracy_percent.other", "training.budgets"} <= set(columns)
     assert len(columns) <= 12, columns
 
     # One of them beside main.
-    one, longer = epochs.popitem()
+    one, (longer,) = budgets.popitem()
     project.run("git", "checkout", "--quiet", "-b", "longer")
     project.run("dvc", "exp", "apply", one)
     project.commit("longer")
@@ -161,7 +161,7 @@ def test_repro_of_one_network_runs_what_it_needs_while_a_second_repro_is_told_to
     project: Project, tmp_path: Path
 ) -> None:
     def change(params: Any) -> None:
-        params["training"]["epochs"] = 2
+        params["training"]["budgets"] = [2]
         params["training"]["recipe"]["label_smoothing"] = 0.2
 
     project.edit_params(change)

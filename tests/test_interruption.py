@@ -112,7 +112,7 @@ def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
 
 
 def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: Project, tmp_path: Path) -> None:
-    project.edit_params(lambda params: params["training"].update(epochs=10_000))
+    project.edit_params(lambda params: params["training"].update(budgets=[10_000]))
     printed = tmp_path / "printed"
     with printed.open("w") as output, project.started(*STAGE, output=output) as process:
         while "epoch 1/" not in printed.read_text():
@@ -132,7 +132,7 @@ def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: P
 
 
 def test_an_interrupt_of_the_study_lets_dvc_end_and_the_last_line_still_tells_the_data(project: Project) -> None:
-    project.edit_params(lambda params: params["training"].update(epochs=10_000))
+    project.edit_params(lambda params: params["training"].update(budgets=[10_000]))
     with project.started(sys.executable, "-m", "scripts.study") as process:
         lines_until(process, "epoch 1/10000")
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -140,7 +140,7 @@ def test_an_interrupt_of_the_study_lets_dvc_end_and_the_last_line_still_tells_th
     assert process.returncode != 0
     assert "Traceback" not in "\n".join(printed)
     assert printed[-1].startswith("NOT CIFAR-10")
-    project.edit_params(lambda params: params["training"].update(epochs=1))
+    project.edit_params(lambda params: params["training"].update(budgets=[1]))
     assert "had been killed" not in project.run("dvc", "repro")  # DVC's word for a lock left behind
 
 

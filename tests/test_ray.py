@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 
@@ -26,24 +25,18 @@ from dvc.repo import Repo
 from ray.cluster_utils import Cluster
 from ray.exceptions import WorkerCrashedError
 
-from cnn_study.base.environment import Environment, usable_cores
+from cnn_study.base.environment import usable_cores
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
-from cnn_study.networks.architecture import spec_of
-from cnn_study.networks.network import Network
 from cnn_study.params.study import validate
-from cnn_study.training.checkpoint import Checkpoint
-from cnn_study.training.records import Epoch, EpochClock, LayerNorms, Run, Status
 from engine import driver, node
 from engine.cluster import connected, machine_for, room_for
 from engine.driver import Job, params_of
-from engine.outputs import write_training
 from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
 from engine.resources import Resources
 from scripts.study import main
-from stages import train
-from tests.conftest import REPOSITORY, SHAPE, SMALL, LongerRun, Project, kill, lines_until, longer, rest_of
+from tests.conftest import REPOSITORY, LongerRun, Project, kill, lines_until, longer, rest_of
 from tests.test_interruption import results
 
 CORES = usable_cores()
@@ -259,57 +252,12 @@ def noted(project: Project, stage: str) -> Any:
     return entry
 
 
-@pytest.mark.parametrize("statuses", [("trained", "collapsed"), ("diverged", "trained"), ("diverged", "diverged")])
-def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
-    statuses: tuple[Status, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def written() -> node.Files:
-        return {path.as_posix(): node.read(path) for path in Path().glob("r*/**/*") if path.is_file()}
-
-    def outputs_of(folder: str, *of: train.Finished) -> node.Files:
-        (tmp_path / folder).mkdir()
-        monkeypatch.chdir(tmp_path / folder)
-        train.write("small", 0.1, Environment("cpu", "fp32", 1, "a processor", "3.11", "2.14"), of)
-        return written()
-
-    finished = [a_run(seed, status) for seed, status in enumerate(statuses)]
-    expected = outputs_of("whole", *finished)
-    by_seed = {one.seed: outputs_of(f"seed-{one.seed}", one) for one in finished}
-    (tmp_path / "driver").mkdir()
-    monkeypatch.chdir(tmp_path / "driver")
-    for one in finished:
-        # Whether a run stayed at chance is found after its last checkpoint.
-        progress = one.run.model_dump(mode="json")
-        progress |= {"status": "trained"} if one.run.status == "collapsed" else {}
-        place = node.CHECKPOINTS / "train/small" / f"seed-{one.seed}.safetensors"
-        Checkpoint(place, "").write(one.network, torch.optim.SGD(one.network.parameters()), progress)
-    write_training("small", spec_of(SMALL), SHAPE, by_seed)
-    found = {path: content.tobytes() for path, content in written().items()}
-    assert found == {path: content.tobytes() for path, content in expected.items()}
-    assert {Path(path).parts[0] for path in found} == (
-        {"results"} if set(statuses) == {"diverged"} else {"results", "runs"}
-    )
-
-
-def a_run(seed: int, status: Status) -> train.Finished:
-    """One of one epoch, with made-up results."""
-    torch.manual_seed(seed)
-    network = Network(spec_of(SMALL), SHAPE)
-    clock = EpochClock(train_seconds=0.1 + seed, evaluation_seconds=1 / 3, images=270)
-    if status == "diverged":
-        return train.Finished(seed, network, Run(status=status, epochs=(Epoch(epoch=1),), clock=(clock,)), None)
-    epoch = Epoch(epoch=1, loss=2.1 / 3 + seed, train_accuracy=0.1, validation_accuracy=1 / 7)
-    norms = LayerNorms(epoch=1, layer="conv1", gradient_norm=0.1 + seed, weight_norm=1 / 9)
-    run = Run(status=status, epochs=(epoch,), gradients=(norms,), clock=(clock,))
-    return train.Finished(seed, network, run, np.eye(3, 10, dtype=np.float32))
-
-
 def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Files, node.Task]:
     """A task whose stage is ``code``."""
     sources = {name: node.read(REPOSITORY / name) for name in ("engine/__init__.py", "engine/child.py")}
     (tmp_path / "stage.py").write_text(code)
     files = {"stages/toy.py": node.read(tmp_path / "stage.py")}
-    return sources, {}, node.Task("toy", "small", files, node.describe(0), 1, 0)
+    return sources, {}, node.Task("toy", "small", files, (), node.describe(0), 1, 0)
 
 
 def test_a_failed_task_says_what_its_stage_said(tmp_path: Path) -> None:
@@ -422,7 +370,19 @@ class Script:
         monkeypatch.setattr(driver, "ray", self)
         monkeypatch.setattr(driver, "room_for", lambda _: room)
         monkeypatch.setattr(driver, "write_outputs", lambda _: None)
-        monkeypatch.setattr(driver, "write_training", lambda *_: None)
+        monkeypatch.setattr(driver, "keep", lambda *_: None)
+        plan = SimpleNamespace(trunk=lambda seed: Path(f"no trunk of {seed}"), budgets=())
+        monkeypatch.setattr(driver, "finished_runs", lambda *_: {})
+        monkeypatch.setattr(
+            driver,
+            "train",
+            SimpleNamespace(
+                Plan=SimpleNamespace(read=lambda _: plan),
+                known=lambda _: None,
+                missing=lambda *_: {0: [1]},
+                write=lambda _: None,
+            ),
+        )
 
     def run(self) -> list[str]:
         """All stages; those that were recorded, in this order."""
@@ -524,22 +484,6 @@ def test_a_stage_that_another_command_has_cannot_be_claimed(
             pass
 
 
-def test_a_stage_whose_outputs_are_in_the_cache_need_not_run(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(project.folder)
-    tuned = project.folder / "results/tune/small.json"
-    before, lock = tuned.read_bytes(), (project.folder / "dvc.lock").read_bytes()
-    tuned.unlink()
-    with Repo() as repo:
-        pipeline = Pipeline(repo, allow_missing=False)
-        assert pipeline.changed("tune@small")
-        assert not pipeline.begin("tune@small")
-        assert not pipeline.changed("train@small")
-    assert tuned.read_bytes() == before
-    assert (project.folder / "dvc.lock").read_bytes() == lock
-
-
 def test_what_changed_while_a_stage_ran_is_not_recorded(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.folder)
     lock = (project.folder / "dvc.lock").read_bytes()
@@ -602,19 +546,22 @@ def test_more_threads_than_a_task_has_cpus_are_refused() -> None:
 
 def test_a_task_computes_with_as_many_threads_as_it_has_cpus(tmp_path: Path) -> None:
     code = f"import sys\nsys.path.insert(0, {str(REPOSITORY / 'src')!r})\n"
-    code += "from cnn_study.base.environment import set_up\nsys.exit(set_up().threads * 'thread ')"
+    code += "from cnn_study.base.environment import set_up\nsys.exit('threads: ' + set_up().threads * '+')"
     sources, images, one = task(code, tmp_path)
     for cpus in range(1, CORES + 1):
         *_, failed = node.run(sources, images, replace(one, cpus=cpus))
-        assert failed == node.Failed("thread " * cpus)
+        assert failed == node.Failed("threads: " + "+" * cpus)
 
 
 def test_a_task_reads_of_params_its_own_architecture_and_seed() -> None:
     content = read_yaml(REPOSITORY / "params.yaml")
-    mine = params_of(Job("train", "depth_4", 1), content)
+    own = content["architectures"]["depth_4"]
+    own["training"] = {"learning_rate": 0.1, "budgets": [8]}
+    mine = params_of(Job("train", "depth_4", 1, (2, 4)), content)
     assert list(mine["architectures"]) == ["depth_4"]
-    assert mine["training"] == content["training"] | {"seeds": [1]}
-    assert params_of(Job("tune", "depth_4"), content)["training"] == content["training"]
+    assert mine["training"] == content["training"]
+    assert mine["architectures"]["depth_4"]["training"] == {"seeds": [1], "budgets": [2, 4], "learning_rate": 0.1}
+    assert params_of(Job("tune", "depth_4"), content)["architectures"] == {"depth_4": own}
 
 
 def test_a_gpu_that_params_ask_for_has_to_be_given() -> None:

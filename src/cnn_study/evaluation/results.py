@@ -213,7 +213,9 @@ class Evaluation:
             start = f"maps {shown} "
             return {
                 name.removeprefix(start): (
-                    array.astype(np.float32) / np.float32(BRIGHTEST) * np.float32(index.largest[name.removeprefix("maps ")])
+                    array.astype(np.float32)
+                    / np.float32(BRIGHTEST)
+                    * np.float32(index.largest[name.removeprefix("maps ")])
                 )
                 for name, array in pictures.items()
                 if name.startswith(start)

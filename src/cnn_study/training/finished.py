@@ -93,7 +93,7 @@ class Trained:
 
     @classmethod
     def read(cls, folder: Path, timing: Path | None) -> "Trained":
-        """What ``write`` has written, for None without the clocks. Raises StudyError if it is not there or damaged."""
+        """What ``write`` has written; for None without clocks. Raises StudyError if it is missing or damaged."""
         epochs = _read_table(folder / "history.csv", Epoch)
         norms = _read_table(folder / "gradients.csv", LayerNorms)
         clocks = {(one.seed, one.budget): one.epochs for one in Clocks.read(timing).runs} if timing else {}
