@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cnn_study.base.code import refuse_edited_sources
 from cnn_study.base.errors import StudyError
-from cnn_study.base.files import whole_folder
+from cnn_study.base.files import whole_folder, write_whole
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.networks.architecture import Architecture
@@ -139,7 +139,7 @@ def train(plan: Plan, todo: Mapping[int, list[int]]) -> None:
     for seed, budgets in todo.items():
         known_by, title = plan.trunk_fingerprint(seed), f"seed {seed}"
         for budget, network, run in inputs.runs(
-            title, training, budgets, plan.rate, seed, known_by, earlier=plan.trunk(seed)
+            title, training, budgets, plan.rate, seed, known_by, earlier=latest_trunk(plan, seed)
         ):
             refuse_edited_sources()
             finished = FinishedRun(
@@ -170,19 +170,26 @@ def write(plan: Plan) -> None:
         for seed in plan.seeds:
             if trunk := latest_trunk(plan, seed):
                 shutil.copyfile(trunk, folder / plan.trunk(seed).name)
+                if trunk == trunk_checkpoint(plan, seed):
+                    write_whole(stored_trunk(plan, seed), trunk.read_bytes())
     with whole_folder(RESULTS / plan.name) as folder:
         Trained(tuple(runs)).write(folder, TIMING / f"{plan.name}.json")
     shutil.rmtree(checkpoint_folder("train", plan.name), ignore_errors=True)
 
 
 def latest_trunk(plan: Plan, seed: int) -> Path | None:
-    """The file of the end of this seed's trunk: of two, the one that is further."""
+    """The file of the end of this seed's trunk: of those that there are, the one that is furthest."""
     steps = {}
-    for path in (trunk_checkpoint(plan, seed), plan.trunk(seed)):
+    for path in (trunk_checkpoint(plan, seed), plan.trunk(seed), stored_trunk(plan, seed)):
         found = metadata_of(path)
         if found and found[0].startswith(plan.trunk_fingerprint(seed)):
             steps[path] = found[1]["step"]
     return max(steps, key=lambda path: steps[path], default=None)
+
+
+def stored_trunk(plan: Plan, seed: int) -> Path:
+    """Where the end of the trunk lies beside finished runs."""
+    return store().path(f"{plan.trunk_fingerprint(seed)}-trunk")
 
 
 def trunk_checkpoint(plan: Plan, seed: int) -> Path:

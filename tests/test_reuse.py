@@ -1,0 +1,160 @@
+"""Nothing is trained twice: the epochs that are trained are counted, by the lines that tell of them."""
+
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Project
+from tests.test_fresh_clone import clone_of, study
+from tests.test_interruption import results
+
+Change = Callable[[Any], None]
+
+
+def training(**values: Any) -> Change:
+    """A change of the section ``training``."""
+    return lambda params: params["training"].update(**values)
+
+
+def trained(printed: str) -> list[str]:
+    """What was trained: the title of the run of each line about an epoch."""
+    return re.findall(r"^((?:train|tune|replay) .*?) epoch \d+/", printed, re.MULTILINE)
+
+
+def repro(project: Project, change: Change, *targets: str) -> list[str]:
+    """Change params.yaml, run ``dvc repro``; what was trained."""
+    project.edit_params(change)
+    return trained(project.run("dvc", "repro", *targets))
+
+
+def test_a_further_seed_trains_alone_and_a_removed_one_nothing(project: Project) -> None:
+    before = results(project)
+    assert repro(project, training(seeds=[0, 5]), "train@small") == ["train small seed 5"]
+    after = results(project)
+    assert after["small/seed-0.safetensors"] == before["small/seed-0.safetensors"]
+    assert "small/seed-5.safetensors" in after
+    assert repro(project, training(seeds=[5]), "train@small") == []
+    assert "small/seed-0.safetensors" not in results(project)
+    # Its weights come from the store.
+    assert repro(project, training(seeds=[0]), "train@small") == []
+    assert results(project) == before
+
+
+def test_a_larger_budget_goes_on_from_the_trunk_and_a_removed_one_trains_nothing(
+    project: Project, untouched: Project, tmp_path: Path
+) -> None:
+    one = results(project)
+    both = repro(project, training(budgets=[1, 3]), "train@small")
+    # The trunk of the first went to 0.7 of an epoch, that of the other goes to 2.1.
+    assert both == ["train small seed 0"] * 3
+    grown = results(project)
+    assert grown["small/seed-0-budget-1.safetensors"] == one["small/seed-0.safetensors"]
+    assert repro(project, training(budgets=[3]), "train@small") == []
+    assert results(project)["small/seed-0.safetensors"] == grown["small/seed-0.safetensors"]
+    assert repro(project, training(budgets=[3, 1]), "train@small") == []
+    assert results(project) == grown
+    # The same bits as from nothing.
+    anew = untouched.copy_to(tmp_path / "anew")
+    assert repro(anew, training(budgets=[1, 3]), "train@small").count("train small seed 0 budget 3") == 1
+    assert results(anew) == {path: content for path, content in grown.items() if path.startswith("small/")}
+
+
+def test_seeds_and_budgets_of_one_network_are_its_own(project: Project) -> None:
+    def change(params: Any) -> None:
+        params["architectures"]["small"]["training"] = {"seeds": [0, 1], "budgets": [1, 2]}
+
+    before = results(project)
+    legs = ("seed 0", "seed 1 trunk", "seed 1 budget 1", "seed 1 budget 2")
+    assert set(repro(project, change)) == {f"train small {leg}" for leg in legs}
+    summary = json.loads((project.folder / "metrics/summary.json").read_text())["architectures"]
+    assert (summary["small"]["budget"], summary["small"]["seeds"]) == (2, [0, 1])
+    assert list(summary["small"]["by_budget"]) == ["1", "2"]
+    assert (summary["other"]["budget"], summary["other"]["seeds"]) == (1, [0])
+    after = results(project)
+    assert all(after[path] == content for path, content in before.items() if path.startswith("other/"))
+
+
+@pytest.mark.long
+def test_going_back_to_earlier_parameters_trains_nothing(project: Project) -> None:
+    before = results(project)
+
+    def smoothing(value: float) -> Change:
+        return lambda params: params["training"]["recipe"].update(label_smoothing=value)
+
+    there = set(repro(project, smoothing(0.2)))
+    assert {"tune small rate 0.1", "train small seed 0", "train other seed 0"} <= there
+    assert results(project) != before
+    assert repro(project, smoothing(0.1)) == []
+    assert results(project) == before
+    project.commit("clocks, at most")
+    # By git as well.
+    project.edit_params(smoothing(0.2))
+    assert trained(project.run("dvc", "repro")) == []
+    project.run("git", "checkout", ".")
+    project.run("dvc", "checkout")
+    assert trained(project.run("dvc", "repro")) == []
+    assert results(project) == before
+
+
+@pytest.mark.long
+def test_a_second_experiment_with_the_same_values_trains_nothing(project: Project) -> None:
+    for name in ("one", "two"):
+        values = ("-S", "training.recipe.label_smoothing=0.2")
+        project.run("dvc", "exp", "run", "--queue", "--name", name, *values)
+    project.run("dvc", "queue", "start")
+    try:
+        while re.search("Running|Queued", project.run("dvc", "queue", "status")):
+            time.sleep(5)
+    finally:
+        project.run("dvc", "queue", "stop", "--kill")
+    counts = [len(trained(project.run("dvc", "queue", "logs", name))) for name in ("one", "two")]
+    assert sorted(counts)[0] == 0
+    assert sorted(counts)[1] >= 4
+
+
+@pytest.mark.long
+def test_after_a_pull_a_further_seed_trains_alone(project: Project, tmp_path: Path) -> None:
+    project.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    project.commit("a remote")
+    project.run("dvc", "push")
+    clone = clone_of(project, tmp_path / "clone")
+    clone.run("dvc", "pull")
+    assert repro(clone, training(seeds=[0, 5])) == ["train small seed 5", "train other seed 5"]
+    assert (
+        len(json.loads((clone.folder / "metrics/summary.json").read_text())["architectures"]["small"]["seeds"])
+        == 2
+    )
+
+
+@pytest.mark.long
+def test_with_results_alone_a_further_seed_trains_alone_and_the_others_are_not_evaluated_again(
+    finished: Project, tmp_path: Path
+) -> None:
+    clone = clone_of(finished, tmp_path / "clone")
+    before = json.loads((clone.folder / "metrics/summary.json").read_text())["architectures"]
+    clone.edit_params(training(seeds=[0, 5]))
+    printed = clone.run(sys.executable, "-m", "scripts.study")
+    assert trained(printed) == ["train small seed 5", "train other seed 5"]
+    after = json.loads((clone.folder / "metrics/summary.json").read_text())["architectures"]
+    for name in ("small", "other"):
+        assert after[name]["test_accuracy"]["per_seed"][0] == before[name]["test_accuracy"]["per_seed"][0]
+        assert [path.name for path in (clone.folder / "runs/train" / name).glob("seed-?.safetensors")] == [
+            "seed-5.safetensors"
+        ]
+    assert study(clone) == set()
+
+
+def test_a_damaged_store_is_no_store(project: Project) -> None:
+    store = project.folder / ".dvc/cache/finished"
+    for path in store.iterdir():
+        path.write_bytes(path.read_bytes()[:-5])
+    shutil.rmtree(project.folder / "runs")
+    shutil.rmtree(project.folder / "results/train")
+    assert repro(project, training(seeds=[0]), "train@small") == ["train small seed 0"]
