@@ -6,27 +6,29 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
-from cnn_study.analysis.results import FieldSides, Result, Summary, Timing
+from cnn_study.analysis.results import BudgetSummary, FieldSides, Result, Summary, Timing, worst
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
-from cnn_study.evaluation.results import Activations, Evaluation, Predictions
+from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, Predictions
 from cnn_study.params.study import Study
 from cnn_study.profiling.records import Kind, LayerCost, Profile, Speed
 from cnn_study.report.kit import wording
 from cnn_study.report.kit.findings import Finding
-from cnn_study.training.records import Clocks, EpochClock, RunClock, ShortRun, Status, Trained, TrainedRun, Tuning
+from cnn_study.training.finished import FinishedRun, Key, Trained
+from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Run, ShortRun, Status, Tuning
 
 Right = npt.NDArray[np.bool_]
 
 CLASSES = tuple(f"class {digit}" for digit in range(10))
 ENVIRONMENT = Environment("cpu", "fp32", 2, "a processor", "3.12.3", "2.14.1")
+BUDGETS = (1, 2)
+BUDGET = BUDGETS[-1]  # that of headlines
+LAYERS: Mapping[str, Kind] = {"conv1": "conv", "conv2": "conv", "output": "dense"}
 ACCURACIES: Mapping[Status, float | None] = {"trained": 0.5, "collapsed": 0.1, "diverged": None}
-FAILURES: tuple[Status, ...] = ("diverged", "collapsed")  # the worst first
 EVERYWHERE = np.full((32, 32), 1 / 1024)
 
 
@@ -48,24 +50,26 @@ def result(
     flops: int = 1000,
     parameters: int = 10,
 ) -> Result:
-    """An architecture whose runs have the test images right that ``right`` says, (runs, images).
+    """An architecture whose runs to ``BUDGET`` have the test images right that ``right`` says, (runs, images).
 
-    ``status`` and ``seconds``, which a run trains for: of all runs or of each. ``seeds``: 0, 1 and so on unless
-    given.
+    ``status`` and ``seconds``, which a run trains for: of all these runs or of each. ``seeds``: 0, 1 and so on
+    unless given. To a smaller budget each seed has collapsed, and has the other images right: nothing but what is
+    about budgets says so.
     """
+    seeds = seeds or range(len(right))
     statuses = [status] * len(right) if isinstance(status, str) else status
-    runs = [
-        TrainedRun(
-            seed=seed, status=one, epochs=1 if one == "diverged" else 2, validation_accuracy=ACCURACIES[one]
-        )
-        for seed, one in zip(seeds or range(len(right)), statuses, strict=True)
-    ]
+    times = [seconds] * len(right) if isinstance(seconds, float | int) else seconds
+    runs, rights = list[FinishedRun](), dict[Key, npt.NDArray[np.bool_]]()
+    for seed, one, row, of_run in zip(seeds, statuses, right, times, strict=True):
+        for budget in BUDGETS:
+            largest = budget == BUDGET
+            run = finished_run(seed, budget, one if largest else "collapsed", of_run * budget / BUDGET)
+            runs.append(run)
+            rights[run.key] = row if largest else ~row
     return Result(
         name=name,
         tuning=search({0.1: 0.3, 0.2: 0.4, 0.4: 0.3}),
-        trained=Trained(learning_rate=0.2, runs=tuple(runs), environment=ENVIRONMENT),
-        history=pd.DataFrame(),
-        gradients=pd.DataFrame(),
+        trained=Trained(tuple(runs)),
         profile=Profile(
             parameters=parameters,
             conv_parameters=5,
@@ -73,12 +77,35 @@ def result(
             activation_bytes=8,
             receptive_field=10,
             layers=(),
-            weighted_layers=weighted_layers(conv1="conv", conv2="conv", output="dense"),
+            weighted_layers=weighted_layers(**LAYERS),
         ),
-        evaluation=evaluation_of(runs, right),
-        train_clocks=clocks_of(runs, [seconds] * len(runs) if isinstance(seconds, float | int) else seconds),
+        evaluation=evaluation_of(runs, rights),
         tune_clocks=Clocks(runs=()),
         speed=Speed(inference_images_per_second=1000.0, inference_batch=100, environment=ENVIRONMENT),
+    )
+
+
+def finished_run(seed: int, budget: int, status: Status = "trained", seconds: float = 100.0) -> FinishedRun:
+    """A run of train whose epochs were all alike, or which diverged in its first; norms rise with the budget."""
+    epochs = tuple(
+        Epoch(epoch=epoch, loss=1.0, train_accuracy=0.5, validation_accuracy=ACCURACIES[status])
+        for epoch in range(1, budget + 1)
+    )
+    norms = tuple(
+        LayerNorms(epoch=one.epoch, layer=layer, gradient_norm=float(depth * budget), weight_norm=2.0)
+        for one in epochs
+        for depth, layer in enumerate(LAYERS, start=1)
+    )
+    if status == "diverged":
+        epochs, norms = (Epoch(epoch=1),), ()
+    clock = EpochClock(train_seconds=seconds / len(epochs), evaluation_seconds=0.5, images=500)
+    return FinishedRun(
+        seed=seed,
+        budget=budget,
+        learning_rate=0.2,
+        fingerprint=f"{seed}-{budget}",
+        environment=ENVIRONMENT,
+        run=Run(status=status, epochs=epochs, gradients=norms, clock=(clock,) * len(epochs)),
     )
 
 
@@ -104,43 +131,39 @@ def short_run(rate: float, seed: int, accuracy: float | None) -> ShortRun:
     return ShortRun(learning_rate=rate, seed=seed, status=status, validation_accuracy=accuracy)
 
 
-def clocks_of(runs: Sequence[TrainedRun], seconds: Sequence[float]) -> Clocks:
-    """Each run's ``seconds``, spread evenly over its epochs."""
-    return Clocks(
-        runs=tuple(
-            RunClock(
-                learning_rate=0.2,
-                seed=run.seed,
-                epochs=(EpochClock(train_seconds=of_run / run.epochs, evaluation_seconds=0.5, images=500),)
-                * run.epochs,
-            )
-            for run, of_run in zip(runs, seconds, strict=True)
-        )
-    )
+def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[np.bool_]]) -> Evaluation:
+    """Of runs that have ``right`` by seed and budget; surer, with 0.9, of what is right than with 0.6.
 
-
-def evaluation_of(runs: Sequence[TrainedRun], right: Right) -> Evaluation:
-    """With one layer of four channels, the first of them dead; surer, with 0.9, of what is right than with 0.6."""
-    labels, looked_into = labels_of(right.shape[1]), run_to_look_into(runs)
+    With one layer of four channels, the first of them dead.
+    """
+    looked_into = run_to_look_into(runs)
     maps = np.ones((4, 32, 32), np.float32)
     maps[0] = 0
     seen = Activations(np.zeros((3, 32, 32), np.uint8), {"conv1": maps})
     trained = None if looked_into.status == "diverged" else EVERYWHERE
     return Evaluation(
-        predictions={
-            run.seed: None
-            if run.status == "diverged"
-            else Predictions((labels + ~row) % 10, np.where(row, 0.9, 0.6))
-            for run, row in zip(runs, right, strict=True)
+        runs={
+            run.key: Evaluated(
+                None if run.status == "diverged" else predictions_of(right[run.key]), run.fingerprint, ENVIRONMENT
+            )
+            for run in runs
         },
-        looked_into=looked_into,
-        fields=(Field("conv1", 32, 10, 15.5, (11, 20), EVERYWHERE, trained),),
-        filters_of="conv1",
-        filters=np.ones((4, 3, 3, 3), np.float32),
-        dead={"conv1": np.arange(4) == 0},
-        activations={0: seen, 1: seen},
-        environment=ENVIRONMENT,
+        inside=Inside(
+            looked_into=looked_into,
+            fields=(Field("conv1", 32, 10, 15.5, (11, 20), EVERYWHERE, trained),),
+            filters_of="conv1",
+            filters=np.ones((4, 3, 3, 3), np.float32),
+            dead={"conv1": np.arange(4) == 0},
+            activations={0: seen, 1: seen},
+            environment=ENVIRONMENT,
+            known_by=f"{looked_into.seed}-{looked_into.budget}",
+        ),
     )
+
+
+def predictions_of(right: npt.NDArray[np.bool_]) -> Predictions:
+    """A class too high where it is not right."""
+    return Predictions((labels_of(len(right)) + ~right) % 10, np.where(right, 0.9, 0.6))
 
 
 # No architecture of the project: whatever a user calls his own gets sentences as well.
@@ -170,11 +193,11 @@ def entry(
     effective: int | None = 8,
 ) -> Summary:
     """An architecture in metrics/summary.json; three runs that trained unless their ``statuses`` are given."""
-    runs = statuses or ("trained",) * 3
+    runs, of_test = statuses or ("trained",) * 3, around(accuracy, half)
     return Summary(
-        status=next((status for status in FAILURES if status in runs), "trained"),
-        test_accuracy=around(accuracy, half),
-        validation_accuracy=around(accuracy, half),
+        status=worst(runs),
+        test_accuracy=of_test,
+        validation_accuracy=of_test,
         learning_rate=0.2,
         learning_rate_at_edge=False,
         parameters=10,
@@ -182,8 +205,13 @@ def entry(
         forward_flops=1000,
         activation_bytes=8,
         receptive_field=FieldSides(theoretical=theoretical, effective=effective),
+        budget=BUDGET,
         seeds=tuple(range(len(runs))),
         statuses=runs,
+        by_budget={
+            "1": BudgetSummary(status="collapsed", test_accuracy=around(0.1), validation_accuracy=around(0.1)),
+            "2": BudgetSummary(status=worst(runs), test_accuracy=of_test, validation_accuracy=of_test),
+        },
     )
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cnn_study.evaluation.results import Predictions
 from cnn_study.report.topics.classes.calibration import calibration, calibration_errors, calibration_findings
 from cnn_study.report.topics.classes.confusion import confusion
 from tests.report_cases import (
@@ -22,8 +21,12 @@ def test_seeds_are_pooled() -> None:
     # Both are 0.72 sure; the first is always right, the second for 6 images of 10.
     one = result("thin", right_ones([10, 6], 10))
     labels, sure = labels_of(10), np.full(10, 0.72)
-    runs = {seed: Predictions(run.predicted, sure) for seed, run in one.evaluation.predictions.items() if run}
-    both = {"thin": replace(one, evaluation=replace(one.evaluation, predictions=runs))}
+    runs = {
+        key: replace(run, predictions=replace(run.predictions, confidence=sure))
+        for key, run in one.evaluation.runs.items()
+        if run.predictions is not None
+    }
+    both = {"thin": replace(one, evaluation=replace(one.evaluation, runs=runs))}
     (interval,) = calibration(both, labels).to_dict("records")
     assert (interval["architecture"], interval["count"]) == ("thin", 20)
     assert interval["confidence"] == pytest.approx(0.72)

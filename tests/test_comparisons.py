@@ -17,6 +17,7 @@ from cnn_study.analysis.comparisons import (
 )
 from cnn_study.analysis.results import Result
 from cnn_study.params.study import Control, Study
+from cnn_study.training.finished import Trained
 from cnn_study.training.records import Status
 from tests.report_cases import CLASSES, Right, labels_of, result, right_ones
 
@@ -33,7 +34,7 @@ def study(baseline: str, *others: str, controls: Sequence[tuple[str, str]] = ())
 
 
 def compared(results: Sequence[Result], of: Study) -> StudyComparison:
-    runs = [run for r in results for run in r.evaluation.predictions.values() if run is not None]
+    runs = [run for r in results for run in r.predictions]
     by_name = {r.name: r for r in results}
     return compare_all(by_name, {"any": of}, labels_of(len(runs[0].predicted)), CLASSES)["any"]
 
@@ -211,7 +212,7 @@ def three_networks() -> list[Result]:
     ]
 
 
-def test_nothing_depends_on_the_order_of_architectures_or_seeds() -> None:
+def test_nothing_depends_on_the_order_of_architectures_seeds_or_budgets() -> None:
     networks = three_networks()
     of = study("a", "b", "c", controls=[("c", "b")])
     assert compared([turned(r) for r in networks[::-1]], of) == compared(networks, of)
@@ -219,13 +220,8 @@ def test_nothing_depends_on_the_order_of_architectures_or_seeds() -> None:
 
 def turned(one: Result) -> Result:
     """With its runs in reverse."""
-    predictions = dict(reversed(list(one.evaluation.predictions.items())))
-    return replace(
-        one,
-        trained=one.trained.model_copy(update={"runs": one.trained.runs[::-1]}),
-        train_clocks=one.train_clocks.model_copy(update={"runs": one.train_clocks.runs[::-1]}),
-        evaluation=replace(one.evaluation, predictions=predictions),
-    )
+    runs = dict(reversed(list(one.evaluation.runs.items())))
+    return replace(one, trained=Trained(one.trained.runs[::-1]), evaluation=replace(one.evaluation, runs=runs))
 
 
 def test_runs_are_paired_by_seed() -> None:

@@ -1,56 +1,37 @@
 """The report's contents, put together from made-up results of every network in params.yaml."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import Result
+from cnn_study.analysis.results import BudgetSummary, Result, Summary, Timing, environments, history_table
+from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
-from cnn_study.base.records import Record
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown
-from cnn_study.training.records import Epoch, LayerNorms, Replayed, Status
+from cnn_study.training.finished import Key, Trained
+from cnn_study.training.records import Replayed, Status
 from tests.conftest import REPOSITORY
 from tests.report_cases import CLASSES, ENVIRONMENT, labels_of, result, right_ones, short_run
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 IMAGES, SEEDS = 1000, 3
 # More than the others by far, so that the winners are planted.
+Move = Callable[[Result, Mapping[Key, Environment]], Result]
+ELSEWHERE = replace(ENVIRONMENT, threads=8)
 BEST = {"kernel_5x5": 0.8, "residual": 0.9}
 
 
 def made_up(name: str, place: int, status: Status) -> Result:
-    """With tables as train writes them."""
     right = np.random.default_rng(place).random((SEEDS, IMAGES)) < BEST.get(name, 0.6)
-    one = result(name, right, status, seconds=[10.0 + place + seed / 10 for seed in range(SEEDS)])
-    if status == "diverged":
-        epochs, norms = [Epoch(epoch=1)], list[LayerNorms]()
-    else:
-        epochs = [
-            Epoch(epoch=epoch, loss=1.0, train_accuracy=0.5, validation_accuracy=0.4 + 0.1 * epoch)
-            for epoch in (1, 2)
-        ]
-        norms = [
-            LayerNorms(epoch=epoch, layer=layer, gradient_norm=1.0 + depth, weight_norm=2.0)
-            for epoch in (1, 2)
-            for depth, layer in enumerate(("conv1", "conv2", "output"))
-        ]
-    return replace(one, history=table(one, epochs, Epoch), gradients=table(one, norms, LayerNorms))
-
-
-def table(one: Result, rows: Sequence[Record], kind: type[Record]) -> pd.DataFrame:
-    """The same rows for each seed."""
-    dumped = [{"architecture": one.name, "seed": seed} | row.model_dump() for seed in one.seeds for row in rows]
-    return pd.DataFrame(dumped, columns=["architecture", "seed", *kind.model_fields])
+    return result(name, right, status, seconds=[10.0 + place + seed / 10 for seed in range(SEEDS)])
 
 
 def made_up_evidence(diverged: Collection[str] = ()) -> Evidence:
@@ -67,6 +48,22 @@ def made_up_evidence(diverged: Collection[str] = ()) -> Evidence:
             name: Replayed(images=100, runs=runs, environment=ENVIRONMENT) for name in PARAMS.replay.architectures
         },
     )
+
+
+def trained_in(one: Result, where: Mapping[Key, Environment]) -> Result:
+    """With the environments in which these runs are to have been trained."""
+    runs = [
+        run.model_copy(update={"environment": where.get(run.key, run.environment)}) for run in one.trained.runs
+    ]
+    return replace(one, trained=Trained(tuple(runs)))
+
+
+def evaluated_in(one: Result, where: Mapping[Key, Environment]) -> Result:
+    """The same of their evaluations."""
+    runs = {
+        key: replace(run, environment=where.get(key, run.environment)) for key, run in one.evaluation.runs.items()
+    }
+    return replace(one, evaluation=replace(one.evaluation, runs=runs))
 
 
 def page(evidence: Evidence) -> Page:
@@ -107,18 +104,27 @@ def test_every_sentence_and_figure_names_its_source(whole: Page) -> None:
 def test_what_was_measured_in_different_environments_is_told_first(evidence: Evidence, stage: str) -> None:
     assert evidence.comparable
     one = evidence.results["depth_4"]
-    elsewhere = replace(ENVIRONMENT, threads=8)
     moved = {
-        "tune": {"tuning": one.tuning.model_copy(update={"environment": elsewhere})},
-        "train": {"trained": one.trained.model_copy(update={"environment": elsewhere})},
-        "profile": {"speed": one.speed.model_copy(update={"environment": elsewhere})},
-        "evaluate": {"evaluation": replace(one.evaluation, environment=elsewhere)},
+        "tune": replace(one, tuning=one.tuning.model_copy(update={"environment": ELSEWHERE})),
+        "train": trained_in(one, dict.fromkeys(one.evaluation.runs, ELSEWHERE)),
+        "profile": replace(one, speed=one.speed.model_copy(update={"environment": ELSEWHERE})),
+        "evaluate": evaluated_in(one, dict.fromkeys(one.evaluation.runs, ELSEWHERE)),
     }
-    changed: Any = moved[stage]
-    mixed = replace(evidence, results={**evidence.results, "depth_4": replace(one, **changed)})
+    mixed = replace(evidence, results={**evidence.results, "depth_4": moved[stage]})
     assert not mixed.comparable
     assert [found["stages"] for found in mixed.environments["environments"]][1] == [f"{stage}@depth_4"]
     assert "different environments" in page(mixed).answer[0].text
+
+
+@pytest.mark.parametrize(("stage", "move"), [("train", trained_in), ("evaluate", evaluated_in)])
+def test_where_runs_of_a_stage_had_different_environments_each_run_is_named(stage: str, move: Move) -> None:
+    one = move(result("thin", right_ones([5, 5], 10), seeds=[3, 7]), {(7, 1): ELSEWHERE})
+    here, there = environments({"thin": one}, {})["environments"]
+    assert there["stages"] == [f"{stage}@thin seed 7 budget 1"]
+    named = [f"{stage}@thin {run}" for run in ("seed 3 budget 1", "seed 3 budget 2", "seed 7 budget 2")]
+    others = [f"{other}@thin" for other in ("tune", "train", "evaluate", "profile") if other != stage]
+    assert sorted(here["stages"]) == sorted(named + others)
+    assert here["threads"] != there["threads"] == ELSEWHERE.threads
 
 
 def test_a_replay_and_a_layer_computed_in_another_way_may_have_an_environment_of_their_own(
@@ -126,7 +132,7 @@ def test_a_replay_and_a_layer_computed_in_another_way_may_have_an_environment_of
 ) -> None:
     one = evidence.results["depth_4"]
     fallback = replace(ENVIRONMENT, fallbacks={"conv1": "unfolded"})
-    one = replace(one, evaluation=replace(one.evaluation, environment=fallback))
+    one = evaluated_in(one, dict.fromkeys(one.evaluation.runs, fallback))
     replays = {
         name: replayed.model_copy(update={"environment": replace(ENVIRONMENT, device="cuda")})
         for name, replayed in evidence.replays.items()
@@ -159,6 +165,43 @@ def test_numbers_of_an_architecture_leave_out_the_runs_that_diverged(evidence: E
     assert timing.evaluation_seconds.per_seed == (1.0, None, 1.0)
     assert timing.images_per_second.per_seed == (100.0, None, 50.0)  # two epochs of 500 images
     assert mixed.summary.headline["test_accuracy_percent"] == {"depth_4": 42.5}
+
+
+def test_numbers_of_an_architecture_are_those_of_its_largest_budget_beside_those_of_each() -> None:
+    one = result("thin", right_ones([750, 760], IMAGES), seconds=[10.0, 20.0])
+    summary = Summary.of(one, labels_of(IMAGES))
+    assert (summary.budget, summary.seeds, summary.statuses) == (2, (0, 1), ("trained", "trained"))
+    assert list(summary.by_budget) == ["1", "2"]
+    smaller, largest = summary.by_budget.values()
+    assert (smaller.status, smaller.test_accuracy.per_seed) == ("collapsed", (0.25, 0.24))
+    assert smaller.validation_accuracy.per_seed == (0.1, 0.1)
+    assert (largest.status, largest.test_accuracy.per_seed) == ("trained", (0.75, 0.76))
+    assert largest.validation_accuracy.per_seed == (0.5, 0.5)
+    for name in BudgetSummary.model_fields:
+        assert getattr(summary, name) == getattr(largest, name)
+    assert Timing.of(one).train_seconds.per_seed == (10.0, 20.0)
+
+
+def test_budgets_are_numbers_and_the_order_of_runs_does_not_matter() -> None:
+    one = result("thin", right_ones([7, 8], 10))
+    renamed = {1: 10, 2: 9}  # by their digits, 9 would be the largest
+    runs = [run.model_copy(update={"budget": renamed[run.budget]}) for run in one.trained.runs[::-1]]
+    seen = {(seed, renamed[budget]): run for (seed, budget), run in one.evaluation.runs.items()}
+    other = replace(one, trained=Trained(tuple(runs)), evaluation=replace(one.evaluation, runs=seen))
+    summary = Summary.of(other, labels_of(10))
+    assert (summary.budget, list(summary.by_budget), summary.seeds) == (10, ["9", "10"], (1, 0))
+    assert summary.test_accuracy.per_seed == pytest.approx((0.2, 0.3))
+
+
+def test_curves_are_those_of_the_largest_budget() -> None:
+    one = result("thin", right_ones([5, 5], 10), ["trained", "diverged"])
+    table = history_table({"thin": one})
+    assert list(table) == [
+        "architecture", "seed", "budget", "epoch", "loss", "train_accuracy", "validation_accuracy",
+    ]  # fmt: skip
+    assert table[["seed", "budget", "epoch"]].to_numpy().tolist() == [[0, 2, 1], [0, 2, 2], [1, 2, 1]]
+    assert table["validation_accuracy"].to_list()[:2] == [0.5, 0.5]
+    assert table["validation_accuracy"].isna().to_list() == [False, False, True]
 
 
 def test_where_every_run_diverged_there_are_no_means_and_no_field() -> None:

@@ -11,7 +11,10 @@ from cnn_study.profiling.records import Kind
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.topics.gradients.sentences import EXPLODING, STEADY, VANISHING, gradient_findings
 from cnn_study.report.topics.gradients.tables import first_over_last, gradient_norms
+from cnn_study.training.finished import FinishedRun, Trained
+from cnn_study.training.records import LayerNorms
 from tests.report_cases import (
+    BUDGET,
     STUDIES,
     SUMMARY,
     assert_numbers_are_their_own,
@@ -109,16 +112,22 @@ def test_first_over_last_goes_by_depth_and_passes_over_projections() -> None:
 
 
 def found_of(name: str, seeds: Sequence[int], **kinds: Kind) -> Result:
-    """An architecture with layers of these ``kinds``; norms rise by 1 with the depth and with the seed."""
-    gradients = [
-        {"architecture": name, "seed": seed, "epoch": 1, "layer": layer, "gradient_norm": float(depth + seed),
-         "weight_norm": 4.0}
-        for seed in seeds
-        for depth, layer in enumerate(kinds, start=1)
-    ]  # fmt: skip
-    one = result(name, right_ones([5], 10))
+    """An architecture with layers of these ``kinds``; norms rise by 1 with the depth and with the seed.
+
+    To a smaller budget they are a hundred times as large.
+    """
+
+    def with_norms(run: FinishedRun) -> FinishedRun:
+        scale = 1 if run.budget == BUDGET else 100
+        norms = tuple(
+            LayerNorms(epoch=1, layer=layer, gradient_norm=scale * (depth + run.seed), weight_norm=scale * 4.0)
+            for depth, layer in enumerate(kinds, start=1)
+        )
+        return run.model_copy(update={"run": run.run.model_copy(update={"gradients": norms})})
+
+    one = result(name, right_ones([5] * len(seeds), 10), seeds=seeds)
     profile = one.profile.model_copy(update={"weighted_layers": weighted_layers(**kinds)})
-    return replace(one, gradients=pd.DataFrame(gradients), profile=profile)
+    return replace(one, trained=Trained(tuple(map(with_norms, one.trained.runs))), profile=profile)
 
 
 def test_what_a_layer_is_comes_from_the_profile_of_its_network_and_not_from_its_name() -> None:

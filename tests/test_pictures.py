@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.effective_field import Field
-from cnn_study.evaluation.results import Activations, Evaluation
+from cnn_study.evaluation.results import Activations, Inside
 from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.report.topics.inside.chapter import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
@@ -27,7 +27,7 @@ IMAGE = GENERATOR.integers(0, 256, (3, 32, 32), dtype=np.uint8)
 STUDIES = read_yaml(REPOSITORY / "params.yaml")["studies"]
 
 
-def network(*sizes: tuple[int, int], kernel: int = 3, dead: Sequence[int] = (), word: str = "conv") -> Evaluation:
+def network(*sizes: tuple[int, int], kernel: int = 3, dead: Sequence[int] = (), word: str = "conv") -> Inside:
     """Layers of so many channels and so many pixels, in each of which the channels ``dead`` are.
 
     Of each, as many maps of test image 3 as ``evaluate`` keeps at most.
@@ -41,7 +41,7 @@ def network(*sizes: tuple[int, int], kernel: int = 3, dead: Sequence[int] = (), 
     filters = GENERATOR.normal(size=(sizes[0][0], 3, kernel, kernel)).astype(np.float32)
     first = next(iter(maps))
     return replace(
-        result("any", right_ones([5], 10)).evaluation,
+        result("any", right_ones([5], 10)).evaluation.inside,
         filters_of=first if word == "conv" else f"{first}.conv1",
         filters=filters,
         dead=flags,
@@ -126,7 +126,8 @@ def test_dead_channels_are_counted_in_networks_that_have_weights_of_their_own() 
     right = right_ones([5, 5], 10)
     thin = result("thin", right, "collapsed")
     seen = network((9, 32), (70, 16), dead=[0, 1, 68])
-    thin = replace(thin, evaluation=replace(seen, looked_into=thin.evaluation.looked_into))
+    inside = replace(seen, looked_into=thin.evaluation.inside.looked_into)
+    thin = replace(thin, evaluation=replace(thin.evaluation, inside=inside))
     wide, failed = result("wide", right, ["diverged", "trained"]), result("failed", right, "diverged")
     assert dead_channels({"thin": thin, "wide": wide, "failed": failed}).to_dict("records") == [
         {"architecture": "thin", "layer": "conv1", "channels": 9, "dead": 2},
@@ -237,7 +238,7 @@ def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
     ],
     ids=["one channel", "one dead pixel", "all dead", "many channels"],
 )
-def test_a_single_network_of_any_shape_is_drawn(seen: Evaluation) -> None:
+def test_a_single_network_of_any_shape_is_drawn(seen: Inside) -> None:
     for channels in (1, 3, 64):
         figure = draw_feature_maps("Mine", 3, {"mine": seen}, channels)
         assert len(mosaics(figure)) == len(seen.activations[3].maps)
