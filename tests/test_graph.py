@@ -142,3 +142,16 @@ def test_the_check_before_every_stage_takes_no_time_to_load_torch() -> None:
         [sys.executable, "-c", listing], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stdout
     assert printed == "set()\n"
+
+
+TRAINING = """
+import runpy, sys
+sys.argv = ["train", "small"]
+runpy.run_module("stages.train", run_name="__main__")
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_a_training_with_muon_takes_no_time_to_load_torch_s_compiler(project: Project) -> None:
+    project.edit_params(lambda params: params["training"].update(seeds=[7]))
+    assert project.run(sys.executable, "-c", TRAINING).splitlines()[-1] == "False"

@@ -2,10 +2,17 @@
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from cnn_study.base.environment import Environment
 from cnn_study.training.muon import Muon
 from cnn_study.training.recipe import Recipe
+
+# Torch's optimizers import its compiler, a second or two of every stage, only to keep it off these methods; where
+# that has been done, it is noted with the function. (The steps of torch's own optimizers import it all the same.)
+for _method in (Optimizer.state_dict, Optimizer.load_state_dict, Optimizer.zero_grad):
+    if (_function := getattr(_method, "__wrapped__", None)) is not None:
+        _function.__dynamo_disable = _function
 
 
 def make_optimizer(network: nn.Module, recipe: Recipe, environment: Environment) -> torch.optim.Optimizer:
