@@ -9,6 +9,7 @@ import importlib.util
 import io
 import subprocess
 import sys
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -126,11 +127,9 @@ def use_embedded_data(reason: str) -> str:
         for section in sections:
             place = place[section]
         before = place[key]
-        # A smaller study stays small; "all" is not one.
-        new = min(value, before) if isinstance(value, int) and isinstance(before, int) else value
-        if new != before:
-            changes.append(f"{dotted((*sections, key))}: {new} (was {before})")
-            place[key] = new
+        if before != value and not is_smaller(before, value):
+            changes.append(f"{dotted((*sections, key))}: {value} (was {before})")
+            place[key] = value
     validate(content)  # the rest of the file may ask for more images than the embedded data has
     buffer = io.BytesIO()
     yaml.dump(content, buffer)
@@ -139,6 +138,13 @@ def use_embedded_data(reason: str) -> str:
         f"NOT CIFAR-10: the study runs on the embedded Fashion-MNIST, {reason}. {PARAMS} now says "
         f"{', '.join(changes)}: `dvc params diff` shows it."
     )
+
+
+def is_smaller(before: Any, value: Any) -> bool:
+    """Whether a number, or the largest of a list, is smaller than ``value``; "all" is not."""
+    if isinstance(before, list) and isinstance(value, list):
+        return bool(max(before) < max(value))
+    return isinstance(before, int) and isinstance(value, int) and before < value
 
 
 def arguments() -> argparse.Namespace:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field
 
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment
@@ -132,6 +133,7 @@ class Summary(Record):
     """An architecture's object in metrics/summary.json: accuracies 0 to 1, FLOPs and bytes of one image.
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
+    The file of release 0.1.0 has neither.
     """
 
     status: Status
@@ -144,10 +146,10 @@ class Summary(Record):
     forward_flops: int
     activation_bytes: int
     receptive_field: FieldSides
-    budget: int
+    budget: int | None = None
     seeds: tuple[int, ...]
     statuses: tuple[Status, ...]
-    by_budget: dict[str, BudgetSummary]
+    by_budget: dict[str, BudgetSummary] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Result, labels: Integers) -> "Summary":

@@ -1,7 +1,7 @@
 """What a network makes of images, and whether it is better than chance."""
 
 import torch
-from scipy.stats import binom
+from scipy.special import bdtr
 from torch import Tensor, nn
 
 from cnn_study.base.environment import Environment
@@ -24,4 +24,5 @@ def accuracy_of(logits: Tensor, labels: Tensor) -> float:
 
 def explained_by_chance(accuracy: float, count: int, classes: int) -> bool:
     """Whether guessing would reach ``accuracy`` on ``count`` images, by its 99.9 % binomial interval."""
-    return bool(round(accuracy * count) <= binom.interval(0.999, count, 1 / classes)[1])
+    right = round(accuracy * count)
+    return right == 0 or bool(bdtr(right - 1, count, 1 / classes) < 0.9995)

@@ -108,6 +108,10 @@ class Trained:
             )
             known = one.model_dump(exclude={"status", "validation_accuracy"})
             runs.append(FinishedRun(run=run, **known))
+            if not run.epochs or run.validation_accuracy != one.validation_accuracy:
+                raise _no_run_in(folder / "history.csv", key)
+            if timing and len(run.clock) != len(run.epochs):
+                raise _no_run_in(timing, key)
         return cls(tuple(runs))
 
 
@@ -116,20 +120,30 @@ def weights_name(seed: int, budget: int, largest: int) -> str:
     return f"seed-{seed}.safetensors" if budget == largest else f"seed-{seed}-budget-{budget}.safetensors"
 
 
+def _no_run_in(path: Path, key: Key) -> StudyError:
+    seed, budget = key
+    return StudyError(
+        f"{path}: found no run of seed {seed} budget {budget} as runs.json has it; `dvc repro` makes it anew"
+    )
+
+
+def _columns(kind: type[Record]) -> list[str]:
+    return ["seed", "budget", *kind.model_fields]
+
+
 def _write_table(path: Path, rows: Mapping[Key, Sequence[Record]], kind: type[Record]) -> None:
     table = [
         {"seed": seed, "budget": budget} | row.model_dump()
         for (seed, budget), of_run in rows.items()
         for row in of_run
     ]
-    columns = ["seed", "budget", *kind.model_fields]
-    write_whole(path, pd.DataFrame(table, columns=columns).to_csv(index=False).encode())
+    write_whole(path, pd.DataFrame(table, columns=_columns(kind)).to_csv(index=False).encode())
 
 
 def _read_table(path: Path, kind: type[R]) -> dict[Key, tuple[R, ...]]:
     rows: dict[Key, list[R]] = {}
     try:
-        table = pd.read_csv(path, float_precision="round_trip").astype(object)
+        table = pd.read_csv(path, float_precision="round_trip").astype(object)[_columns(kind)]
         for row in table.where(table.notna(), None).to_dict("records"):
             key = row.pop("seed"), row.pop("budget")
             rows.setdefault(key, []).append(kind.model_validate(row))

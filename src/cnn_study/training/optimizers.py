@@ -8,9 +8,9 @@ from cnn_study.base.environment import Environment
 from cnn_study.training.muon import Muon
 from cnn_study.training.recipe import Recipe
 
-# Torch's optimizers import its compiler, a second or two of every stage, only to keep it off these methods; where
+# Torch's optimizers import its compiler, a second or two of every stage, only to keep it off some methods; where
 # that has been done, it is noted with the function. (The steps of torch's own optimizers import it all the same.)
-for _method in (Optimizer.state_dict, Optimizer.load_state_dict, Optimizer.zero_grad):
+for _method in vars(Optimizer).values():
     if (_function := getattr(_method, "__wrapped__", None)) is not None:
         _function.__dynamo_disable = _function
 
