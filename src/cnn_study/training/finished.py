@@ -5,12 +5,13 @@ on any machine. What is taken over lies in what train has written before, in res
 beside DVC's cache, which experiments share with the working tree.
 """
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
@@ -132,24 +133,26 @@ def _columns(kind: type[Record]) -> list[str]:
 
 
 def _write_table(path: Path, rows: Mapping[Key, Sequence[Record]], kind: type[Record]) -> None:
-    table = [
-        {"seed": seed, "budget": budget} | row.model_dump()
-        for (seed, budget), of_run in rows.items()
-        for row in of_run
-    ]
-    write_whole(path, pd.DataFrame(table, columns=_columns(kind)).to_csv(index=False).encode())
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_columns(kind))
+    writer.writerows((*key, *dict(row).values()) for key, of_run in rows.items() for row in of_run)
+    write_whole(path, text.getvalue().encode())
 
 
 def _read_table(path: Path, kind: type[R]) -> dict[Key, tuple[R, ...]]:
     rows: dict[Key, list[R]] = {}
     try:
-        table = pd.read_csv(path, float_precision="round_trip").astype(object)[_columns(kind)]
-        for row in table.where(table.notna(), None).to_dict("records"):
-            key = row.pop("seed"), row.pop("budget")
-            rows.setdefault(key, []).append(kind.model_validate(row))
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            if next(reader, None) != _columns(kind):
+                raise ValueError("other columns")
+            for seed, budget, *values in reader:
+                row = {name: value or None for name, value in zip(kind.model_fields, values, strict=True)}
+                rows.setdefault((int(seed), int(budget)), []).append(kind.model_validate(row))
     except FileNotFoundError:
         raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
-    except (KeyError, ValueError) as error:
+    except (ValueError, csv.Error) as error:
         reason = str(error).splitlines()[0]
         raise StudyError(f"{path}: found no table of its kind ({reason}); `dvc repro` makes it anew") from None
     return {key: tuple(of_run) for key, of_run in rows.items()}
