@@ -57,4 +57,6 @@ def test_the_results_are_those_of_params_yaml() -> None:
     assert summary.dataset == params.data.dataset
     assert list(summary.architectures) == list(timing.architectures) == list(params.architectures)
     assert {found.seeds for found in summary.architectures.values()} == {params.training.seeds}
+    # None in what release 0.1.0 has published.
+    assert {found.budget for found in summary.architectures.values()} <= {max(params.training.budgets), None}
     assert summary.headline == committed("headline.json")
