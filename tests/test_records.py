@@ -5,16 +5,21 @@ import importlib
 import json
 import pkgutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save
 
 import cnn_study
-from cnn_study.analysis.results import FieldSides, Summaries, Timings
+from cnn_study.analysis.results import FieldSides, Summaries, Summary, Timings
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import load_arrays, save_arrays
@@ -22,31 +27,25 @@ from cnn_study.base.records import Record
 from cnn_study.evaluation.activations import Maps
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
-from cnn_study.evaluation.results import Activations, Evaluation, LookedInto, Predictions
+from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, LookedInto, Predictions
 from cnn_study.profiling.records import LayerCost, LayerProfile, Profile, Speed
-from cnn_study.training.records import (
-    Epoch,
-    EpochClock,
-    LayerNorms,
-    Replayed,
-    Run,
-    RunClock,
-    ShortRun,
-    Status,
-    Trained,
-    TrainedRun,
-    read_table,
-    write_gradients,
-    write_history,
+from cnn_study.training.finished import FinishedRun, Key, Store, Trained
+from cnn_study.training.loop import Position
+from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Replayed, Run, RunClock, Status
+from tests.report_cases import (
+    BUDGET,
+    ENVIRONMENT,
+    entry,
+    finished_run,
+    result,
+    right_ones,
+    search,
+    short_run,
+    took,
 )
-from tests.report_cases import ENVIRONMENT, clocks_of, entry, result, right_ones, search, short_run, took
 
-# Two runs, one of which diverged, in an environment that computes a layer in another way.
+# An environment that computes a layer in another way.
 ELSEWHERE = replace(ENVIRONMENT, fallbacks={"conv2": "unfolded"})
-RUNS = (
-    TrainedRun(seed=3, status="trained", epochs=2, validation_accuracy=1 / 3),
-    TrainedRun(seed=5, status="diverged", epochs=1, validation_accuracy=None),
-)
 RUN = Run(
     status="diverged",
     epochs=(
@@ -56,6 +55,7 @@ RUN = Run(
     gradients=(LayerNorms(epoch=1, layer="conv1", gradient_norm=1e-9, weight_norm=3e7),),
     clock=(EpochClock(train_seconds=0.1, evaluation_seconds=0.2, images=300),) * 2,
 )
+REPLAYED = Replayed(images=100, runs=(short_run(0.1, 3, 1 / 3), short_run(0.2, 5, None)), environment=ELSEWHERE)
 PROFILE = Profile(
     parameters=4,
     conv_parameters=3,
@@ -72,22 +72,25 @@ RECORDS: tuple[Record, ...] = (
     *RUN.epochs,
     RUN.gradients[0],
     RUN.clock[0],
-    clocks_of(RUNS, (1.5, 0.5)),
-    RunClock.of(0.1, 3, RUN),
+    Position(),
+    Position(step=7, run=RUN, loss=0.1, correct=3, seconds=1.5, samples=((1e-9, 3e7), (1 / 3, 2.0))),
+    RunClock.of(0.1, 3, 2, RUN),
+    Clocks(runs=(RunClock.of(0.1, 3, 2, RUN), finished_run(5, 1).clock)),
     short_run(0.1, 1000, None),
     search({0.1: 0.3, 0.2: None}),
-    Replayed(images=100, runs=(ShortRun.of(0.01, 0, RUN),), environment=ELSEWHERE),
-    *RUNS,
-    Trained(learning_rate=0.1, runs=RUNS, environment=ELSEWHERE),
+    REPLAYED,
+    finished_run(5, 1, "diverged"),
+    finished_run(5, 2).model_copy(update={"environment": ELSEWHERE}),
     PROFILE,
     *PROFILE.layers,
     *PROFILE.weighted_layers,
     Speed(inference_images_per_second=None, inference_batch=None, environment=ENVIRONMENT),
-    LookedInto(seed=3, status="collapsed"),
+    LookedInto(seed=3, budget=4, status="collapsed"),
     Estimate.of([0.1, None, 0.3]),
     Estimate.of([None]),
     FieldSides(theoretical=10, effective=None),
     entry(0.5, "trained", "diverged", half=None),
+    entry(0.5).by_budget["1"],
     took(10.0, 1.0),
     Summaries(dataset="cifar10", test_images=100, architectures={"thin": entry(0.5), "wide": entry(0.6)}),
     Timings(architectures={"thin": took(10.0, None)}),
@@ -147,7 +150,7 @@ def line_about(path: Path, read: Callable[[Path], object], file: Path | None = N
     return line.removeprefix(start)
 
 
-WRITTEN = json.dumps(Trained(learning_rate=0.1, runs=RUNS, environment=ELSEWHERE).model_dump(mode="json"))
+WRITTEN = json.dumps(REPLAYED.model_dump(mode="json"))
 
 
 @pytest.mark.parametrize(
@@ -161,9 +164,9 @@ WRITTEN = json.dumps(Trained(learning_rate=0.1, runs=RUNS, environment=ELSEWHERE
         ('"threads": 2', '"threads": 2, "cores": 2', "environment.cores"),
         ('"seed": 5', '"seed": "five"', "runs.1.seed"),
         ('"seed": 5', '"seed": 5.5', "runs.1.seed"),
-        ('"learning_rate": 0.1', '"learning_rate": null', "learning_rate"),
-        ('"learning_rate": 0.1', '"learning_rate": NaN', "learning_rate"),
-        ('"learning_rate": 0.1', '"learning_rate": Infinity', "learning_rate"),
+        ('"learning_rate": 0.1', '"learning_rate": null', "runs.0.learning_rate"),
+        ('"learning_rate": 0.1', '"learning_rate": NaN', "runs.0.learning_rate"),
+        ('"learning_rate": 0.1', '"learning_rate": Infinity', "runs.0.learning_rate"),
         ('"diverged"', '"lost"', "runs.1.status"),
         ('"unfolded"', '"somehow"', "environment.fallbacks.conv2"),
     ],
@@ -173,17 +176,25 @@ def test_a_file_that_holds_something_else_ends_in_a_line_with_its_name_and_the_k
 ) -> None:
     path = tmp_path / "run.json"
     path.write_text(WRITTEN)
-    assert Trained.read(path).runs == RUNS
+    assert Replayed.read(path) == REPLAYED
     assert WRITTEN.count(old) == 1
     path.write_text(WRITTEN.replace(old, new))
-    assert line_about(path, Trained.read).startswith(f"{key}: ")
+    assert line_about(path, Replayed.read).startswith(f"{key}: ")
 
 
 def test_a_file_that_is_no_text_or_is_not_there_ends_in_a_line_with_its_name(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    assert line_about(path, Trained.read).startswith("not found")
+    assert line_about(path, Replayed.read).startswith("not found")
     path.write_bytes(b"\xff\xfe\x00")
-    assert line_about(path, Trained.read).startswith("content: ")
+    assert line_about(path, Replayed.read).startswith("content: ")
+
+
+def test_results_of_before_there_were_budgets_are_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    content = entry(0.5).model_dump(mode="json")
+    del content["budget"], content["by_budget"]
+    path.write_text(json.dumps(content))
+    assert Summary.read(path) == entry(0.5).model_copy(update={"budget": None, "by_budget": {}})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -194,26 +205,199 @@ def test_a_number_that_is_none_becomes_no_record(value: float) -> None:
         Estimate(mean=value, ci95=None, per_seed=())
 
 
-def test_tables_have_a_row_for_each_seed_and_epoch(tmp_path: Path) -> None:
-    history, gradients = tmp_path / "history.csv", tmp_path / "gradients.csv"
-    write_history(history, "thin", {3: RUN.epochs, 5: RUN.epochs[1:]})
-    table = read_table(history)
-    assert list(table) == ["architecture", "seed", "epoch", "loss", "train_accuracy", "validation_accuracy"]
-    assert table[["seed", "epoch"]].to_numpy().tolist() == [[3, 1], [3, 2], [5, 2]]
-    assert set(table["architecture"]) == {"thin"}
-    assert table["loss"].isna().tolist() == [False, True, True]
-    write_gradients(gradients, "thin", {3: RUN.gradients, 5: ()})
-    (row,) = read_table(gradients).to_dict("records")
-    assert row == {"architecture": "thin", "seed": 3} | RUN.gradients[0].model_dump()
-    write_gradients(gradients, "thin", {5: ()})
-    assert list(read_table(gradients)) == [
-        "architecture", "seed", "epoch", "layer", "gradient_norm", "weight_norm",
-    ]  # fmt: skip
-    assert line_about(tmp_path / "none.csv", read_table).startswith("not found")
+def run_of(*losses: float | None, norms: Sequence[float] = ()) -> Run:
+    """An epoch for each loss, which is its accuracies as well; one for None has diverged."""
+    return Run(
+        status="diverged" if None in losses else "trained",
+        epochs=tuple(
+            Epoch(epoch=epoch, loss=loss, train_accuracy=loss, validation_accuracy=loss)
+            for epoch, loss in enumerate(losses, start=1)
+        ),
+        gradients=tuple(
+            LayerNorms(epoch=1, layer=f"conv{place}", gradient_norm=norm, weight_norm=-norm)
+            for place, norm in enumerate(norms)
+        ),
+        clock=tuple(
+            EpochClock(train_seconds=0.1 * epoch, evaluation_seconds=1 / 3, images=300)
+            for epoch in range(len(losses))
+        ),
+    )
+
+
+def trained(runs: Mapping[Key, Run]) -> Trained:
+    """Runs by seed and budget, those of seed 5 in another environment."""
+    return Trained(
+        tuple(
+            FinishedRun(
+                seed=seed, budget=budget, learning_rate=0.1, fingerprint=f"f{seed}-{budget}",
+                environment=ELSEWHERE if seed == 5 else ENVIRONMENT, run=run,
+            )
+            for (seed, budget), run in runs.items()
+        )
+    )  # fmt: skip
+
+
+# In the order of seeds and budgets of no sorting; one run diverged in its second epoch, one in its first.
+TRAINED = trained(
+    {
+        (5, 2): run_of(0.1 + 0.2, 1 / 3, norms=(1e-9, 3e7)),
+        (5, 10): run_of(1.0, None, norms=(0.5,)),
+        (3, 2): run_of(None),
+        (3, 10): run_of(2.0, 0.0, 0.1, norms=(5e-324, 1.7976931348623157e308, 0.1)),
+    }
+)
+FILES = ["clocks.json", "gradients.csv", "history.csv", "runs.json"]
+
+
+def kept(of: Trained, folder: Path) -> Path:
+    """The folder, with ``of``; its clocks, which are elsewhere in the project, are beside it."""
+    of.write(folder, folder / "clocks.json")
+    return folder
+
+
+def read_trained(folder: Path) -> Trained:
+    return Trained.read(folder, folder / "clocks.json")
+
+
+def test_finished_runs_are_read_as_they_were_written(tmp_path: Path) -> None:
+    found = read_trained(kept(TRAINED, tmp_path))
+    assert found == TRAINED
+    assert repr(found) == repr(TRAINED)  # which tells 1 from 1.0
+    assert found.runs[1].status == found.runs[2].status == "diverged"
+    assert found.runs[2].run.gradients == ()
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+
+
+def test_runs_that_all_diverged_at_once_are_read_as_they_were_written(tmp_path: Path) -> None:
+    lost = trained({(3, 1): run_of(None), (5, 1): run_of(None)})
+    assert repr(read_trained(kept(lost, tmp_path))) == repr(lost)
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=50)
+@given(st.lists(FINITE, min_size=1, max_size=4), st.lists(FINITE, max_size=4))
+def test_every_number_keeps_its_bits(losses: list[float], norms: list[float]) -> None:
+    one = trained({(3, len(losses)): run_of(*losses, norms=norms)})
+    with TemporaryDirectory() as folder:
+        assert repr(read_trained(kept(one, Path(folder)))) == repr(one)
+
+
+def test_finished_runs_without_the_clocks_are_the_same_but_for_these(tmp_path: Path) -> None:
+    folder = kept(TRAINED, tmp_path)
+    (folder / "clocks.json").unlink()
+    without = [one.model_copy(update={"run": one.run.model_copy(update={"clock": ()})}) for one in TRAINED.runs]
+    assert Trained.read(folder, timing=None) == Trained(tuple(without))
+    assert line_about(folder, read_trained, folder / "clocks.json").startswith("not found")
+
+
+def test_equal_runs_give_equal_bytes_though_they_were_read_again(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    kept(TRAINED, one)
+    kept(read_trained(one), two)
+    for name in FILES:
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_tables_have_a_row_for_each_run_and_epoch(tmp_path: Path) -> None:
+    folder = kept(TRAINED, tmp_path)
+    history, gradients = ((folder / name).read_text().splitlines() for name in ("history.csv", "gradients.csv"))
+    assert history[:4] == [
+        "seed,budget,epoch,loss,train_accuracy,validation_accuracy",
+        "5,2,1,0.30000000000000004,0.30000000000000004,0.30000000000000004",
+        "5,2,2,0.3333333333333333,0.3333333333333333,0.3333333333333333",
+        "5,10,1,1.0,1.0,1.0",
+    ]
+    assert history[4:6] == ["5,10,2,,,", "3,2,1,,,"]
+    assert gradients[:2] == ["seed,budget,epoch,layer,gradient_norm,weight_norm", "5,2,1,conv0,1e-09,-1e-09"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_finished_runs_of_which_a_file_is_missing_or_damaged_end_in_a_line_with_its_name(
+    name: str, tmp_path: Path
+) -> None:
+    path = kept(TRAINED, tmp_path) / name
+    whole = path.read_bytes()
+    last_line = whole.rstrip().rindex(b"\n") + 1
+    cut = whole[: last_line + whole[last_line:].index(b",") + 1] if name.endswith(".csv") else whole[:-10]
+    for content in (b"", b"no table", b"\xff\xfe\x00", b'"', cut, whole + b"1,2,3,4,5,6,7,8\n"):
+        path.write_bytes(content)
+        line_about(tmp_path, read_trained, path)
+    path.unlink()
+    assert line_about(tmp_path, read_trained, path).startswith("not found")
+
+
+def test_a_word_where_a_number_belongs_ends_in_a_line_with_the_file_s_name(tmp_path: Path) -> None:
+    for name, number in (("history.csv", "0.3333333333333333"), ("gradients.csv", "30000000.0")):
+        path = kept(TRAINED, tmp_path) / name
+        path.write_text(path.read_text().replace(number, "many"))
+        assert "validation error" in line_about(tmp_path, read_trained, path)
+
+
+@pytest.mark.parametrize("row", ["5,2,2,", "3,2,1,"])
+def test_a_history_in_which_a_row_of_a_run_is_missing_is_not_taken_for_its_runs(row: str, tmp_path: Path) -> None:
+    path = kept(TRAINED, tmp_path) / "history.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith(row)))
+    seed, budget, *_ = row.split(",")
+    assert f"seed {seed} budget {budget}" in line_about(tmp_path, read_trained, path)
+
+
+def test_clocks_of_other_runs_are_not_taken_for_those_of_these(tmp_path: Path) -> None:
+    kept(TRAINED, tmp_path)
+    for clocks in (TRAINED.runs[:-1], [*TRAINED.runs[:-1], finished_run(3, 10)]):
+        Clocks(runs=tuple(one.clock for one in clocks)).write(tmp_path / "clocks.json")
+        assert "seed 3 budget 10" in line_about(tmp_path, read_trained, tmp_path / "clocks.json")
+
+
+WEIGHTS = {"a": torch.arange(6.0).reshape(2, 3).t(), "b": torch.tensor([1e-45, -0.0]), "count": torch.tensor(7)}
+
+
+def test_a_store_gives_a_run_and_its_weights_back_by_the_fingerprint(tmp_path: Path) -> None:
+    store, (one, other, *_) = Store(tmp_path / "cache" / "finished"), TRAINED.runs
+    assert store.find(one.fingerprint) is None
+    store.put(one, WEIGHTS)
+    store.put(other, {"a": torch.zeros(1)})
+    assert repr(store.find(one.fingerprint)) == repr(one)  # its clocks as well
+    assert store.find(other.fingerprint) == other
+    assert store.find("another") is None
+    found = store.weights(one.fingerprint)
+    assert set(found) == set(WEIGHTS)
+    for name, tensor in WEIGHTS.items():
+        assert found[name].dtype == tensor.dtype
+        assert found[name].equal(tensor)
+
+
+def test_a_diverged_run_in_a_store_has_no_weights(tmp_path: Path) -> None:
+    store, lost = Store(tmp_path), TRAINED.runs[2]
+    store.put(lost, {})
+    assert store.find(lost.fingerprint) == lost
+    assert store.weights(lost.fingerprint) == {}
+
+
+def test_a_damaged_or_truncated_file_in_a_store_is_no_run(tmp_path: Path) -> None:
+    store, one = Store(tmp_path), TRAINED.runs[0]
+    store.put(one, WEIGHTS)
+    path = store.path(one.fingerprint)
+    whole = path.read_bytes()
+    of_another_version = whole.replace(b'\\"budget\\"', b'\\"epochs\\"')
+    assert of_another_version != whole
+    for content in (
+        b"", b"no tensors", whole[:7], whole[:100], whole[:-1], of_another_version,
+        save(WEIGHTS | {"a": torch.zeros(1)}), save({}, {"finished": "{"}),
+    ):  # fmt: skip
+        path.write_bytes(content)
+        assert store.find(one.fingerprint) is None
+    path.write_bytes(whole)
+    assert store.find(one.fingerprint) == one
+
+
+OF_EVALUATION = ["evaluation.json", "influence.npz", "pictures.npz", "predictions.npz"]
 
 
 def evaluation() -> Evaluation:
-    """Of noise. Run 5 diverged; the second layer has no influence at all, and no network after training."""
+    """Of noise. A run diverged; the second layer has no influence at all, and no network after training."""
     generator = np.random.default_rng(0)
 
     def influence() -> Any:
@@ -231,9 +415,14 @@ def evaluation() -> Evaluation:
         }
         return Activations(generator.integers(256, size=(3, 32, 32), dtype=np.uint8), maps)
 
-    return Evaluation(
-        predictions={11: predictions(), 5: None, 3: predictions()},
-        looked_into=LookedInto(seed=11, status="trained"),
+    def evaluated(seed: int, budget: int) -> Evaluated:
+        where = ELSEWHERE if budget == 2 else ENVIRONMENT
+        return Evaluated(predictions(), f"{seed} {budget} of noise", where)
+
+    lost = Evaluated(None, "lost", ENVIRONMENT)
+    runs = {(11, 2): evaluated(11, 2), (11, 20): evaluated(11, 20), (5, 2): lost, (3, 2): evaluated(3, 2)}
+    inside = Inside(
+        looked_into=LookedInto(seed=11, budget=20, status="trained"),
         fields=(
             Field("conv1", 32, 3, 15.5, (15, 17), influence(), influence()),
             Field("residual1", 32, 36, 19.25, (0, 31), np.zeros((32, 32)), None),
@@ -247,7 +436,9 @@ def evaluation() -> Evaluation:
         },
         activations={7: shown(), 17: shown(), 0: shown()},
         environment=ELSEWHERE,
+        known_by="11 20 inside",
     )
+    return Evaluation(runs, inside)
 
 
 @pytest.fixture
@@ -259,26 +450,31 @@ def written(tmp_path: Path) -> Path:
 
 def test_an_evaluation_is_read_as_it_was_written(written: Path) -> None:
     whole, found = evaluation(), Evaluation.read(written)
-    assert (found.looked_into, found.environment) == (whole.looked_into, whole.environment)
-    assert list(found.predictions) == [11, 5, 3]
-    assert found.predictions[5] is None
-    for seed in (11, 3):
-        run, of_file = whole.predictions[seed], found.predictions[seed]
-        assert run is not None
+    assert list(found.runs) == [(11, 2), (11, 20), (5, 2), (3, 2)]
+    assert found.runs[5, 2] == whole.runs[5, 2]
+    for key, run in whole.runs.items():
+        assert (found.runs[key].known_by, found.runs[key].environment) == (run.known_by, run.environment)
+        if run.predictions is None:
+            continue
+        of_file = found.runs[key].predictions
         assert of_file is not None
         assert of_file.predicted.dtype == np.int64
-        assert (of_file.predicted == run.predicted).all()
-        assert np.abs(of_file.confidence - run.confidence).max() <= 0.501 / 65535  # rounded
-    assert found.filters_of == "conv1"
-    assert (found.filters == whole.filters).all()
-    assert {layer: flags.tolist() for layer, flags in found.dead.items()} == {
-        layer: flags.tolist() for layer, flags in whole.dead.items()
+        assert (of_file.predicted == run.predictions.predicted).all()
+        assert np.abs(of_file.confidence - run.predictions.confidence).max() <= 0.501 / 65535  # rounded
+    inside, seen = whole.inside, found.inside
+    assert (seen.looked_into, seen.environment, seen.known_by) == (
+        inside.looked_into, inside.environment, inside.known_by,
+    )  # fmt: skip
+    assert seen.filters_of == "conv1"
+    assert (seen.filters == inside.filters).all()
+    assert {layer: flags.tolist() for layer, flags in seen.dead.items()} == {
+        layer: flags.tolist() for layer, flags in inside.dead.items()
     }
-    assert all(flags.dtype == bool for flags in found.dead.values())
+    assert all(flags.dtype == bool for flags in seen.dead.values())
 
 
 def test_fields_keep_their_geometry_and_their_influence_to_float32(written: Path) -> None:
-    for field, of_file in zip(evaluation().fields, Evaluation.read(written).fields, strict=True):
+    for field, of_file in zip(evaluation().inside.fields, Evaluation.read(written).inside.fields, strict=True):
         without: dict[str, Any] = {"untrained": None, "trained": None}
         assert replace(of_file, **without) == replace(field, **without)
         for influence, found in ((field.untrained, of_file.untrained), (field.trained, of_file.trained)):
@@ -291,7 +487,7 @@ def test_fields_keep_their_geometry_and_their_influence_to_float32(written: Path
 
 
 def test_maps_are_kept_to_a_255th_of_the_largest_of_their_layer(written: Path) -> None:
-    whole, found = evaluation().activations, Evaluation.read(written).activations
+    whole, found = evaluation().inside.activations, Evaluation.read(written).inside.activations
     assert list(found) == [7, 17, 0]
     for index, shown in whole.items():
         assert (found[index].image == shown.image).all()
@@ -310,14 +506,22 @@ def test_an_evaluation_written_again_later_has_the_same_bytes(
     monkeypatch.setattr(time, "time", lambda: later)
     again = tmp_path_factory.mktemp("again")
     evaluation().write(again)
-    names = ["evaluation.json", "influence.npz", "pictures.npz", "predictions.npz"]
-    assert sorted(path.name for path in written.iterdir()) == names
-    for name in names:
+    assert sorted(path.name for path in written.iterdir()) == OF_EVALUATION
+    for name in OF_EVALUATION:
+        assert (again / name).read_bytes() == (written / name).read_bytes()
+
+
+def test_an_evaluation_written_again_after_it_was_read_has_the_same_bytes(
+    written: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    again = tmp_path_factory.mktemp("again")
+    Evaluation.read(written).write(again)
+    for name in OF_EVALUATION:
         assert (again / name).read_bytes() == (written / name).read_bytes()
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-@pytest.mark.parametrize("name", ["evaluation.json", "influence.npz", "pictures.npz", "predictions.npz"])
+@pytest.mark.parametrize("name", OF_EVALUATION)
 def test_an_evaluation_of_which_a_file_is_missing_or_damaged_ends_in_a_line_with_its_name(
     name: str, written: Path
 ) -> None:
@@ -335,7 +539,7 @@ def test_an_evaluation_of_which_a_file_is_missing_or_damaged_ends_in_a_line_with
 
 @pytest.mark.parametrize(
     ("name", "array"),
-    [("predictions", "confidence 3"), ("pictures", "filters"), ("pictures", "image 17")],
+    [("predictions", "confidence seed 3 budget 2"), ("pictures", "filters"), ("pictures", "image 17")],
 )
 def test_an_evaluation_without_one_of_its_arrays_ends_in_a_line_with_its_folder(
     name: str, array: str, written: Path
@@ -360,5 +564,5 @@ def test_the_first_run_that_trained_is_looked_into_else_the_first_that_collapsed
     statuses: tuple[Status, ...], seed: int
 ) -> None:
     runs = result("any", right_ones([5] * len(statuses), 10), statuses, range(10, 10 + len(statuses))).trained.runs
-    chosen = run_to_look_into(runs)
-    assert chosen == LookedInto(seed=seed, status=statuses[seed - 10])
+    for ordered in (runs, runs[::2] + runs[1::2]):  # the smaller budgets before or behind the others
+        assert run_to_look_into(ordered) == LookedInto(seed=seed, budget=BUDGET, status=statuses[seed - 10])
