@@ -1,7 +1,8 @@
 """The test images shown to networks that trained, and what is kept of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,20 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import Split
 from cnn_study.evaluation import evaluate as module
 from cnn_study.evaluation.activations import feature_maps
-from cnn_study.evaluation.evaluate import evaluate
+from cnn_study.evaluation.evaluate import Evaluator, evaluate
 from cnn_study.evaluation.influence import influence_of_pixels
-from cnn_study.evaluation.results import Evaluation
+from cnn_study.evaluation.results import Evaluation, LookedInto, Predictions
 from cnn_study.evaluation.settings import MOST_CHANNELS, Evaluate
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.modules import Convolution
 from cnn_study.networks.network import Network, initialize
 from cnn_study.params.study import validate
-from cnn_study.training.loop import predict
+from cnn_study.training.evaluation import predict
+from cnn_study.training.finished import FinishedRun, Key
 from cnn_study.training.recipe import Recipe
-from cnn_study.training.records import Status, TrainedRun
+from cnn_study.training.records import Status
 from tests.conftest import REPOSITORY, SHAPE
-from tests.report_cases import labels_of
+from tests.report_cases import BUDGET, BUDGETS, finished_run, labels_of
 
 ARCHITECTURE = spec_of(
     {"layers": [{"conv": 70, "kernel": 3}, {"pool": 4}, {"conv": 6, "kernel": 3}, {"pool": 2}], "head": {}}
@@ -67,33 +69,48 @@ def first_network(seed: int) -> Network:
     return network
 
 
+def runs_of(statuses: Mapping[int, Status]) -> list[FinishedRun]:
+    """Of each seed a run to ``BUDGET`` that ended so, and runs to smaller budgets that trained."""
+    return [
+        finished_run(seed, budget, status if budget == BUDGET else "trained")
+        for seed, status in statuses.items()
+        for budget in BUDGETS
+    ]
+
+
 def evaluated(
     statuses: Mapping[int, Status],
     settings: Evaluate = SETTINGS,
     recipe: Recipe = RECIPE,
     network: Callable[[int], Network] = trained_network,
 ) -> Evaluation:
-    """With a network for each run, by seed, that has not diverged."""
-    runs = [
-        TrainedRun(seed=seed, status=status, epochs=1, validation_accuracy=None)
-        for seed, status in statuses.items()
-    ]
-    networks = {seed: network(seed) for seed, status in statuses.items() if status != "diverged"}
-    return evaluate("mine", ARCHITECTURE, recipe, runs, networks, TEST, settings)
+    """With a ``network`` of the seed for each run to ``BUDGET`` that has not diverged, others for the others."""
+
+    def weights(run: FinishedRun) -> Network:
+        assert run.status != "diverged"
+        return network(run.seed) if run.budget == BUDGET else trained_network(100 * run.budget + run.seed)
+
+    evaluator = partial(Evaluator, "mine", ARCHITECTURE, recipe, TEST, settings)
+    return evaluate(runs_of(statuses), "settings and sources", None, evaluator, weights)
+
+
+def predictions_in(found: Evaluation, seed: int, budget: int = BUDGET) -> Predictions:
+    predictions = found.runs[seed, budget].predictions
+    assert predictions is not None
+    return predictions
 
 
 def test_each_run_s_predictions_are_its_own_network_s_on_every_test_image() -> None:
     found = evaluated({7: "trained", 5: "diverged", 2: "collapsed"})
-    assert list(found.predictions) == [7, 5, 2]
-    assert found.predictions[5] is None
+    assert list(found.runs) == [(7, 1), (7, 2), (5, 1), (5, 2), (2, 1), (2, 2)]
+    assert found.runs[5, 2].predictions is None
     images = torch.from_numpy(TEST.images)
-    for seed in (7, 2):
-        logits = predict(trained_network(seed), images, set_up("cpu", "fp32", 1)).double()
-        run = found.predictions[seed]
-        assert run is not None
+    for (seed, budget), network in (((7, 1), 107), ((7, 2), 7), ((5, 1), 105), ((2, 1), 102), ((2, 2), 2)):
+        logits = predict(trained_network(network), images, set_up("cpu", "fp32", 1)).double()
+        run = predictions_in(found, seed, budget)
         assert (run.predicted == logits.argmax(1).numpy()).all()
         np.testing.assert_allclose(run.confidence, logits.softmax(1).amax(1).numpy(), rtol=1e-5)
-    assert (found.looked_into.seed, found.looked_into.status) == (7, "trained")
+    assert found.inside.looked_into == LookedInto(seed=7, budget=BUDGET, status="trained")
 
 
 @pytest.mark.parametrize(
@@ -103,8 +120,8 @@ def test_each_run_s_predictions_are_its_own_network_s_on_every_test_image() -> N
 def test_one_network_is_looked_into_beside_the_weights_that_its_run_began_with(
     statuses: dict[int, Status], seed: int
 ) -> None:
-    found = evaluated(statuses)
-    assert (found.looked_into.seed, found.looked_into.status) == (seed, statuses[seed])
+    found = evaluated(statuses).inside
+    assert found.looked_into == LookedInto(seed=seed, budget=BUDGET, status=statuses[seed])
     network, images = trained_network(seed), torch.from_numpy(TEST.images)
     assert found.filters_of == "conv1"
     assert (found.filters == network.get_parameter("features.conv1.weight").detach().numpy()).all()
@@ -122,9 +139,10 @@ def test_one_network_is_looked_into_beside_the_weights_that_its_run_began_with(
 
 
 def test_where_every_run_diverged_the_first_one_s_first_weights_are_shown() -> None:
-    found = evaluated({5: "diverged", 2: "diverged"})
-    assert (found.looked_into.seed, found.looked_into.status) == (5, "diverged")
-    assert found.predictions == {5: None, 2: None}
+    whole = evaluated({5: "diverged", 2: "diverged"})
+    assert [key for key, run in whole.runs.items() if run.predictions is None] == [(5, BUDGET), (2, BUDGET)]
+    found = whole.inside
+    assert found.looked_into == LookedInto(seed=5, budget=BUDGET, status="diverged")
     assert [field.trained for field in found.fields] == [None] * 4
     assert all(field.untrained is not None for field in found.fields)
     assert (found.filters == first_network(5).get_parameter("features.conv1.weight").detach().numpy()).all()
@@ -133,7 +151,7 @@ def test_where_every_run_diverged_the_first_one_s_first_weights_are_shown() -> N
 
 
 def test_each_image_has_its_own_maps_and_all_share_what_is_dead() -> None:
-    found = evaluated({7: "trained"})
+    found = evaluated({7: "trained"}).inside
     assert list(found.activations) == [3, 0]
     for index, shown in found.activations.items():
         assert (shown.image == TEST.images[index]).all()
@@ -165,21 +183,22 @@ def test_only_so_many_images_as_asked_for_decide_what_is_dead() -> None:
 
     for images, dead in ((first, True), (first + 1, False)):
         settings = SETTINGS.model_copy(update={"images": images})
-        assert evaluated({7: "trained"}, settings, network=awake_at_brightest).dead["conv1"][0] == dead
+        assert evaluated({7: "trained"}, settings, network=awake_at_brightest).inside.dead["conv1"][0] == dead
 
 
 def test_predictions_are_computed_where_the_recipe_says_and_pictures_in_full_precision() -> None:
     found = evaluated({7: "trained"}, recipe=RECIPE.model_copy(update={"precision": "bf16"}))
     full = evaluated({7: "trained"})
-    assert (found.environment.precision, full.environment.precision) == ("bf16", "fp32")
-    one, other = found.predictions[7], full.predictions[7]
-    assert one is not None
-    assert other is not None
+    for key in found.runs:
+        assert (found.runs[key].environment.precision, full.runs[key].environment.precision) == ("bf16", "fp32")
+    assert found.inside.environment == full.inside.environment
+    assert full.inside.environment.precision == "fp32"
+    one, other = predictions_in(found, 7), predictions_in(full, 7)
     assert (one.confidence != other.confidence).any()
     np.testing.assert_allclose(one.confidence, other.confidence, atol=0.02)
     for index in SETTINGS.shown_images:
-        for layer, maps in full.activations[index].maps.items():
-            assert (found.activations[index].maps[layer] == maps).all()
+        for layer, maps in full.inside.activations[index].maps.items():
+            assert (found.inside.activations[index].maps[layer] == maps).all()
 
 
 def test_layers_that_pictures_show_otherwise_than_computed_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +212,8 @@ def test_layers_that_pictures_show_otherwise_than_computed_are_told_apart(monkey
     found = evaluated(
         {7: "trained"}, recipe=RECIPE.model_copy(update={"precision": "bf16"}), network=networks.__getitem__
     )
-    assert found.environment.fallbacks == {"conv1": "unfolded", "conv2, for pictures": "contiguous"}
+    assert [run.environment.fallbacks for run in found.runs.values()] == [{"conv1": "unfolded"}] * 2
+    assert found.inside.environment.fallbacks == {"conv2": "contiguous"}
     # As it was looked into, behind its predictions.
     ways = {name: layer.way for name, layer in networks[7].named_modules() if isinstance(layer, Convolution)}
     assert ways == {"features.conv1": Convolution.way, "features.conv2": "contiguous"}
@@ -207,3 +227,134 @@ def test_the_same_networks_give_the_same_files(tmp_path: Path) -> None:
     one, two = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
     assert one == two
     assert len(one) == 4
+
+
+class Counted:
+    """Evaluations of runs, and what each has asked for: the runs of weights, and how many evaluators."""
+
+    def __init__(self) -> None:
+        self.asked: list[Key] = []
+        self.evaluators = 0
+
+    def evaluated(
+        self, runs: Sequence[FinishedRun], earlier: Evaluation | None = None, known_by: str = "settings"
+    ) -> Evaluation:
+        self.asked, self.evaluators = [], 0
+        return evaluate(runs, known_by, earlier, self._evaluator, self._weights)
+
+    def _evaluator(self) -> Evaluator:
+        self.evaluators += 1
+        return Evaluator("mine", ARCHITECTURE, RECIPE, TEST, SETTINGS)
+
+    def _weights(self, run: FinishedRun) -> Network:
+        self.asked.append(run.key)
+        return trained_network(100 * run.budget + run.seed)
+
+
+RUNS = runs_of({7: "trained", 5: "diverged", 2: "trained"})
+WITH_WEIGHTS = [(7, 1), (7, 2), (5, 1), (2, 1), (2, 2)]
+
+
+def test_an_evaluation_asks_for_the_weights_of_each_run_that_has_some_and_of_the_one_looked_into() -> None:
+    counted = Counted()
+    counted.evaluated(RUNS)
+    assert (counted.asked, counted.evaluators) == ([*WITH_WEIGHTS, (7, BUDGET)], 1)
+
+
+def test_what_an_earlier_evaluation_has_of_equal_runs_is_taken_over_without_their_weights(tmp_path: Path) -> None:
+    counted = Counted()
+    earlier = counted.evaluated(RUNS)
+    again = counted.evaluated(RUNS, earlier)
+    assert (counted.asked, counted.evaluators) == ([], 0)
+    assert all(again.runs[key] is earlier.runs[key] for key in earlier.runs)
+    assert again.inside is earlier.inside
+
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    earlier.write(folders[0])
+    counted.evaluated(RUNS, Evaluation.read(folders[0])).write(folders[1])
+    assert counted.asked == []
+    one, two = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders)
+    assert one == two
+
+
+def test_what_was_computed_elsewhere_keeps_its_environment_when_it_is_taken_over() -> None:
+    counted = Counted()
+    first = counted.evaluated(RUNS)
+    elsewhere = replace(first.runs[7, 1].environment, threads=99)
+    earlier = replace(first, runs={key: replace(run, environment=elsewhere) for key, run in first.runs.items()})
+    found = counted.evaluated([*RUNS, finished_run(9, BUDGET)], earlier)
+    assert {key: run.environment.threads for key, run in found.runs.items()} == {
+        **dict.fromkeys(earlier.runs, 99),
+        (9, BUDGET): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("place", "asked"),
+    [(0, [(7, 1)]), (1, [(7, 2), (7, 2)]), (3, []), (5, [(2, 2)])],
+    ids=lambda value: str(value),
+)
+def test_a_run_with_another_fingerprint_is_evaluated_anew_and_looked_into_where_it_is_the_one(
+    place: int, asked: list[Key]
+) -> None:
+    counted = Counted()
+    earlier = counted.evaluated(RUNS)
+    runs = [run.model_copy(update={"fingerprint": "another"}) if run == RUNS[place] else run for run in RUNS]
+    found = counted.evaluated(runs, earlier)
+    assert counted.asked == asked
+    anew = [key for key in earlier.runs if found.runs[key] is not earlier.runs[key]]
+    assert anew == [RUNS[place].key]
+    assert found.runs[anew[0]].known_by != earlier.runs[anew[0]].known_by
+    assert (found.inside is earlier.inside) == (RUNS[place].key != (7, BUDGET))
+
+
+def test_everything_is_evaluated_anew_where_it_depends_on_something_else() -> None:
+    counted = Counted()
+    earlier = counted.evaluated(RUNS)
+    found = counted.evaluated(RUNS, earlier, known_by="other settings")
+    assert (counted.asked, counted.evaluators) == ([*WITH_WEIGHTS, (7, BUDGET)], 1)
+    assert not {run.known_by for run in found.runs.values()} & {run.known_by for run in earlier.runs.values()}
+    assert found.inside.known_by != earlier.inside.known_by
+
+
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        ([finished_run(9, 1), finished_run(9, 2)], [(9, 1), (9, 2)]),
+        ([finished_run(9, 2, "diverged")], []),
+        ([finished_run(7, 3), finished_run(2, 3)], [(7, 3), (2, 3), (7, 3)]),
+    ],
+    ids=["a seed", "a seed that diverged", "a larger budget, which is looked into"],
+)
+def test_a_new_seed_or_budget_is_evaluated_alone(more: list[FinishedRun], asked: list[Key]) -> None:
+    counted = Counted()
+    earlier = counted.evaluated(RUNS)
+    found = counted.evaluated([*RUNS, *more], earlier)
+    assert counted.asked == asked
+    assert list(found.runs) == [*earlier.runs, *(run.key for run in more)]
+    assert all(found.runs[key] is earlier.runs[key] for key in earlier.runs)
+    largest = max(run.budget for run in [*RUNS, *more])
+    assert found.inside.looked_into == LookedInto(seed=7, budget=largest, status="trained")
+    assert (found.inside is earlier.inside) == (largest == BUDGET)
+
+
+@pytest.mark.parametrize(
+    ("runs", "looked_into"),
+    [(RUNS[2:], (2, 2)), (RUNS[::-1], (2, 2)), (RUNS[::2], (7, 1))],
+    ids=["without its seed", "in another order", "without its budget"],
+)
+def test_what_was_seen_inside_the_network_of_another_run_is_not_taken_over(
+    runs: list[FinishedRun], looked_into: Key
+) -> None:
+    counted = Counted()
+    earlier = counted.evaluated(RUNS)
+    found = counted.evaluated(runs, earlier)
+    assert counted.asked == [looked_into]
+    assert (found.inside.looked_into.seed, found.inside.looked_into.budget) == looked_into
+    # What is no run any more is no evaluation either.
+    assert list(found.runs) == [run.key for run in runs]
+    alone = counted.evaluated(runs)
+    assert (found.inside.filters == alone.inside.filters).all()
+    assert found.inside.known_by == alone.inside.known_by != earlier.inside.known_by
