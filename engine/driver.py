@@ -33,14 +33,14 @@ TRAINING_IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
 TEST_IMAGES = ("data/prepared/test/*",)  # which no other tasks than those of evaluate receive
 # What a task reads besides, of its architecture.
 INPUTS = {
-    "train": ("results/tune/{}.json",),
+    "train": ("results/tune/{}.json", "results/train/{}/*", "results/timing/train/{}.json"),
     "evaluate": (
         "results/train/{}/*", "results/evaluate/{}/*",
         "runs/train/{}/seed-*[0-9].safetensors",
     ),
 }  # fmt: skip
 # What the driver needs of it. The outputs of train it makes itself, from all finished runs and the ends of trunks.
-RETURNS = {"train": (f"{node.FINISHED}/*.safetensors", "runs/train/*/*-trunk.safetensors")}
+RETURNS = {"train": (f"{node.FINISHED}/*.safetensors",)}
 RECORD_SECONDS = 60  # at most so long, and while there is more to receive, what has ended is not recorded
 LOSSES = 3  # of a task in a row, with no checkpoint between them, after which it is given up
 
@@ -282,10 +282,9 @@ class Scheduler:
             self._ended.append(str(job))
             self._follow(job.stage, name)
             return
-        plan, seeds = self._training[name]
+        _, seeds = self._training[name]
         for path, content in files.items():
-            trunk = train.trunk_checkpoint(plan, job.seed).as_posix()
-            keep(trunk if path == plan.trunk(job.seed).as_posix() else path, content.data)
+            keep(path, content.data)
         seeds.discard(job.seed)
         self._end_training(name)
 

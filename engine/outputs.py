@@ -24,7 +24,7 @@ def keep(path: str, content: memoryview) -> None:
 
 
 def finished_runs(plan: train.Plan, seed: int) -> Mapping[str, Path]:
-    """Those of a seed that lie in the store: where a task finds each, and where it is here."""
+    """Those of a seed, and its trunk, that lie in the store: where a task finds each, and where it is here."""
     keys = [(seed, budget) for budget in plan.budgets]
-    paths = [store().path(plan.fingerprint(key)) for key in keys]
+    paths = [*(store().path(plan.fingerprint(key)) for key in keys), train.stored_trunk(plan, seed)]
     return {(FINISHED / path.name).as_posix(): path for path in paths if path.is_file()}

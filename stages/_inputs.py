@@ -15,7 +15,7 @@ from cnn_study.training.batches import Batches
 from cnn_study.training.budgets import Checkpoints, Reached, train_to
 from cnn_study.training.finished import FinishedRun, Store
 from cnn_study.training.layer_check import checked
-from cnn_study.training.loop import RunSpec
+from cnn_study.training.loop import Position, RunSpec
 from cnn_study.training.recipe import Recipe
 from cnn_study.training.records import Run
 
@@ -81,12 +81,12 @@ class Inputs:
         rate: float,
         seed: int,
         known_by: str,
-        earlier: Path | None = None,
+        earlier: tuple[Path, Position] | None = None,
     ) -> Iterator[Reached]:
         """Train to each of ``budgets``, or go on from checkpoints.
 
-        ``title`` tells these runs from the stage's others. ``known_by``: their fingerprint. ``earlier``: where an
-        earlier run has left its trunk.
+        ``title`` tells these runs from the stage's others. ``known_by``: their fingerprint. ``earlier``: as in
+        ``Checkpoints``.
         """
         spec = RunSpec(self.architecture, training, self.validation, self.recipe, rate, seed, self.environment)
         # Who goes on from a checkpoint needs the same environment.

@@ -16,19 +16,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors.torch import load_file
+
 from cnn_study.base.code import refuse_edited_sources
 from cnn_study.base.errors import StudyError
-from cnn_study.base.files import whole_folder, write_whole
+from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.weights import save_tensors
 from cnn_study.training.budgets import Checkpoints
-from cnn_study.training.checkpoint import metadata_of
+from cnn_study.training.checkpoint import Checkpoint, metadata_of
 from cnn_study.training.entry import Entry
 from cnn_study.training.finished import FinishedRun, Key, Trained, weights_name
+from cnn_study.training.loop import Position
 from cnn_study.training.recipe import Recipe, Training
-from cnn_study.training.records import Tuning
+from cnn_study.training.records import TrunkClock, Tuning
 from stages._inputs import Inputs, checkpoint_folder, run_fingerprint, store
 
 RESULTS = Path("results/train")
@@ -82,10 +85,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Known:
-    """Finished runs by their fingerprints, and files with the weights of those whose weights are here."""
+    """Finished runs by their fingerprints, and files with the weights of those whose weights are here.
+
+    ``clocks``: of the trunks in runs/, by seed, which the files there do not say.
+    """
 
     runs: Mapping[str, FinishedRun]
     weights: Mapping[str, Path]
+    clocks: Mapping[int, TrunkClock]
 
 
 def known(plan: Plan) -> Known:
@@ -93,11 +100,11 @@ def known(plan: Plan) -> Known:
     runs: dict[str, FinishedRun] = {}
     weights: dict[str, Path] = {}
     try:
-        earlier = Trained.read(RESULTS / plan.name, TIMING / f"{plan.name}.json").runs
+        earlier = Trained.read(RESULTS / plan.name, TIMING / f"{plan.name}.json")
     except StudyError:  # there is none, or it is another version's
-        earlier = ()
-    largest = max((one.budget for one in earlier), default=0)
-    for one in earlier:
+        earlier = Trained(())
+    largest = max((one.budget for one in earlier.runs), default=0)
+    for one in earlier.runs:
         runs[one.fingerprint] = one
         path = RUNS / plan.name / weights_name(one.seed, one.budget, largest)
         if path.is_file():
@@ -107,7 +114,7 @@ def known(plan: Plan) -> Known:
         if fingerprint not in weights and (found := store().find(fingerprint)):
             runs[fingerprint] = found
             weights[fingerprint] = store().path(fingerprint)
-    return Known(runs, weights)
+    return Known(runs, weights, {clock.seed: clock for clock in earlier.trunks})
 
 
 def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
@@ -126,20 +133,20 @@ def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
 
 def main(name: str) -> None:
     plan = Plan.read(name)
-    todo = missing(plan, known(plan))
-    if todo:
-        train(plan, todo)
+    found = known(plan)
+    if todo := missing(plan, found):
+        train(plan, todo, found)
     write(plan)
 
 
-def train(plan: Plan, todo: Mapping[int, list[int]]) -> None:
+def train(plan: Plan, todo: Mapping[int, list[int]], found: Known) -> None:
     """Train to these budgets, by seed, and put each run into the store."""
     inputs = Inputs.of("train", plan.name, plan.architecture, plan.recipe)
     training = inputs.training()
     for seed, budgets in todo.items():
         known_by, title = plan.trunk_fingerprint(seed), f"seed {seed}"
         for budget, network, run in inputs.runs(
-            title, training, budgets, plan.rate, seed, known_by, earlier=latest_trunk(plan, seed)
+            title, training, budgets, plan.rate, seed, known_by, earlier=latest_trunk(plan, seed, found)
         ):
             refuse_edited_sources()
             finished = FinishedRun(
@@ -167,24 +174,40 @@ def write(plan: Plan) -> None:
                 shutil.copyfile(path, folder / name)
             else:
                 save_tensors(folder / name, store().weights(one.fingerprint))
-        for seed in plan.seeds:
-            if trunk := latest_trunk(plan, seed):
-                shutil.copyfile(trunk, folder / plan.trunk(seed).name)
-                if trunk == trunk_checkpoint(plan, seed):
-                    write_whole(stored_trunk(plan, seed), trunk.read_bytes())
+        trunks = {seed: trunk for seed in plan.seeds if (trunk := latest_trunk(plan, seed, found))}
+        for seed, (path, position) in trunks.items():
+            # Without what the clock said, by which this output would differ from one execution to the next.
+            write_trunk(path, folder / plan.trunk(seed).name, position.timed(None))
+            if path != plan.trunk(seed):
+                write_trunk(path, stored_trunk(plan, seed), position)
     with whole_folder(RESULTS / plan.name) as folder:
-        Trained(tuple(runs)).write(folder, TIMING / f"{plan.name}.json")
+        clocks = tuple(position.clock(seed) for seed, (_, position) in trunks.items())
+        Trained(tuple(runs), clocks).write(folder, TIMING / f"{plan.name}.json")
     shutil.rmtree(checkpoint_folder("train", plan.name), ignore_errors=True)
 
 
-def latest_trunk(plan: Plan, seed: int) -> Path | None:
-    """The file of the end of this seed's trunk: of those that there are, the one that is furthest."""
-    steps = {}
-    for path in (trunk_checkpoint(plan, seed), plan.trunk(seed), stored_trunk(plan, seed)):
-        found = metadata_of(path)
-        if found and found[0].startswith(plan.trunk_fingerprint(seed)):
-            steps[path] = found[1]["step"]
-    return max(steps, key=lambda path: steps[path], default=None)
+def latest_trunk(plan: Plan, seed: int, found: Known) -> tuple[Path, Position] | None:
+    """A file with the end of this seed's trunk, and how far it is: of those that there are the furthest."""
+    trunks = []
+    for path in (trunk_checkpoint(plan, seed), stored_trunk(plan, seed), plan.trunk(seed)):
+        metadata = metadata_of(path)
+        if metadata is None or not metadata[0].startswith(plan.trunk_fingerprint(seed)):
+            continue
+        position = Position.model_validate(metadata[1])
+        if path == plan.trunk(seed):
+            clock = found.clocks.get(seed)
+            if clock is None or len(clock.epochs) != len(position.run.epochs):
+                continue
+            position = position.timed(clock)
+        trunks.append((path, position))
+    return max(trunks, key=lambda trunk: trunk[1].step, default=None)
+
+
+def write_trunk(source: Path, path: Path, position: Position) -> None:
+    """Write the trunk in ``source`` as it is, but for its ``position``."""
+    metadata = metadata_of(source)
+    if metadata is not None:
+        Checkpoint(path, metadata[0]).write(load_file(source), position.model_dump(mode="json"))
 
 
 def stored_trunk(plan: Plan, seed: int) -> Path:

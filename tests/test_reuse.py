@@ -93,7 +93,6 @@ def test_going_back_to_earlier_parameters_trains_nothing(project: Project) -> No
     assert results(project) != before
     assert repro(project, smoothing(0.1)) == []
     assert results(project) == before
-    project.commit("clocks, at most")
     # By git as well.
     project.edit_params(smoothing(0.2))
     assert trained(project.run("dvc", "repro")) == []

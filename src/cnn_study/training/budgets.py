@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnn_study.networks.network import Network
-from cnn_study.training.checkpoint import Checkpoint, Tensors
+from cnn_study.training.checkpoint import Checkpoint, Tensors, metadata_of
 from cnn_study.training.evaluation import explained_by_chance
 from cnn_study.training.loop import Monitor, Position, RunSpec, Trainer
 from cnn_study.training.records import Run
@@ -24,17 +24,27 @@ class Reached(NamedTuple):
 class Checkpoints:
     """Where a run is kept while it goes on: the end of its trunk so far, and of the branch that it is on.
 
-    ``earlier``: where an earlier run has left its trunk.
+    ``earlier``: a file with the trunk of an earlier run, and how far that is.
     """
 
     folder: Path
     fingerprint: str
-    earlier: Path | None = None
+    earlier: tuple[Path, Position] | None = None
 
     @property
     def trunk(self) -> Checkpoint:
         """That of the trunk."""
         return Checkpoint(self.folder / "trunk.safetensors", self.fingerprint)
+
+    def trunk_to(self, end: int) -> Checkpoint:
+        """That of a trunk to step ``end``: a longer one, of a larger budget, is not replaced by it."""
+        found = metadata_of(self.trunk.path)
+        longer = found is not None and found[0] == self.fingerprint and found[1]["step"] > end
+        return self._shorter if longer else self.trunk
+
+    @property
+    def _shorter(self) -> Checkpoint:
+        return Checkpoint(self.folder / "shorter-trunk.safetensors", self.fingerprint)
 
     def branch(self, budget: int) -> Checkpoint:
         """That of a branch."""
@@ -42,10 +52,11 @@ class Checkpoints:
 
     def trunks(self) -> Iterator[tuple[Tensors, Position]]:
         """What there is to go on from."""
-        places = [self.trunk] + ([Checkpoint(self.earlier, self.fingerprint)] if self.earlier else [])
-        for place in places:
+        for place in (self.trunk, self._shorter):
             if (found := place.read()) is not None:
                 yield found[0], Position.model_validate(found[1])
+        if self.earlier is not None and (found := Checkpoint(self.earlier[0], self.fingerprint).read()):
+            yield found[0], self.earlier[1]
 
 
 def train_to(
@@ -70,7 +81,7 @@ def train_to(
             trainer.put_back(*max(ahead, key=lambda found: found[1].step))
             if trunk_monitor:
                 trunk_monitor.resumed(len(trainer.run.epochs))
-        _advance(trainer, branch, None, checkpoints.trunk if checkpoints else None, trunk_monitor)
+        _advance(trainer, branch, None, checkpoints.trunk_to(branch) if checkpoints else None, trunk_monitor)
         left = trainer.state()
         monitor = watch(budget) if watch else None
         place = checkpoints.branch(budget) if checkpoints else None

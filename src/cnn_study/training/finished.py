@@ -20,7 +20,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
 from cnn_study.base.records import Record
 from cnn_study.training.checkpoint import Tensors
-from cnn_study.training.records import Clocks, Epoch, LayerNorms, Run, RunClock, Status
+from cnn_study.training.records import Clocks, Epoch, LayerNorms, Run, RunClock, Status, TrunkClock
 
 R = TypeVar("R", bound=Record)
 Key = tuple[int, int]  # seed and budget
@@ -81,23 +81,28 @@ class _Summaries(Record):
 
 @dataclass(frozen=True)
 class Trained:
-    """The runs of an architecture, by seed and budget, in order."""
+    """The runs of an architecture, by seed and budget, in order.
+
+    ``trunks``: what the clock said of the trunks that are kept with them.
+    """
 
     runs: tuple[FinishedRun, ...]
+    trunks: tuple[TrunkClock, ...] = ()
 
     def write(self, folder: Path, timing: Path) -> None:
         """Write runs.json, history.csv and gradients.csv into an existing ``folder``, the clocks to ``timing``."""
         _Summaries(runs=tuple(map(_Summary.of, self.runs))).write(folder / "runs.json")
         _write_table(folder / "history.csv", {one.key: one.run.epochs for one in self.runs}, Epoch)
         _write_table(folder / "gradients.csv", {one.key: one.run.gradients for one in self.runs}, LayerNorms)
-        Clocks(runs=tuple(one.clock for one in self.runs)).write(timing)
+        Clocks(runs=tuple(one.clock for one in self.runs), trunks=self.trunks).write(timing)
 
     @classmethod
     def read(cls, folder: Path, timing: Path | None) -> "Trained":
         """What ``write`` has written; for None without clocks. Raises StudyError if it is missing or damaged."""
         epochs = _read_table(folder / "history.csv", Epoch)
         norms = _read_table(folder / "gradients.csv", LayerNorms)
-        clocks = {(one.seed, one.budget): one.epochs for one in Clocks.read(timing).runs} if timing else {}
+        told = Clocks.read(timing) if timing else Clocks(runs=())
+        clocks = {(one.seed, one.budget): one.epochs for one in told.runs}
         runs = []
         for one in _Summaries.read(folder / "runs.json").runs:
             key = one.seed, one.budget
@@ -113,7 +118,7 @@ class Trained:
                 raise _no_run_in(folder / "history.csv", key)
             if timing and len(run.clock) != len(run.epochs):
                 raise _no_run_in(timing, key)
-        return cls(tuple(runs))
+        return cls(tuple(runs), told.trunks)
 
 
 def weights_name(seed: int, budget: int, largest: int) -> str:

@@ -21,7 +21,7 @@ from cnn_study.training.evaluation import accuracy_of, predict
 from cnn_study.training.gradients import GradientLog
 from cnn_study.training.optimizers import make_optimizer, set_rate
 from cnn_study.training.recipe import Recipe
-from cnn_study.training.records import Epoch, EpochClock, Run
+from cnn_study.training.records import Epoch, EpochClock, Run, TrunkClock
 from cnn_study.training.schedule import Schedule
 
 GRADIENT_SAMPLES = 20  # steps in an epoch at which gradients are measured
@@ -56,6 +56,15 @@ class Position(Record):
     correct: int = 0
     seconds: float = 0.0
     samples: tuple[tuple[float, ...], ...] = ()
+
+    def clock(self, seed: int) -> TrunkClock:
+        """What it says of time."""
+        return TrunkClock(seed=seed, epochs=self.run.clock, seconds=self.seconds)
+
+    def timed(self, clock: TrunkClock | None) -> "Position":
+        """With what ``clock`` says of time, and nothing for None."""
+        epochs, seconds = (clock.epochs, clock.seconds) if clock else ((), 0.0)
+        return self.model_copy(update={"run": self.run.model_copy(update={"clock": epochs}), "seconds": seconds})
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,19 @@ class RunClock(Record):
         return sum(epoch.images for epoch in self.epochs)
 
 
+class TrunkClock(Record):
+    """What the clock said of the trunk of a seed: of its whole epochs, and of the steps after the last."""
+
+    seed: int
+    epochs: tuple[EpochClock, ...]
+    seconds: float
+
+
 class Clocks(Record):
-    """Of all runs of a stage."""
+    """Of all runs of a stage, and of the trunks that are kept."""
 
     runs: tuple[RunClock, ...]
+    trunks: tuple[TrunkClock, ...] = ()
 
 
 class ShortRun(Record):
