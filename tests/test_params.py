@@ -25,8 +25,8 @@ VALID = read_yaml(REPOSITORY / "params.yaml")
 VALID["tune"].update(lowest=0.01, highest=0.16)  # whatever the published study searches
 
 
-def told(change: dict[str, Any]) -> list[str]:
-    """The lines for the valid file with the values at dotted keys changed."""
+def with_values(change: dict[str, Any]) -> dict[str, Any]:
+    """The valid file with the values at dotted keys changed."""
     content = copy.deepcopy(VALID)
     for path, value in change.items():
         *above, last = path.split(".")
@@ -37,8 +37,13 @@ def told(change: dict[str, Any]) -> list[str]:
             del place[last]
         else:
             place[last] = value
+    return content
+
+
+def told(change: dict[str, Any]) -> list[str]:
+    """The lines for the valid file with such changes."""
     with pytest.raises(StudyError) as error:
-        validate(content)
+        validate(with_values(change))
     return str(error.value).splitlines()
 
 
@@ -52,13 +57,24 @@ def keys_of(lines: list[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"training.epoch": 3}, "training.epoch: unknown key, allowed here: epochs, "),
+        ({"training.budget": 3}, "training.budget: unknown key, allowed here: budgets, "),
+        ({"training.epochs": 3}, "training.epochs: unknown key, allowed here: budgets, "),
         ({"trainin": 3}, "trainin: unknown key, allowed here: data, training, "),
         ({"tune": ...}, "tune: not found, but needed"),
-        ({"training.epochs": ...}, "training.epochs: not found, but needed"),
-        ({"training.epochs": "3"}, "training.epochs: found '3', allowed: a whole number"),
-        ({"training.epochs": 2.5}, "training.epochs: found 2.5, allowed: a whole number"),
-        ({"training.epochs": 0}, "training.epochs: found 0, allowed: at least 1"),
+        ({"training.budgets": ...}, "training.budgets: not found, but needed"),
+        ({"training.budgets": 4}, "training.budgets: found 4, allowed: a list"),
+        ({"training.budgets": []}, "training.budgets: found [], allowed: at least 1 of them"),
+        ({"training.budgets": [4, 1, 4]}, "training.budgets: found [4, 1, 4], allowed: each once"),
+        ({"training.budgets": [1, 0]}, "training.budgets[1]: found 0, allowed: at least 1"),
+        ({"training.budgets": ["3"]}, "training.budgets[0]: found '3', allowed: a whole number"),
+        ({"training.budgets": [1, 2.5]}, "training.budgets[1]: found 2.5, allowed: a whole number"),
+        ({"training.budgets": list(range(1, 22))}, "training.budgets: found [1, 2, 3, 4, "),
+        (
+            {"training.recipe.schedule": "one_cycle"},
+            "training.recipe.schedule: found 'one_cycle', allowed: 'cooldown' or 'constant'",
+        ),
+        ({"training.recipe.cooldown": 0.0}, "training.recipe.cooldown: found 0.0, allowed: more than 0"),
+        ({"training.recipe.cooldown": 0.95}, "training.recipe.cooldown: found 0.95, allowed: at most 0.9"),
         ({"training.recipe.momentum": 1.0}, "training.recipe.momentum: found 1.0, allowed: less than 1"),
         ({"training.learning_rate": float("nan")}, "training.learning_rate: found nan, allowed: "),
         ({"training.learning_rate": "tund"}, "training.learning_rate: found 'tund', allowed: a number, or tuned"),
@@ -96,7 +112,7 @@ def keys_of(lines: list[str]) -> set[str]:
         ),
         ({"data.test_images": 9}, "data.test_images: found 9, allowed: at least 10, one of each class, or all"),
         ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10, one of each class"),
-        ({"replay.images": 9}, "replay.images: found 9, allowed: at least 10, one of each class"),
+        ({"replay.runs.images": 9}, "replay.runs.images: found 9, allowed: at least 10, one of each class"),
         ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),
         ({"tune.count": 1}, "tune.count: found 1 from 0.01 to 0.16"),
         (
@@ -146,12 +162,16 @@ def keys_of(lines: list[str]) -> set[str]:
             "studies.depth.controls[0]: found 'depth_6' against itself",
         ),
         (
-            {"architectures.depth_4.training": {"seeds": [5]}},
-            "architectures.depth_4.training.seeds: found [5], allowed: no seeds here",
+            {"architectures.depth_4.training": {"seeds": [5, 5]}},
+            "architectures.depth_4.training.seeds: found [5, 5], allowed: each once",
         ),
         (
-            {"architectures.depth_4.training": {"epochz": 5}},
-            "architectures.depth_4.training.epochz: unknown key, allowed here: ",
+            {"architectures.depth_4.training": {"budgets": []}},
+            "architectures.depth_4.training.budgets: found [], allowed: at least 1 of them",
+        ),
+        (
+            {"architectures.depth_4.training": {"budgetz": [5]}},
+            "architectures.depth_4.training.budgetz: unknown key, allowed here: ",
         ),
         (
             {"architectures.depth_4.training": {"recipe": {"augmentation": {"shift": -1}}}},
@@ -183,12 +203,12 @@ def test_every_image_that_the_test_split_lacks_is_told() -> None:
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    change = {"training.epochs": 0, "data.dataset": "x", "tune.count": "x", "architectures.depth_4.layers": []}
+    change = {"training.budgets": [], "data.dataset": "x", "tune.count": "x", "architectures.depth_4.layers": []}
     assert len(told(change)) == 4
 
 
 def test_mistakes_that_involve_several_keys_are_told_with_the_simple_ones_beside_them() -> None:
-    simple = {"training.epochs": 0, "tune.epochs": 0, "data.split_seed": -1, "studies.depth.title": 1}
+    simple = {"training.budgets": [], "tune.epochs": 0, "data.split_seed": -1, "studies.depth.title": 1}
     several = {
         "tune.lowest": 1.0,
         "tune.seed": 0,
@@ -205,7 +225,7 @@ def test_mistakes_that_involve_several_keys_are_told_with_the_simple_ones_beside
 
 def test_layers_that_do_not_fit_are_told_beside_all_else_where_data_set_and_layers_are_sound() -> None:
     too_small = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 32}, {"pool": 2}]}
-    beside = {"training.epochs": 0, "architectures.depth_4.head": 3, "architectures.residual.layers": []}
+    beside = {"training.budgets": [], "architectures.depth_4.head": 3, "architectures.residual.layers": []}
     assert keys_of(told(too_small | beside)) == too_small.keys() | beside.keys()
     assert keys_of(told(too_small | {"data.dataset": "x"})) == {"data.dataset"}
     wrong = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 4}, {"pool": 32}, {"pool": 2}]}
@@ -217,8 +237,8 @@ def test_what_fits_is_a_matter_of_the_data_set(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(SOURCES, "cifar10", other)
     pools = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 2}]}
     assert any("layers[2] takes 2x2 pixels at once of 1x1" in line for line in told(pools))
-    counts = {"data.train_images": 2, "data.test_images": 2, "tune.images": 2, "replay.images": 2}
-    lines = told(counts | {"analysis.images": 2, "analysis.shown_images": [0]})
+    counts = {"data.train_images": 2, "data.test_images": 2, "tune.images": 2, "replay.runs.images": 2}
+    lines = told(counts | {"evaluate.images": 2, "evaluate.shown_images": [0]})
     assert keys_of(lines) == counts.keys()
     assert all("allowed: at least 3, one of each class" in line for line in lines)
 
@@ -235,7 +255,7 @@ def test_a_gpu_asked_for_where_there_is_none_is_a_mistake_before_any_work(projec
 
 
 def test_a_nearest_known_word_is_offered() -> None:
-    assert told({"training.epoch": 3})[0].endswith("; did you mean 'epochs'?")
+    assert told({"training.budget": 3})[0].endswith("; did you mean 'budgets'?")
 
 
 def test_names_are_offered_even_where_a_key_is_a_number() -> None:
@@ -244,20 +264,20 @@ def test_names_are_offered_even_where_a_key_is_a_number() -> None:
 
 
 def test_an_overrides_mistakes_are_told_while_the_shared_recipe_is_wrong() -> None:
-    wrong = {"epoch": 3, "recipe": {"batch_size": 1, "augmentation": {"shift": -1}}}
+    wrong = {"budget": 3, "recipe": {"batch_size": 1, "augmentation": {"shift": -1}}}
     lines = told(
         {
-            "training.epochs": 0,
+            "training.budgets": [],
             "training.recipe.augmentation": 5,
             "architectures.depth_4.training": wrong,
-            "architectures.depth_6.training": {"seeds": [1]},
-            "architectures.residual.training": {"epochs": 2, "recipe": {"augmentation": {"flip": False}}},
+            "architectures.depth_6.training": {"seeds": []},
+            "architectures.residual.training": {"budgets": [2], "recipe": {"augmentation": {"flip": False}}},
         }
     )
     assert keys_of(lines) == {
-        "training.epochs",
+        "training.budgets",
         "training.recipe.augmentation",
-        "architectures.depth_4.training.epoch",
+        "architectures.depth_4.training.budget",
         "architectures.depth_4.training.recipe.batch_size",
         "architectures.depth_4.training.recipe.augmentation.shift",
         "architectures.depth_6.training.seeds",
@@ -266,11 +286,102 @@ def test_an_overrides_mistakes_are_told_while_the_shared_recipe_is_wrong() -> No
 
 def test_an_override_changes_only_what_it_names() -> None:
     plain = parse(Training, VALID["training"])
-    changed = plain.updated(parse(Override, {"recipe": {"augmentation": {"shift": 4}}, "epochs": 9}))
-    assert (changed.epochs, changed.recipe.augmentation.shift) == (9, 4)
+    changed = plain.updated(parse(Override, {"recipe": {"augmentation": {"shift": 4}}, "budgets": [9]}))
+    assert (changed.budgets, changed.recipe.augmentation.shift) == ((9,), 4)
     assert changed.recipe.augmentation.flip == plain.recipe.augmentation.flip
-    others: Any = {"epochs": True, "recipe": {"augmentation"}}
+    others: Any = {"budgets": True, "recipe": {"augmentation"}}
     assert changed.model_dump(exclude=others) == plain.model_dump(exclude=others)
+
+
+def test_an_architecture_may_have_budgets_and_seeds_of_its_own() -> None:
+    own = {"budgets": [3, 9], "seeds": [7]}
+    trainings = validate(with_values({"architectures.depth_4.training": own})).trainings
+    assert (trainings["depth_4"].budgets, trainings["depth_4"].seeds) == ((3, 9), (7,))
+    plain = parse(Training, VALID["training"])
+    assert trainings["depth_4"].recipe == plain.recipe
+    assert trainings["depth_6"] == plain
+
+
+def test_the_seed_of_the_search_is_none_that_any_architecture_trains_with() -> None:
+    seed = VALID["tune"]["seed"]
+    (line,) = told({"architectures.depth_4.training": {"seeds": [7, seed]}})
+    assert line == f"params.yaml: tune.seed: found {seed}, allowed: none of architectures.depth_4.training.seeds"
+    validate(with_values({"architectures.depth_4.training": {"seeds": [7, seed + 1]}}))
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {"schedule": "cooldown", "cooldown": 0.3, "warmup": 0.36},
+            "warmup: found 0.36, allowed: at most 0.35, half",
+        ),
+        (
+            {"schedule": "cooldown", "cooldown": 0.9, "warmup": 0.06},
+            "warmup: found 0.06, allowed: at most 0.05, half",
+        ),
+        ({"schedule": "constant", "cooldown": 0.9, "warmup": 0.51}, "warmup: found 0.51, allowed: at most 0.5"),
+        ({"schedule": "cooldown", "cooldown": 0.3, "warmup": -0.1}, "warmup: found -0.1, allowed: at least 0"),
+        ({"schedule": "cooldown", "cooldown": 0.3, "warmup": 0.35}, None),
+        ({"schedule": "constant", "cooldown": 0.9, "warmup": 0.5}, None),
+    ],
+)
+@pytest.mark.parametrize("section", ["training.recipe", "replay.runs.recipe"])
+def test_a_warmup_takes_at_most_half_of_the_shortest_trunk(
+    section: str, change: dict[str, Any], line: str | None
+) -> None:
+    changed = {f"{section}.{key}": value for key, value in change.items()}
+    if line is None:
+        validate(with_values(changed))
+    else:
+        (found,) = told(changed)
+        assert found.startswith(f"params.yaml: {section}.{line}")
+
+
+@pytest.mark.parametrize(
+    ("shared", "own", "most"),
+    [
+        (
+            {"schedule": "cooldown", "cooldown": 0.3, "warmup": 0.2},
+            {"warmup": 0.36},
+            "0.36, allowed: at most 0.35",
+        ),
+        ({"schedule": "cooldown", "cooldown": 0.3, "warmup": 0.2}, {"cooldown": 0.8}, "0.2, allowed: at most 0.1"),
+        (
+            {"schedule": "constant", "cooldown": 0.3, "warmup": 0.5},
+            {"schedule": "cooldown"},
+            "0.5, allowed: at most 0.35",
+        ),
+        (
+            {"schedule": "cooldown", "cooldown": 0.8, "warmup": 0.1},
+            {"warmup": 0.3, "cooldown": 0.5},
+            "0.3, allowed: at most 0.25",
+        ),
+        ({"schedule": "cooldown", "cooldown": 0.3, "warmup": 0.2}, {"warmup": 0.35}, None),
+        ({"schedule": "cooldown", "cooldown": 0.8, "warmup": 0.1}, {"cooldown": 0.3, "warmup": 0.3}, None),
+        ({"schedule": "cooldown", "cooldown": 0.3, "warmup": 0.2}, {"schedule": "constant", "warmup": 0.5}, None),
+        ({"schedule": "cooldown", "cooldown": 0.3, "warmup": 0.2}, {"cooldown": 0.8, "warmup": 0.0}, None),
+    ],
+)
+def test_so_does_one_with_what_an_architecture_changes(
+    shared: dict[str, Any], own: dict[str, Any], most: str | None
+) -> None:
+    change = {f"training.recipe.{key}": value for key, value in shared.items()}
+    change |= {"architectures.depth_4.training": {"recipe": own}}
+    if most is None:
+        validate(with_values(change))
+    else:
+        (line,) = told(change)
+        where = "architectures.depth_4.training.recipe"
+        assert line == f"params.yaml: {where}: found a warmup of {most}, half of a trunk of one epoch"
+
+
+def test_a_warmup_is_told_once_where_it_or_what_it_depends_on_is_wrong() -> None:
+    own = "architectures.depth_4.training"
+    shared = {"training.recipe.cooldown": 0.3, "training.recipe.warmup": 0.4}
+    assert keys_of(told(shared | {own: {"recipe": {"momentum": 0.5}}})) == {"training.recipe.warmup"}
+    assert keys_of(told(shared | {own: {"recipe": {"cooldown": 0.1}}})) == {"training.recipe.warmup"}
+    assert keys_of(told({own: {"recipe": {"cooldown": 2.0}}})) == {f"{own}.recipe.cooldown"}
 
 
 def test_rates_are_spaced_on_a_log_scale_and_the_best_is_picked() -> None:
@@ -392,7 +503,7 @@ def set_by_dvc(path: Path, change: str) -> Any:
         ("head: &head", "two: {layers: *layers, head: *head}", "architectures.two.head"),
         (
             "head:",
-            "two: {<<: *one, training: {epochs: 1}}",
+            "two: {<<: *one, training: {budgets: [1]}}",
             "architectures.two.head",
         ),  # merged, it is one for both
     ],

@@ -41,8 +41,8 @@ def test_the_schema_is_current() -> None:
 def test_the_first_line_of_params_names_it_for_editors_also_after_an_experiment(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_bytes((REPOSITORY / "params.yaml").read_bytes())
-    apply_overrides(path, ["training.epochs=9"])
-    assert read_yaml(path)["training"]["epochs"] == 9
+    apply_overrides(path, ["training.budgets=[9]"])
+    assert read_yaml(path)["training"]["budgets"] == [9]
     for text in (path.read_text(encoding="utf-8"), (REPOSITORY / "params.yaml").read_text(encoding="utf-8")):
         assert text.splitlines()[0] == f"# yaml-language-server: $schema={make_schema.PATH}"
 
@@ -52,8 +52,11 @@ def test_the_first_line_of_params_names_it_for_editors_also_after_an_experiment(
     [
         ("training.learning_rate", 0.3),
         ("training.recipe.threads", 2),
+        ("training.budgets", [3]),
         ("data.train_images", 5000),
         ("architectures.residual.training", {"recipe": {"augmentation": {"shift": 4}}, "learning_rate": "tuned"}),
+        ("architectures.residual.training", {"budgets": [2, 8], "seeds": [7]}),
+        ("architectures.residual.training", {"recipe": {"schedule": "constant", "warmup": 0.5}}),
         ("architectures.one", {"layers": [{"conv": 4, "kernel": 1}, {"pool": 2, "kind": "average"}], "head": {}}),
         ("studies.depth.controls", []),
     ],
@@ -74,9 +77,15 @@ def test_the_committed_file_and_a_small_study_are_valid_for_the_schema() -> None
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("training.epoch", 3),
-        ("training.epochs", "3"),
-        ("training.epochs", 0),
+        ("training.budget", 3),
+        ("training.budgets", 3),
+        ("training.budgets", ["3"]),
+        ("training.budgets", [1, 0]),
+        ("training.budgets", [1, 1]),
+        ("training.budgets", []),
+        ("training.recipe.schedule", "one_cycle"),
+        ("training.recipe.cooldown", 0.0),
+        ("training.recipe.warmup", 0.6),
         ("training.learning_rate", "tund"),
         ("training.learning_rate", 0),
         ("training.recipe.threads", True),
@@ -88,8 +97,9 @@ def test_the_committed_file_and_a_small_study_are_valid_for_the_schema() -> None
         ("evaluate.shown_images", []),
         ("studies", {}),
         ("architectures.Bad", VALID["architectures"]["depth_4"]),
-        ("architectures.depth_4.training", {"seeds": [5]}),
-        ("architectures.depth_4.training", {"epochs": None}),
+        ("architectures.depth_4.training", {"seeds": [5, 5]}),
+        ("architectures.depth_4.training", {"budgets": None}),
+        ("architectures.depth_4.training", {"budgets": []}),
         ("architectures.depth_4.training", {"recipe": {"augmentation": {"shift": -1}}}),
         ("architectures.depth_4.layers", [{"conv": 4, "kernel": 4}]),
         ("architectures.depth_4.layers", [{"conv": 4}]),
