@@ -238,16 +238,17 @@ def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed])
     Where there is more than one, numbers are not to be compared: they are not ``comparable``.
     """
     compared = {stage: where for result in results.values() for stage, where in result.environments.items()}
+    apart = {
+        f"evaluate@{name}, pictures": result.evaluation.inside.environment for name, result in results.items()
+    } | {f"replay@{name}": replay.environment for name, replay in replays.items()}
     groups: dict[str, dict[str, Any]] = {}
-    for stage, environment in [
-        *compared.items(),
-        *((f"replay@{name}", r.environment) for name, r in replays.items()),
-    ]:
+    for stage, environment in (compared | apart).items():
         group = groups.setdefault(repr(environment), environment.as_dict() | {"stages": []})
         group["stages"].append(stage)
-    # Replays are compared with nothing but replays, and a fallback computes the same, rounded otherwise.
-    apart = {repr(replace(environment, fallbacks={})) for environment in compared.values()}
-    return {"comparable": len(apart) <= 1, "environments": list(groups.values())}
+    # Pictures and replays are compared with nothing but their like, and a fallback computes the same, rounded
+    # otherwise.
+    several = {repr(replace(environment, fallbacks={})) for environment in compared.values()}
+    return {"comparable": len(several) <= 1, "environments": list(groups.values())}
 
 
 def history_table(results: Mapping[str, Result]) -> pd.DataFrame:

@@ -25,7 +25,8 @@ class Checkpoint:
 
     def write(self, tensors: Tensors, progress: Mapping[str, Any]) -> None:
         """Replace what is there by ``tensors`` and by ``progress``, which becomes JSON."""
-        metadata = {"fingerprint": self.fingerprint, "progress": json.dumps(progress)}
+        # One key: of several, safetensors would write any first.
+        metadata = {"state": json.dumps({"fingerprint": self.fingerprint, "progress": progress})}
         write_whole(self.path, save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata))
 
     def read(self) -> tuple[Tensors, Any] | None:
@@ -40,8 +41,8 @@ def metadata_of(path: Path) -> tuple[str, Any] | None:
     """The fingerprint and the progress of the checkpoint in a file; None if it holds none."""
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return metadata["fingerprint"], json.loads(metadata["progress"])
+            state = json.loads((file.metadata() or {})["state"])
+        return state["fingerprint"], state["progress"]
     except (FileNotFoundError, SafetensorError, KeyError, ValueError):
         return None
 
