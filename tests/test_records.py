@@ -19,6 +19,7 @@ from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record
+from cnn_study.data.splits import Names
 from cnn_study.evaluation.activations import Maps
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
@@ -82,6 +83,7 @@ RECORDS: tuple[Record, ...] = (
     PROFILE,
     *PROFILE.layers,
     *PROFILE.weighted_layers,
+    Names(dataset="cifar10", classes=("airplane", "cat")),
     Speed(inference_images_per_second=None, inference_batch=None, environment=ENVIRONMENT),
     LookedInto(seed=3, status="collapsed"),
     Estimate.of([0.1, None, 0.3]),

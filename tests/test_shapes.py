@@ -13,7 +13,7 @@ from cnn_study.base.files import write_json
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cli.main import read_image
 from cnn_study.data.shape import Shape
-from cnn_study.data.splits import Split
+from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation.effective_field import field_table
 from cnn_study.evaluation.evaluate import evaluate
 from cnn_study.evaluation.results import Evaluation
@@ -68,7 +68,8 @@ def bright_or_dark(shape: Shape, count: int, light: int = 240) -> Split:
     labels = np.arange(count) % shape.classes
     noise = np.random.default_rng(0).integers(0, 10, shape.images(count))
     images = labels[:, None, None, None] * (light // shape.classes) + noise
-    return Split(images.astype(np.uint8), labels, tuple(f"class {k}" for k in range(shape.classes)))
+    names = Names(dataset="made_up", classes=tuple(f"class {k}" for k in range(shape.classes)))
+    return Split(images.astype(np.uint8), labels, names)
 
 
 def trained(shape: Shape, environment: Environment, epochs: int, light: int = 240) -> tuple[Network, Run]:
