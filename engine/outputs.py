@@ -9,6 +9,7 @@ import numpy as np
 from safetensors import safe_open
 
 from cnn_study.base.code import refuse_edited_sources
+from cnn_study.base.environment import project_version
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import scratch_folder, write_whole
 from cnn_study.data.shape import Shape
@@ -46,10 +47,12 @@ def _finished(
         progress = json.loads(checkpoint.metadata()["progress"])
     run = Run.model_validate(progress | {"status": status})
     if status == "diverged":
-        return train.Finished(seed, Network(architecture, shape), run, None)
+        return train.Finished(seed, Network(architecture, shape), run, None, None)
     weights = files[f"runs/train/{name}/seed-{seed}.safetensors"]
     logits = np.load(io.BytesIO(files[f"runs/train/{name}/seed-{seed}-validation-logits.npy"].tobytes()))
     with scratch_folder(f"ray/{name}") as folder:
         write_whole(folder / "weights.safetensors", weights.data)
-        network = load_network(folder / "weights.safetensors", architecture, shape)
-        return train.Finished(seed, network, run, logits)
+        network, about = load_network(folder / "weights.safetensors")
+        # A node has the sources of this machine, and its own installation of the project or none.
+        about = about.model_copy(update={"version": project_version()})
+        return train.Finished(seed, network, run, logits, about)

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_study.base.code import refuse_edited_sources
-from cnn_study.base.environment import Environment
+from cnn_study.base.environment import Environment, project_version
 from cnn_study.base.files import save_array, whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.networks.network import Network
-from cnn_study.networks.weights import save_network
+from cnn_study.networks.weights import About, save_network
 from cnn_study.training.entry import Entry
 from cnn_study.training.loop import predict
 from cnn_study.training.recipe import Training
@@ -44,12 +44,16 @@ RESULTS = Path("results/train")
 
 @dataclass(frozen=True)
 class Finished:
-    """What one seed has given. ``logits``: (N, classes) of the validation images, None where it diverged."""
+    """What one seed has given.
+
+    ``logits``: (N, classes) of the validation images. They and ``about`` are None where it diverged.
+    """
 
     seed: int
     network: Network
     run: Run
     logits: npt.NDArray[np.float32] | None
+    about: About | None
 
 
 def main(name: str) -> None:
@@ -60,12 +64,19 @@ def main(name: str) -> None:
     inputs = Inputs.of("train", name, entry.network, plan.recipe)
     training = inputs.training()
     finished = []
+    names = inputs.images.names
     for seed in plan.seeds:
+        about = About(
+            name=name, architecture=entry.network, shape=inputs.images.shape, classes=names.classes,
+            dataset=names.dataset, seed=seed, budget=plan.epochs, learning_rate=rate,
+            environment=inputs.environment, version=project_version(),
+        )  # fmt: skip
         network, run = inputs.run(f"seed {seed}", training, plan.epochs, rate, seed)
-        logits = None
-        if run.status != "diverged":
+        if run.status == "diverged":
+            finished.append(Finished(seed, network, run, None, None))
+        else:
             logits = predict(network, inputs.validation.images, inputs.environment).cpu().numpy()
-        finished.append(Finished(seed, network, run, logits))
+            finished.append(Finished(seed, network, run, logits, about))
     write(name, rate, inputs.environment, finished)
 
 
@@ -74,8 +85,8 @@ def write(name: str, rate: float, environment: Environment, finished: Sequence[F
     refuse_edited_sources()
     with whole_folder(RUNS / name) as folder:
         for one in finished:
-            if one.logits is not None:
-                save_network(folder / f"seed-{one.seed}.safetensors", one.network)
+            if one.logits is not None and one.about is not None:
+                save_network(folder / f"seed-{one.seed}.safetensors", one.network, one.about)
                 save_array(folder / f"seed-{one.seed}-validation-logits.npy", one.logits)
     with whole_folder(RESULTS / name) as folder:
         runs = {one.seed: one.run for one in finished}

@@ -26,7 +26,7 @@ from dvc.repo import Repo
 from ray.cluster_utils import Cluster
 from ray.exceptions import WorkerCrashedError
 
-from cnn_study.base.environment import Environment, usable_cores
+from cnn_study.base.environment import Environment, project_version, usable_cores
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
 from cnn_study.networks.architecture import spec_of
@@ -45,6 +45,7 @@ from scripts.study import main
 from stages import train
 from tests.conftest import REPOSITORY, SHAPE, SMALL, LongerRun, Project, kill, lines_until, longer, rest_of
 from tests.test_interruption import results
+from tests.weights_cases import about_of
 
 CORES = usable_cores()
 STUDY = (sys.executable, "-m", "scripts.study", "--engine", "ray", "--cpus", str(CORES))
@@ -274,7 +275,7 @@ def test_the_outputs_of_single_seeds_become_those_that_the_stage_writes_for_all(
 
     finished = [a_run(seed, status) for seed, status in enumerate(statuses)]
     expected = outputs_of("whole", *finished)
-    by_seed = {one.seed: outputs_of(f"seed-{one.seed}", one) for one in finished}
+    by_seed = {one.seed: outputs_of(f"seed-{one.seed}", on_a_node(one)) for one in finished}
     (tmp_path / "driver").mkdir()
     monkeypatch.chdir(tmp_path / "driver")
     for one in finished:
@@ -297,11 +298,18 @@ def a_run(seed: int, status: Status) -> train.Finished:
     network = Network(spec_of(SMALL), SHAPE)
     clock = EpochClock(train_seconds=0.1 + seed, evaluation_seconds=1 / 3, images=270)
     if status == "diverged":
-        return train.Finished(seed, network, Run(status=status, epochs=(Epoch(epoch=1),), clock=(clock,)), None)
+        run = Run(status=status, epochs=(Epoch(epoch=1),), clock=(clock,))
+        return train.Finished(seed, network, run, None, None)
     epoch = Epoch(epoch=1, loss=2.1 / 3 + seed, train_accuracy=0.1, validation_accuracy=1 / 7)
     norms = LayerNorms(epoch=1, layer="conv1", gradient_norm=0.1 + seed, weight_norm=1 / 9)
     run = Run(status=status, epochs=(epoch,), gradients=(norms,), clock=(clock,))
-    return train.Finished(seed, network, run, np.eye(3, 10, dtype=np.float32))
+    about = about_of(spec_of(SMALL), seed=seed, version=project_version())
+    return train.Finished(seed, network, run, np.eye(3, 10, dtype=np.float32), about)
+
+
+def on_a_node(one: train.Finished) -> train.Finished:
+    """As a node writes it, which has the sources and no installation of the project."""
+    return replace(one, about=one.about.model_copy(update={"version": None})) if one.about else one
 
 
 def task(code: str, tmp_path: Path) -> tuple[node.Files, node.Files, node.Task]:

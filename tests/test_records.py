@@ -24,6 +24,7 @@ from cnn_study.evaluation.activations import Maps
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
 from cnn_study.evaluation.results import Activations, Evaluation, LookedInto, Predictions
+from cnn_study.networks.architecture import spec_of
 from cnn_study.profiling.records import LayerCost, LayerProfile, Profile, Speed
 from cnn_study.training.records import (
     Epoch,
@@ -40,7 +41,9 @@ from cnn_study.training.records import (
     write_gradients,
     write_history,
 )
+from tests.conftest import SMALL
 from tests.report_cases import ENVIRONMENT, clocks_of, entry, result, right_ones, search, short_run, took
+from tests.weights_cases import about_of
 
 # Two runs, one of which diverged, in an environment that computes a layer in another way.
 ELSEWHERE = replace(ENVIRONMENT, fallbacks={"conv2": "unfolded"})
@@ -84,6 +87,8 @@ RECORDS: tuple[Record, ...] = (
     *PROFILE.layers,
     *PROFILE.weighted_layers,
     Names(dataset="cifar10", classes=("airplane", "cat")),
+    about_of(spec_of(SMALL)),
+    about_of(spec_of(SMALL), version=None),
     Speed(inference_images_per_second=None, inference_batch=None, environment=ENVIRONMENT),
     LookedInto(seed=3, status="collapsed"),
     Estimate.of([0.1, None, 0.3]),
