@@ -241,7 +241,7 @@ class Bench:
         images, labels = (
             np.concatenate([getattr(part, field) for part in parts]) for field in ("images", "labels")
         )
-        whole = Split(images, labels, self.split.classes)
+        whole = Split(images, labels, self.split.names)
         rows = []
         cases = [(count, self.environment.threads) for count in (1_000, 3_000, 10_000, 30_000, len(whole))]
         cases += [(10_000, threads) for threads in range(1, self.environment.threads + 1)]
@@ -256,7 +256,7 @@ class Bench:
 
 def part(split: Split, count: int) -> Batches:
     """The first images of a split."""
-    return Batches.of(Split(split.images[:count], split.labels[:count], split.classes), "cpu")
+    return Batches.of(Split(split.images[:count], split.labels[:count], split.names), "cpu")
 
 
 def matmul_flops() -> float:

@@ -70,7 +70,7 @@ class Inputs:
         images = self.images
         if most is not None:
             part = balanced_subset(images.labels, min(most, len(images)), seed)
-            images = Split(images.images[part], images.labels[part], images.classes)
+            images = Split(images.images[part], images.labels[part], images.names)
         return Batches.of(images, self.environment.device)
 
     def runs(

@@ -30,11 +30,11 @@ def main() -> None:
     for stage in ("evaluate", "profile", "train", "tune"):
         remove_all_but(params.architectures, RESULTS / stage, TIMING / stage, Path("runs") / stage)
     remove_all_but(params.replay.architectures, RESULTS / "replay", TIMING / "replay")
-    labels, classes = load_labels(RESULTS / "data")
+    labels, names = load_labels(RESULTS / "data")
     evidence = Evidence(
         params,
         labels,
-        classes,
+        names.classes,
         {name: read_result(name) for name in params.architectures},
         {name: Replayed.read(RESULTS / "replay" / f"{name}.json") for name in params.replay.architectures},
     )

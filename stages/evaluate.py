@@ -13,10 +13,12 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
-from cnn_study.data.splits import load_split
+from cnn_study.data.splits import Split, load_split
 from cnn_study.evaluation.evaluate import Evaluator, evaluate
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.evaluation.settings import Evaluate
+from cnn_study.messages.mistakes import found, one_line
+from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network
 from cnn_study.networks.weights import load_network
 from cnn_study.training.entry import Entry
@@ -41,7 +43,7 @@ def main(name: str) -> None:
 
     def weights(run: FinishedRun) -> Network:
         path = Path("runs/train") / name / weights_name(run.seed, run.budget, largest)
-        return load_network(path, entry.network, test.shape)
+        return trained_network(path, entry.network, run, test)
 
     try:
         earlier = Evaluation.read(RESULTS / name)
@@ -57,6 +59,26 @@ def main(name: str) -> None:
     refuse_edited_sources()
     with whole_folder(RESULTS / name) as folder:
         evaluation.write(folder)
+
+
+def trained_network(path: Path, architecture: Architecture, run: FinishedRun, test: Split) -> Network:
+    """The network of ``run`` in ``path``. Raises StudyError if it is another, or of other images than ``test``."""
+    network, about = load_network(path)
+    for what, given, allowed in (
+        ("data set", about.dataset, test.names.dataset),
+        ("shape", str(about.shape), str(test.shape)),
+        ("classes", about.classes, test.names.classes),
+        ("seed", about.seed, run.seed),
+        ("budget", about.budget, run.budget),
+        ("run", about.fingerprint, run.fingerprint),
+    ):
+        if given != allowed:
+            raise StudyError(
+                f"{path}: {what}: {found(given)}, allowed: {one_line(str(allowed))}; `dvc repro` trains anew"
+            )
+    if about.architecture != architecture:
+        raise StudyError(f"{path}: architecture: found another than in params.yaml; `dvc repro` trains anew")
+    return network
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of the classes.
+"""data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of data set and classes.
 
-What sees no images needs their shape, the labels of the test images and the names of the classes: results/data/.
+What sees no images needs their shape, the labels of the test images and the names: results/data/.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.shape import save_shape
-from cnn_study.data.splits import Split, balanced_subset, save_labels, save_split
+from cnn_study.data.splits import Names, Split, balanced_subset, save_labels, save_split
 from cnn_study.sources.datasets import Data
 
 RAW = Path("data/raw")
@@ -23,6 +23,7 @@ RESULTS = Path("results/data")
 def main() -> None:
     data = parse(Data, section(read_yaml(), "data"), "data")
     raw = data.source.read(RAW)
+    names = Names(dataset=data.dataset, classes=raw.classes)
 
     pool = np.arange(len(raw.train_labels))
     if data.train_images != "all":
@@ -41,13 +42,13 @@ def main() -> None:
         ("validation", raw.train_images, raw.train_labels, validation),
         ("test", raw.test_images, raw.test_labels, test),
     ):
-        split = Split(images[chosen], labels[chosen], raw.classes)
+        split = Split(images[chosen], labels[chosen], names)
         if split.shape != data.source.shape:  # by which params.yaml was checked
             raise RuntimeError(f"{data.dataset}: its reader gives {split.shape!r}, not {data.source.shape!r}")
         with whole_folder(PREPARED / name) as folder:
             save_split(folder, split)
     with whole_folder(RESULTS) as folder:
-        save_labels(folder, raw.test_labels[test], raw.classes)
+        save_labels(folder, raw.test_labels[test], names)
         save_shape(folder / "shape.json", data.source.shape)
 
 

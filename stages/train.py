@@ -10,6 +10,7 @@ and from the store beside DVC's cache. Where it was found in results/ alone, its
 made again where this stage has nothing else to do: then that is what it was called for.
 """
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Mapping
@@ -19,12 +20,15 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from cnn_study.base.code import refuse_edited_sources
+from cnn_study.base.environment import project_version
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
+from cnn_study.data.splits import Split, load_split
 from cnn_study.networks.architecture import Architecture
-from cnn_study.networks.weights import save_tensors
+from cnn_study.networks.network import Network
+from cnn_study.networks.weights import About, read_about, save_network
 from cnn_study.training.budgets import Checkpoints
 from cnn_study.training.checkpoint import Checkpoint, metadata_of
 from cnn_study.training.entry import Entry
@@ -32,7 +36,7 @@ from cnn_study.training.finished import FinishedRun, Key, Trained, weights_name
 from cnn_study.training.loop import Position
 from cnn_study.training.recipe import Recipe, Training
 from cnn_study.training.records import TrunkClock, Tuning
-from stages._inputs import Inputs, checkpoint_folder, run_fingerprint, store
+from stages._inputs import PREPARED, Inputs, checkpoint_folder, run_fingerprint, store
 
 RESULTS = Path("results/train")
 TIMING = Path("results/timing/train")
@@ -103,12 +107,12 @@ def known(plan: Plan) -> Known:
         earlier = Trained.read(RESULTS / plan.name, TIMING / f"{plan.name}.json")
     except StudyError:  # there is none, or it is another version's
         earlier = Trained(())
-    largest = max((one.budget for one in earlier.runs), default=0)
-    for one in earlier.runs:
-        runs[one.fingerprint] = one
-        path = RUNS / plan.name / weights_name(one.seed, one.budget, largest)
-        if path.is_file():
-            weights[one.fingerprint] = path
+    runs |= {one.fingerprint: one for one in earlier.runs}
+    for path in (RUNS / plan.name).glob("seed-*[0-9].safetensors"):
+        # What it says itself, since a stage that was killed may have left files of one call and results of
+        # another.
+        with contextlib.suppress(StudyError):
+            weights[read_about(path).fingerprint] = path
     for key in plan.keys:
         fingerprint = plan.fingerprint(key)
         if fingerprint not in weights and (found := store().find(fingerprint)):
@@ -163,7 +167,7 @@ def train(plan: Plan, todo: Mapping[int, list[int]], found: Known) -> None:
 def write(plan: Plan) -> None:
     """Put the outputs of the stage where they belong, whole, from what is known of finished runs."""
     refuse_edited_sources()
-    found = known(plan)
+    found, images = known(plan), load_split(PREPARED / "train")
     runs = [found.runs[plan.fingerprint(key)] for key in plan.keys]
     with whole_folder(RUNS / plan.name) as folder:
         for one in runs:
@@ -173,7 +177,9 @@ def write(plan: Plan) -> None:
             if path.parent == RUNS / plan.name:
                 shutil.copyfile(path, folder / name)
             else:
-                save_tensors(folder / name, store().weights(one.fingerprint))
+                network = Network(plan.architecture, images.shape)
+                network.load_state_dict(store().weights(one.fingerprint))
+                save_network(folder / name, network, about(plan, one, images))
         trunks = {seed: trunk for seed in plan.seeds if (trunk := latest_trunk(plan, seed, found))}
         for seed, (path, position) in trunks.items():
             # Without what the clock said, by which this output would differ from one execution to the next.
@@ -184,6 +190,23 @@ def write(plan: Plan) -> None:
         clocks = tuple(position.clock(seed) for seed, (_, position) in trunks.items())
         Trained(tuple(runs), clocks).write(folder, TIMING / f"{plan.name}.json")
     shutil.rmtree(checkpoint_folder("train", plan.name), ignore_errors=True)
+
+
+def about(plan: Plan, one: FinishedRun, images: Split) -> About:
+    """What the file with the weights of a run says."""
+    return About(
+        name=plan.name,
+        architecture=plan.architecture,
+        shape=images.shape,
+        classes=images.names.classes,
+        dataset=images.names.dataset,
+        seed=one.seed,
+        budget=one.budget,
+        learning_rate=one.learning_rate,
+        fingerprint=one.fingerprint,
+        environment=one.environment,
+        version=project_version(),
+    )
 
 
 def latest_trunk(plan: Plan, seed: int, found: Known) -> tuple[Path, Position] | None:

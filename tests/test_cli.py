@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
@@ -19,17 +21,23 @@ from cnn_study.cli import main as cli
 from cnn_study.networks.network import Network
 from cnn_study.networks.weights import save_network
 from cnn_study.params.study import validate
+from cnn_study.sources import fashion_mnist
 from cnn_study.trained import load
 from tests.conftest import REPOSITORY, SHAPE
 from tests.test_architectures import BY_HAND
+from tests.weights_cases import about_of, averaging
 
 SPECS = validate(read_yaml(REPOSITORY / "params.yaml")).architectures
+WEIGHTS = "runs/train/kernel_3x3/seed-0.safetensors"
 Command = Callable[..., str]
 
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command in a folder with a network of 3×3 kernels that calls red pictures ships, others frogs."""
+    """Runs a command in a folder with a network of 3×3 kernels that calls red pictures bags, others shirts.
+
+    It was trained on Fashion-MNIST, and params.yaml is that of the repository, which says CIFAR-10.
+    """
     network = Network(SPECS["kernel_3x3"], SHAPE)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -39,7 +47,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         network.get_submodule("head.hidden1").weight[0, :64] = 1.0  # type: ignore[operator]
         network.get_submodule("head.output").weight[8, 0] = 1.0  # type: ignore[operator]
         network.get_submodule("head.output").bias[6] = 5.0  # type: ignore[operator]
-    save_network(tmp_path / "runs/train/kernel_3x3/seed-0.safetensors", network)
+    about = about_of(
+        SPECS["kernel_3x3"], name="kernel_3x3", dataset="fashion_mnist", classes=fashion_mnist.CLASSES, seed=0
+    )
+    save_network(tmp_path / WEIGHTS, network, about)
     (tmp_path / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
     monkeypatch.chdir(tmp_path)
 
@@ -90,12 +101,60 @@ def test_pictures_of_any_kind_and_size_get_class_probabilities(command: Command,
     Image.new("RGB", (300, 200), (255, 0, 0)).save("red.png")
     Image.new("L", (20, 20), 0).save("black.jpg")
     Image.new("RGBA", (32, 32), (255, 0, 0, 255)).save("alpha.png")
-    first, red, black, alpha = command("predict", "kernel_3x3", "red.png", "black.jpg", "alpha.png").splitlines()
-    assert "runs/train/kernel_3x3/seed-0.safetensors" in first
-    assert re.search(r"^red.png +ship 100.0 % ", red)
-    assert re.search(r"^alpha.png +ship 100.0 % ", alpha)
+    told, _, red, black, alpha = command("predict", "kernel_3x3", "red.png", "black.jpg", "alpha.png").splitlines()
+    assert told == f"{WEIGHTS}: kernel_3x3, trained on fashion_mnist with seed 0 and a budget of 2 epochs"
+    assert re.search(r"^red.png +bag 100.0 % ", red)
+    assert re.search(r"^alpha.png +bag 100.0 % ", alpha)
     # Nine classes share what e^5 leaves: 9 / (9 + e^5) of it.
-    assert re.search(r"^black.jpg +frog 94.3 % +\w+ 0.6 % +\w+ 0.6 %$", black)
+    assert re.search(r"^black.jpg +shirt 94.3 % +\S+ 0.6 % +\S+ 0.6 %$", black)
+
+
+def test_a_file_is_enough_anywhere(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_name = command("show", "kernel_3x3")
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(WEIGHTS, tmp_path / "elsewhere/mine.safetensors")
+    monkeypatch.chdir(tmp_path / "elsewhere")  # where there is no params.yaml
+    Image.new("RGB", (8, 8), (255, 0, 0)).save("red.png")
+    told, _, red = command("predict", "mine.safetensors", "red.png").splitlines()
+    assert told.startswith("mine.safetensors: kernel_3x3, trained on fashion_mnist with seed 0 and")
+    assert re.search(r"^red.png +bag 100.0 % ", red)
+    assert command("show", "mine.safetensors") == f"{told}\n{by_name}"
+    assert refused(command, "predict", "mine.safetensors", "red.png", "--seed", "0").startswith("--seed: found 0")
+    assert refused(command, "show", "other.safetensors").startswith("other.safetensors: not found")
+
+
+@pytest.mark.parametrize("named", ["kernel_3x3", WEIGHTS])
+def test_the_network_of_the_file_runs_whatever_params_yaml_says_by_now_and_that_is_told(
+    command: Command, named: str
+) -> None:
+    changes_its_mind = "params.yaml: architectures.kernel_3x3: found another architecture than the file's"
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(noise).save("noise.png")
+    told, *before = command("predict", named, "noise.png").splitlines()
+    params = Path("params.yaml").read_text("utf-8")
+    entry = params[params.index("  kernel_3x3:               #") : params.index("  kernel_5x5:\n    layers")]
+    Path("params.yaml").write_text(params.replace(entry, entry.replace("{pool: 2}", "{pool: 2, kind: average}")))
+    assert validate(read_yaml()).architectures["kernel_3x3"] == averaging(SPECS["kernel_3x3"])
+    same, but, *after = command("predict", named, "noise.png").splitlines()
+    assert (same, after) == (told, before)
+    assert but.startswith(changes_its_mind)
+
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert changes_its_mind in command("export", named)
+    images = noise.transpose(2, 0, 1)[None]
+    (logits,) = onnxruntime.InferenceSession("kernel_3x3.onnx").run(None, {"images": images})
+    average = Network(averaging(SPECS["kernel_3x3"]), SHAPE).eval()
+    average.load_state_dict(load(WEIGHTS).state_dict())
+    with torch.inference_mode():
+        np.testing.assert_allclose(logits, load(WEIGHTS)(torch.from_numpy(images)).numpy(), atol=1e-3)
+        assert np.abs(logits - average(torch.from_numpy(images)).numpy()).max() > 0.1
+
+
+def test_a_file_that_does_not_say_what_it_holds_is_refused(command: Command) -> None:
+    Image.new("RGB", (8, 8)).save("picture.png")
+    save_file({name: tensor.contiguous() for name, tensor in load(WEIGHTS).state_dict().items()}, WEIGHTS)
+    for arguments in (("predict", "kernel_3x3", "picture.png"), ("show", WEIGHTS)):
+        assert "do not say what network they are of" in refused(command, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -144,11 +203,11 @@ def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:
 def test_the_readme_s_lines_of_python_load_a_network(command: Command) -> None:
     (lines,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
     names: dict[str, Any] = {"images": torch.zeros(2, 3, 32, 32, dtype=torch.uint8)}
-    shutil.copy2("runs/train/kernel_3x3/seed-0.safetensors", ".")
+    shutil.copy2(WEIGHTS, ".")
+    Path("params.yaml").unlink()
     exec(lines, names)
     assert names["logits"].argmax(1).tolist() == [6, 6]
-    with pytest.raises(StudyError, match="weights of another architecture"):
-        load("runs/train/kernel_3x3/seed-0.safetensors", "depth_4")
+    assert names["classes"] == fashion_mnist.CLASSES
 
 
 def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: Command, tmp_path: Path) -> None:
@@ -159,12 +218,37 @@ def test_an_exported_network_computes_the_same_on_batches_of_any_size(command: C
     torch.manual_seed(0)
     for name in ("depth_6_norm", "residual"):
         network = Network(SPECS[name], SHAPE).eval()
-        onnx_export.export(network, tmp_path / f"{name}.onnx", images=8, tolerance=1e-3)
+        onnx_export.export(network, about_of(SPECS[name]), tmp_path / f"{name}.onnx", images=8, tolerance=1e-3)
         images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
         session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
         (logits,) = session.run(None, {"images": images.numpy()})
         with torch.inference_mode():
             np.testing.assert_allclose(logits, network(images).numpy(), atol=1e-4)
+
+
+ALONE = """
+import json, sys
+import numpy, onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+said = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
+(takes,), how = session.get_inputs(), said["preprocessing"]
+assert takes.type == "tensor(uint8)"
+_, channels, *sides = takes.shape
+assert sides == how["scale_to"]
+assert (how["colours"], how["layout"], how["values"]) == ("RGB", "NCHW", [0, 255])
+red = numpy.zeros((1, channels, *sides), numpy.uint8)
+red[:, 0] = how["values"][1]
+(logits,) = session.run(None, {takes.name: red})
+assert not [name for name in sys.modules if name.partition(".")[0] in ("cnn_study", "torch")]
+print(said["classes"][logits.argmax()], said["about"]["dataset"], said["about"]["seed"], said["about"]["budget"])
+"""
+
+
+def test_a_model_says_to_onnxruntime_alone_what_it_takes_and_what_its_logits_mean(command: Command) -> None:
+    pytest.importorskip("onnxruntime")
+    command("export", "kernel_3x3", "--output", "model.onnx")
+    alone = (sys.executable, "-I", "-c", ALONE, "model.onnx")
+    assert subprocess.run(alone, capture_output=True, check=True, text=True).stdout == "bag fashion_mnist 0 2.0\n"
 
 
 def test_an_export_that_computes_something_else_is_not_kept(tmp_path: Path) -> None:
@@ -175,7 +259,9 @@ def test_an_export_that_computes_something_else_is_not_kept(tmp_path: Path) -> N
     path.write_bytes(b"an older one")
     torch.manual_seed(0)
     with pytest.raises(StudyError, match="onnxruntime's logits differ"):
-        onnx_export.export(Network(SPECS["kernel_3x3"], SHAPE), path, images=8, tolerance=-1.0)
+        architecture = SPECS["kernel_3x3"]
+        network, about = Network(architecture, SHAPE), about_of(architecture)
+        onnx_export.export(network, about, path, images=8, tolerance=-1.0)
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"an older one"]
 
 

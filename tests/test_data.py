@@ -23,7 +23,7 @@ from torchvision.datasets import CIFAR10
 
 from cnn_study.base.errors import StudyError
 from cnn_study.data.shape import Shape, load_shape, save_shape
-from cnn_study.data.splits import Split, balanced_subset, load_split, save_split
+from cnn_study.data.splits import Names, Split, balanced_subset, load_labels, load_split, save_split
 from cnn_study.sources import cifar10, fashion_mnist
 from cnn_study.sources.archives import read_members
 from cnn_study.sources.cifar10 import FILES, FOLDER, find
@@ -376,7 +376,8 @@ def test_a_file_without_a_shape_is_refused_with_one_line(tmp_path: Path, content
 
 
 def test_images_that_are_not_square_are_no_split(tmp_path: Path) -> None:
-    save_split(tmp_path, Split(np.zeros((2, 1, 8, 9), np.uint8), np.zeros(2, np.int64), ("a", "b")))
+    names = Names(dataset="made_up", classes=("a", "b"))
+    save_split(tmp_path, Split(np.zeros((2, 1, 8, 9), np.uint8), np.zeros(2, np.int64), names))
     with pytest.raises(StudyError, match="that are no split"):
         load_split(tmp_path)
 
@@ -385,8 +386,9 @@ def test_images_that_are_not_square_are_no_split(tmp_path: Path) -> None:
 def test_a_data_set_has_the_shape_that_it_says(name: str, original: Path) -> None:
     folder = original if name == "cifar10" else REPOSITORY / "data/fashion_mnist"
     raw = SOURCES[name].read(folder)
-    assert Split(raw.train_images, raw.train_labels, raw.classes).shape == SOURCES[name].shape
-    assert Split(raw.test_images, raw.test_labels, raw.classes).shape == SOURCES[name].shape
+    names = Names(dataset=name, classes=raw.classes)
+    assert Split(raw.train_images, raw.train_labels, names).shape == SOURCES[name].shape
+    assert Split(raw.test_images, raw.test_labels, names).shape == SOURCES[name].shape
 
 
 def test_prepared_splits_are_disjoint_balanced_and_of_the_asked_sizes(finished: Project) -> None:
@@ -395,8 +397,12 @@ def test_prepared_splits_are_disjoint_balanced_and_of_the_asked_sizes(finished: 
     assert {name: len(split) for name, split in splits.items()} == {"train": 270, "validation": 30, "test": 100}
     shape = load_shape(finished.folder / "results/data/shape.json")
     assert shape == SHAPE
+    labels, names = load_labels(finished.folder / "results/data")
+    assert (labels == splits["test"].labels).all()
+    assert names == Names(dataset="fashion_mnist", classes=fashion_mnist.CLASSES)
     for split in splits.values():
         assert split.shape == shape
+        assert split.names == names
         assert set(np.bincount(split.labels)) == {len(split) // 10}
     seen = [{image.tobytes() for image in splits[name].images} for name in ("train", "validation")]
     assert not seen[0] & seen[1]

@@ -11,7 +11,7 @@ import torch
 
 from cnn_study.base.environment import Environment, Way, set_up
 from cnn_study.base.yaml import read_yaml
-from cnn_study.data.splits import Split
+from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation import evaluate as module
 from cnn_study.evaluation.activations import feature_maps
 from cnn_study.evaluation.evaluate import Evaluator, evaluate
@@ -39,7 +39,7 @@ SETTINGS = Evaluate(images=5, shown_images=(3, 0), channels=4)
 TEST = Split(
     np.random.default_rng(0).integers(256, size=(40, 3, 32, 32), dtype=np.uint8),
     labels_of(40),
-    tuple("abcdefghij"),
+    Names(dataset="made_up", classes=tuple("abcdefghij")),
 )
 
 

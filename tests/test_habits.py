@@ -13,9 +13,8 @@ import pandas as pd
 import pytest
 
 from cnn_study.base.yaml import read_yaml
-from cnn_study.networks.architecture import spec_of
-from cnn_study.networks.weights import load_network
-from tests.conftest import REPOSITORY, SHAPE, Project, lines_until, rest_of
+from cnn_study.networks.weights import read_about
+from tests.conftest import REPOSITORY, Project, lines_until, rest_of
 
 README, CONTRIBUTING = (
     (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
@@ -131,8 +130,8 @@ def test_what_was_pushed_is_pulled_by_a_fresh_clone_which_then_runs_nothing(
     shutil.rmtree(clone.folder / "runs")
     shutil.rmtree(clone.folder / ".dvc/cache")
     clone.run("dvc", "artifacts", "get", ".", "small")
-    spec = spec_of(read_yaml(clone.folder / "params.yaml")["architectures"]["small"])
-    assert load_network(clone.folder / "seed-0.safetensors", spec, SHAPE)
+    about = read_about(clone.folder / "seed-0.safetensors")
+    assert (about.name, about.dataset, about.seed, about.budget) == ("small", "fashion_mnist", 0, 1)
 
 
 def test_an_artifact_is_the_model_of_an_architecture_s_first_seed() -> None:

@@ -12,12 +12,14 @@ import pytest
 import torch
 import vl_convert
 
-from cnn_study.base.environment import usable_cores
+from cnn_study.base.environment import project_version, usable_cores
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.splits import load_split
 from cnn_study.networks.architecture import spec_of
-from cnn_study.networks.weights import load_network
+from cnn_study.networks.weights import About, load_network
 from cnn_study.params.study import validate
+from cnn_study.sources import fashion_mnist
+from cnn_study.training.finished import Trained
 from engine.resources import Resources
 from scripts import study
 from scripts.study import EMBEDDED, use_embedded_data
@@ -122,7 +124,13 @@ def test_the_test_accuracy_is_that_of_the_saved_weights_on_the_test_images(finis
     test = load_split(finished.folder / "data/prepared/test")
     entries = read_yaml(finished.folder / "params.yaml")["architectures"]
     for name, entry in entries.items():
-        network = load_network(finished.folder / f"runs/train/{name}/seed-0.safetensors", spec_of(entry), SHAPE)
+        network, about = load_network(finished.folder / f"runs/train/{name}/seed-0.safetensors")
+        (run,) = Trained.read(finished.folder / f"results/train/{name}", timing=None).runs
+        assert about == About(
+            name=name, architecture=spec_of(entry), shape=SHAPE, classes=fashion_mnist.CLASSES,
+            dataset="fashion_mnist", seed=0, budget=1, learning_rate=run.learning_rate,
+            fingerprint=run.fingerprint, environment=run.environment, version=project_version(),
+        )  # fmt: skip
         with torch.inference_mode():
             right = (network(torch.from_numpy(test.images)).argmax(1).numpy() == test.labels).mean()
         reported = summary_of(finished)["architectures"][name]["test_accuracy"]

@@ -24,14 +24,17 @@ from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record
+from cnn_study.data.splits import Names
 from cnn_study.evaluation.activations import Maps
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
 from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, LookedInto, Predictions
+from cnn_study.networks.architecture import spec_of
 from cnn_study.profiling.records import LayerCost, LayerProfile, Profile, Speed
 from cnn_study.training.finished import FinishedRun, Key, Store, Trained
 from cnn_study.training.loop import Position
 from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Replayed, Run, RunClock, Status
+from tests.conftest import SMALL
 from tests.report_cases import (
     BUDGET,
     ENVIRONMENT,
@@ -43,6 +46,7 @@ from tests.report_cases import (
     short_run,
     took,
 )
+from tests.weights_cases import about_of
 
 # An environment that computes a layer in another way.
 ELSEWHERE = replace(ENVIRONMENT, fallbacks={"conv2": "unfolded"})
@@ -84,6 +88,9 @@ RECORDS: tuple[Record, ...] = (
     PROFILE,
     *PROFILE.layers,
     *PROFILE.weighted_layers,
+    Names(dataset="cifar10", classes=("airplane", "cat")),
+    about_of(spec_of(SMALL)),
+    about_of(spec_of(SMALL), version=None),
     Speed(inference_images_per_second=None, inference_batch=None, environment=ENVIRONMENT),
     LookedInto(seed=3, budget=4, status="collapsed"),
     Estimate.of([0.1, None, 0.3]),

@@ -11,9 +11,10 @@ from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_json
 from cnn_study.base.yaml import read_yaml
+from cnn_study.cli import main as cli
 from cnn_study.cli.main import read_image
 from cnn_study.data.shape import Shape
-from cnn_study.data.splits import Split
+from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation.effective_field import field_table
 from cnn_study.evaluation.evaluate import evaluate
 from cnn_study.evaluation.results import Evaluation
@@ -37,6 +38,7 @@ from cnn_study.training.loop import Batches, train
 from cnn_study.training.records import Run, TrainedRun
 from stages import profile
 from tests.conftest import REPOSITORY
+from tests.weights_cases import about_of
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 # No number of one is a number of another, nor of the shipped data sets.
@@ -68,7 +70,8 @@ def bright_or_dark(shape: Shape, count: int, light: int = 240) -> Split:
     labels = np.arange(count) % shape.classes
     noise = np.random.default_rng(0).integers(0, 10, shape.images(count))
     images = labels[:, None, None, None] * (light // shape.classes) + noise
-    return Split(images.astype(np.uint8), labels, tuple(f"class {k}" for k in range(shape.classes)))
+    names = Names(dataset="made_up", classes=tuple(f"class {k}" for k in range(shape.classes)))
+    return Split(images.astype(np.uint8), labels, names)
 
 
 def trained(shape: Shape, environment: Environment, epochs: int, light: int = 240) -> tuple[Network, Run]:
@@ -164,16 +167,19 @@ def test_a_network_is_looked_into_with_them(shape: Shape, environment: Environme
     assert seen.maps["conv1"].shape[1:] == (shape.size, shape.size)
 
 
-def test_weights_are_read_for_the_shape_that_they_were_trained_for_alone(shape: Shape) -> None:
-    network = Network(spec_of(spec(shape)), shape)
-    save_network(Path("mine.safetensors"), network)
-    assert load_network(Path("mine.safetensors"), spec_of(spec(shape)), shape).shape == shape
+def test_a_file_of_weights_says_their_shape_and_one_that_says_another_is_refused(shape: Shape) -> None:
+    architecture, path = spec_of(spec(shape)), Path("mine.safetensors")
+    network = Network(architecture, shape)
+    save_network(path, network, about_of(architecture, shape))
+    loaded, about = load_network(path)
+    assert loaded.shape == about.shape == shape
     for other in (
         Shape(shape.channels, shape.size + 8, shape.classes),
         Shape(shape.channels, shape.size, shape.classes + 1),
     ):
-        with pytest.raises(StudyError, match="found weights of another architecture"):
-            load_network(Path("mine.safetensors"), spec_of(spec(shape)), other)
+        save_network(path, network, about_of(architecture, other))
+        with pytest.raises(StudyError, match="as the file's architecture has"):
+            load_network(path)
 
 
 def test_a_picture_is_made_one_of_them(shape: Shape) -> None:
@@ -183,9 +189,29 @@ def test_a_picture_is_made_one_of_them(shape: Shape) -> None:
     assert set(pixels[0].flatten()) == {255 if shape.channels == 3 else 76}  # red's luminance
 
 
+def test_a_picture_is_made_none_of_two_channels(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 50)).save(tmp_path / "black.png")
+    with pytest.raises(StudyError, match="images of 2 channels, allowed: 1 or 3"):
+        read_image(tmp_path / "black.png", Shape(2, 8, 3))
+
+
+def test_the_command_classifies_with_a_file_of_their_network(
+    shape: Shape, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    architecture = spec_of(spec(shape))
+    save_network(Path("mine.safetensors"), Network(architecture, shape), about_of(architecture, shape))
+    Image.new("RGB", (60, 50), (255, 0, 0)).save("red.png")
+    monkeypatch.setattr("sys.argv", ["cnn-study", "predict", "mine.safetensors", "red.png"])
+    cli.main()
+    *_, row = capsys.readouterr().out.splitlines()
+    assert row.count("class ") == min(3, shape.classes)
+
+
 def test_an_exported_network_takes_and_gives_them(shape: Shape) -> None:
     pytest.importorskip("onnxruntime")
     from cnn_study.cli.onnx_export import export
 
     torch.manual_seed(0)
-    assert export(Network(spec_of(spec(shape)), shape), Path("mine.onnx"), images=4, tolerance=1e-3) < 1e-3
+    architecture = spec_of(spec(shape))
+    about = about_of(architecture, shape)
+    assert export(Network(architecture, shape), about, Path("mine.onnx"), images=4, tolerance=1e-3) < 1e-3

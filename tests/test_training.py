@@ -11,19 +11,16 @@ import numpy as np
 import pytest
 import torch
 from ruamel.yaml import YAML
-from safetensors.torch import save_file
 from scipy import stats
 from torch import Tensor
 
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment, set_up
-from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.influence import pixel_gradients
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.network import Network, place
-from cnn_study.networks.weights import load_network, save_network
 from cnn_study.training.augment import augmented
 from cnn_study.training.checkpoint import Checkpoint
 from cnn_study.training.entry import Override
@@ -344,35 +341,6 @@ def test_without_augmentation_images_stay_as_they_are() -> None:
     images = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)
     same = augmented(images, Augmentation(flip=False, shift=0), torch.Generator())
     assert torch.equal(same, images)
-
-
-def test_saved_weights_come_back_with_their_normalisation(tmp_path: Path, environment: Environment) -> None:
-    network, _ = trained("residual", environment)
-    save_network(tmp_path / "weights.safetensors", network)
-    loaded = load_network(tmp_path / "weights.safetensors", spec_of(SPECS["residual"]), SHAPE)
-    assert bits(loaded) == bits(network)
-    assert loaded.normalize.std.min() > 1
-
-
-@pytest.mark.parametrize("kind", ["missing", "text", "pickle", "another", "truncated"])
-def test_weights_that_are_none_or_of_another_network_are_refused(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "weights.safetensors"
-    network = Network(spec_of(SPECS["plain"]), SHAPE)
-    save_network(path, network)
-    match kind:
-        case "missing":
-            path.unlink()
-        case "text":
-            path.write_text("weights")
-        case "pickle":
-            torch.save(network.state_dict(), path)
-        case "another":
-            save_file({"weight": torch.zeros(3)}, path)
-        case "truncated":
-            path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(StudyError, match=r"weights\.safetensors: (not )?found") as error:
-        load_network(path, spec_of(SPECS["plain"]), SHAPE)
-    assert "\n" not in str(error.value)
 
 
 def test_an_interval_over_seeds_is_students() -> None:

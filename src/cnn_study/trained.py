@@ -1,4 +1,4 @@
-"""Trained networks by the name of their architecture, in the current folder."""
+"""Trained networks out of their files; and what the params.yaml of the current folder says of architectures."""
 
 from pathlib import Path
 
@@ -7,17 +7,25 @@ from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.network import Network
-from cnn_study.networks.weights import load_network
+from cnn_study.networks.weights import About, load_network, read_about
 from cnn_study.sources.datasets import Data
 
 
-def load(path: str | Path, architecture: str) -> Network:
+def load(path: str | Path) -> Network:
     """The network in the safetensors file ``path``, on the CPU: (N, C, S, S) uint8 to logits (N, classes).
 
-    ``architecture``: its name in the params.yaml of the current folder, whose data set says the shape. Raises
-    StudyError if there is no such name or the weights are not its.
+    Raises StudyError if there is none.
     """
-    return load_network(Path(path), architecture_named(architecture), shape_of_data())
+    network, _ = load_network(Path(path))
+    return network
+
+
+def about(path: str | Path) -> About:
+    """What the file says of its network: classes, shape of the images, data set, seed and more.
+
+    Raises StudyError if it says nothing.
+    """
+    return read_about(Path(path))
 
 
 def architecture_named(name: str) -> Architecture:

@@ -1,5 +1,6 @@
 """What a run's bits depend on besides its inputs: device, precision, threads, versions, processor."""
 
+import importlib.metadata
 import os
 import platform
 from collections.abc import Mapping
@@ -120,6 +121,14 @@ def onednn_instructions() -> str:
         if name == limit:
             break
     return highest
+
+
+def project_version() -> str | None:
+    """The number of this project, None where its sources are there and it is not installed."""
+    try:
+        return importlib.metadata.version("cnn-study")
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _processor(device: str) -> str:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_json
+from cnn_study.messages.mistakes import one_line
 
 
 class Record(BaseModel):
@@ -26,6 +27,11 @@ class Record(BaseModel):
         except FileNotFoundError:
             raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "content"
-            raise StudyError(f"{path}: {where}: {first['msg']}; `dvc repro` makes it anew") from None
+            raise StudyError(f"{path}: {first_mistake(error)}; `dvc repro` makes it anew") from None
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Where the first mistake is, and what it is, in one line whatever stands there."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"])) or "content"
+    return one_line(f"{where}: {first['msg']}", 300)

@@ -5,7 +5,7 @@ import importlib.util
 import sys
 import warnings
 import webbrowser
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,16 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnn_study.base.errors import StudyError
-from cnn_study.base.yaml import read_yaml
+from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.data.shape import Shape
-from cnn_study.networks.architecture import geometry
-from cnn_study.networks.network import Network
+from cnn_study.networks.architecture import Architecture, geometry
+from cnn_study.networks.weights import About, load_network
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import count_parameters, forward_flops, layer_costs, without_weights
-from cnn_study.trained import architecture_named, load, shape_of_data
+from cnn_study.trained import architecture_named, shape_of_data
 
 REPORT = Path("plots/report.html")
+WEIGHTS = ".safetensors"  # ends the name of a file, and of no architecture
 MODES = {1: "L", 3: "RGB"}  # Pillow's names of grey and colour, by the number of channels
 CHECKED_IMAGES = 64  # shown to an exported network and to its original
 TOLERANCE = 1e-3  # of a logit, between the two
@@ -63,13 +64,13 @@ def parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write a trained network as ONNX, and check that onnxruntime agrees")
     command("report", _report, "open the report in a browser")
 
-    for one in (show, predict, export):
-        one.add_argument("architecture", help="its name in params.yaml")
+    show.add_argument("network", help="an architecture's name in params.yaml, or a .safetensors file")
     for one in (predict, export):
-        one.add_argument("--seed", type=int, help="which of its training runs; the first if not given")
+        one.add_argument("network", help="a .safetensors file, or the name of one in runs/train/")
+        one.add_argument("--seed", type=int, help="with a name, which training run; the first if not given")
     predict.add_argument("images", nargs="+", type=Path, help="files of any size; the middle square is used")
-    predict.add_argument("--top", type=int, default=3, help="how many classes to name; 3 if not given")
-    export.add_argument("--output", type=Path, help="the file to write; ARCHITECTURE.onnx if not given")
+    predict.add_argument("--top", type=int, help="how many classes to name; at most 3 if not given")
+    export.add_argument("--output", type=Path, help="the file to write; NAME.onnx if not given")
     return top
 
 
@@ -84,7 +85,14 @@ def _list(_: argparse.Namespace) -> str:
 
 
 def _show(arguments: argparse.Namespace) -> str:
-    architecture, shape = architecture_named(arguments.architecture), shape_of_data()
+    if not arguments.network.endswith(WEIGHTS):
+        return _layers(architecture_named(arguments.network), shape_of_data())
+    path = Path(arguments.network)
+    _, about = load_network(path)  # what is not whole is not shown either
+    return "\n".join((*_told(arguments, path, about), _layers(about.architecture, about.shape)))
+
+
+def _layers(architecture: Architecture, shape: Shape) -> str:
     network = without_weights(architecture, shape)
     flops: dict[str, int] = {}
     shapes = {}
@@ -110,35 +118,39 @@ def _show(arguments: argparse.Namespace) -> str:
 
 
 def _predict(arguments: argparse.Namespace) -> str:
-    classes = validate(read_yaml()).data.source.classes
-    if not 1 <= arguments.top <= len(classes):
-        raise StudyError(f"--top: found {arguments.top}, allowed: 1 to {len(classes)}, the number of classes")
-    network, path = _trained(arguments)
+    path = _path(arguments)
+    network, about = load_network(path)
+    classes = about.classes
+    top = min(3, len(classes)) if arguments.top is None else arguments.top
+    if not 1 <= top <= len(classes):
+        raise StudyError(f"--top: found {top}, allowed: 1 to {len(classes)}, the number of classes")
     images = np.stack([read_image(file, network.shape) for file in arguments.images])
     with torch.inference_mode():
         probabilities = network(torch.from_numpy(images)).softmax(1)
     rows = [
-        (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(arguments.top).indices))
+        (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(top).indices))
         for file, row in zip(arguments.images, probabilities, strict=True)
     ]
-    return aligned((f"by {path}", *("" for _ in rows[0][1:])), rows, align_right=False)
+    head = ("image", "most likely", *("" for _ in rows[0][2:]))
+    return "\n".join((*_told(arguments, path, about), aligned(head, rows, align_right=False)))
 
 
 def _export(arguments: argparse.Namespace) -> str:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
         raise StudyError(f"{', '.join(missing)}: not installed; `pip install -e '.[onnx]'` brings all of them")
-    network, path = _trained(arguments)
-    output = arguments.output or Path(f"{arguments.architecture}.onnx")
+    path = _path(arguments)
+    network, about = load_network(path)
+    output = arguments.output or Path(f"{about.name}.onnx")
     from cnn_study.cli.onnx_export import export
 
-    difference = export(network, output, CHECKED_IMAGES, TOLERANCE)
-    shape = network.shape
-    return (
-        f"{output}: {path} as ONNX, images (N, {shape.channels}, {shape.size}, {shape.size}) uint8 to logits "
-        f"(N, {shape.classes}); on {CHECKED_IMAGES} random images onnxruntime's logits differ from torch's by "
-        f"{difference:.1e} at most"
+    difference = export(network, about, output, CHECKED_IMAGES, TOLERANCE)
+    takes, gives = network.shape, network.shape.classes
+    written = (
+        f"{output}: images (N, {takes.channels}, {takes.size}, {takes.size}) uint8 to logits (N, {gives}); "
+        f"on {CHECKED_IMAGES} random images onnxruntime's logits differ from torch's by {difference:.1e} at most"
     )
+    return "\n".join((*_told(arguments, path, about), written))
 
 
 def _report(_: argparse.Namespace) -> str:
@@ -148,20 +160,46 @@ def _report(_: argparse.Namespace) -> str:
     return f"{REPORT}: {'opened' if opened else 'no browser found here; open it in one'}"
 
 
-def _trained(arguments: argparse.Namespace) -> tuple[Network, Path]:
+def _path(arguments: argparse.Namespace) -> Path:
+    """The file of weights that the command line names."""
+    name: str = arguments.network
+    seed: int | None = arguments.seed
+    if name.endswith(WEIGHTS):
+        if seed is not None:
+            raise StudyError(f"--seed: found {seed} beside a file, allowed: with a name")
+        return Path(name)
     seeds = validate(read_yaml()).training.seeds
-    seed = seeds[0] if arguments.seed is None else arguments.seed
+    seed = seeds[0] if seed is None else seed
     if seed not in seeds:
         raise StudyError(f"--seed: found {seed}, allowed: {', '.join(map(str, seeds))}, as in training.seeds")
-    path = Path("runs/train") / arguments.architecture / f"seed-{seed}.safetensors"
-    return load(path, arguments.architecture), path
+    folder = Path("runs/train") / name
+    if not folder.is_dir():
+        architecture_named(name)  # which says what name could be meant
+    return folder / f"seed-{seed}{WEIGHTS}"
+
+
+def _told(arguments: argparse.Namespace, path: Path, about: About) -> Iterator[str]:
+    """Which network the file says that it holds, and whether params.yaml has another one under its name."""
+    yield (
+        f"{path}: {about.name}, trained on {about.dataset} with seed {about.seed} and a budget of "
+        f"{about.budget:g} epoch{'s' if about.budget != 1 else ''}"
+    )
+    name = about.name if arguments.network.endswith(WEIGHTS) else arguments.network
+    try:
+        meant = architecture_named(name)
+    except StudyError:  # a file needs no params.yaml
+        return
+    if meant != about.architecture:
+        yield f"{PARAMS}: architectures.{name}: found another architecture than the file's, which is used here"
 
 
 def read_image(path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
     """The middle square of a PNG or JPEG file, scaled to ``shape``, on white where it is transparent: (C, S, S).
 
-    Raises StudyError if it is none.
+    Raises StudyError if it is none, or no picture can have so many channels.
     """
+    if shape.channels not in MODES:
+        raise StudyError(f"{path}: found a network for images of {shape.channels} channels, allowed: 1 or 3")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("PNG", "JPEG")) as file:
             image: Image.Image = file

@@ -1,5 +1,6 @@
-"""Networks for other runtimes. Needs the extra ``onnx``."""
+"""Networks for other runtimes, with all that is needed to use them. Needs the extra ``onnx``."""
 
+import json
 from pathlib import Path
 
 import onnxruntime
@@ -8,9 +9,10 @@ import torch
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
 from cnn_study.networks.network import Network
+from cnn_study.networks.weights import About
 
 
-def export(network: Network, path: Path, images: int, tolerance: float) -> float:
+def export(network: Network, about: About, path: Path, images: int, tolerance: float) -> float:
     """Write ``network`` to ``path``, and give by how much a logit differs at most on random ``images``.
 
     Raises StudyError, and leaves ``path`` as it was, if that is more than ``tolerance`` or there is no folder
@@ -25,6 +27,7 @@ def export(network: Network, path: Path, images: int, tolerance: float) -> float
         dynamic_shapes={"images": {0: torch.export.Dim("count")}},
     )  # fmt: skip
     assert program is not None  # as it is without dynamo
+    program.model.metadata_props.update(properties(network, about))
     content = program.model_proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (theirs,) = session.run(["logits"], {"images": shown.numpy()})
@@ -36,3 +39,25 @@ def export(network: Network, path: Path, images: int, tolerance: float) -> float
         )
     write_whole(path, content)
     return difference
+
+
+def properties(network: Network, about: About) -> dict[str, str]:
+    """What the model says beside its graph, each as JSON.
+
+    ``classes``: in the order of the logits. ``preprocessing``: how a picture becomes what the model takes, whose
+    type and shape the graph has. ``about``: all else that is known of the network.
+    """
+    preprocessing = {
+        "crop": "middle square",
+        "scale_to": [network.shape.size, network.shape.size],
+        "colours": {1: "grey", 3: "RGB"}.get(network.shape.channels, "channels"),
+        "layout": "NCHW",
+        "values": [0, 255],
+        "normalization_in_the_graph": {
+            "mean": network.normalize.mean.tolist(),
+            "deviation": network.normalize.std.tolist(),
+        },
+    }
+    said = about.model_dump(mode="json")
+    contents = {"classes": said.pop("classes"), "preprocessing": preprocessing, "about": said}
+    return {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in contents.items()}

@@ -7,19 +7,27 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_study.base.errors import StudyError
-from cnn_study.base.files import read_json, save_array, write_json
+from cnn_study.base.files import save_array
+from cnn_study.base.records import Record
 from cnn_study.data.shape import Shape
 
 Integers = npt.NDArray[np.int64]
 
 
+class Names(Record):
+    """That of a data set, as params.yaml has it, and those of its classes, by label."""
+
+    dataset: str
+    classes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, S, S) uint8, labels (N,) int64 and the names of the classes."""
+    """Images (N, C, S, S) uint8, labels (N,) int64 and what they are of."""
 
     images: npt.NDArray[np.uint8]
     labels: Integers
-    classes: tuple[str, ...]
+    names: Names
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -28,7 +36,7 @@ class Split:
     def shape(self) -> Shape:
         """What a network for these images takes and gives."""
         _, channels, size, _ = self.images.shape
-        return Shape(channels, size, len(self.classes))
+        return Shape(channels, size, len(self.names.classes))
 
 
 def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
@@ -53,26 +61,26 @@ def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
 
 
 def save_split(folder: Path, split: Split) -> None:
-    """Write a split as ``images.npy``, ``labels.npy`` and ``classes.json`` into an existing folder."""
+    """Write a split as ``images.npy``, ``labels.npy`` and ``names.json`` into an existing folder."""
     save_array(folder / "images.npy", np.ascontiguousarray(split.images))
-    save_labels(folder, split.labels, split.classes)
+    save_labels(folder, split.labels, split.names)
 
 
-def save_labels(folder: Path, labels: Integers, classes: tuple[str, ...]) -> None:
-    """Write the labels of a split without its images, as ``labels.npy`` and ``classes.json``."""
+def save_labels(folder: Path, labels: Integers, names: Names) -> None:
+    """Write the labels of a split without its images, as ``labels.npy`` and ``names.json``."""
     save_array(folder / "labels.npy", labels)
-    write_json(folder / "classes.json", list(classes))
+    names.write(folder / "names.json")
 
 
-def load_labels(folder: Path) -> tuple[Integers, tuple[str, ...]]:
-    """The labels (N,) of a split, and the names of the classes. Raises StudyError if they are not there."""
+def load_labels(folder: Path) -> tuple[Integers, Names]:
+    """The labels (N,) of a split, and what they are of. Raises StudyError if they are not there."""
     try:
         labels: Integers = np.load(folder / "labels.npy", allow_pickle=False)
     except FileNotFoundError:
         raise StudyError(f"{folder}: not found; `dvc repro prepare` makes it") from None
     except (OSError, ValueError, EOFError) as error:
         raise StudyError(f"{folder}: found no labels ({error})") from None
-    return labels, tuple(read_json(folder / "classes.json"))
+    return labels, Names.read(folder / "names.json")
 
 
 def load_split(folder: Path) -> Split:
@@ -83,8 +91,8 @@ def load_split(folder: Path) -> Split:
         raise StudyError(f"{folder}: not found; `dvc repro prepare` makes it") from None
     except (OSError, ValueError, EOFError) as error:
         raise StudyError(f"{folder}: found no images ({error})") from None
-    labels, classes = load_labels(folder)
+    labels, names = load_labels(folder)
     square = images.ndim == 4 and images.shape[2] == images.shape[3]
     if images.dtype != np.uint8 or not square or len(images) != len(labels):
         raise StudyError(f"{folder}: found arrays {images.shape} and {labels.shape} that are no split")
-    return Split(images, labels, classes)
+    return Split(images, labels, names)

@@ -33,8 +33,15 @@ ALLOWED = {
 
 def found(value: Any) -> str:
     """``found VALUE``, shortened to fit into a line."""
-    text = " ".join(repr(value).split())
-    return "found " + (text if len(text) <= 60 else text[:57] + "...")
+    return "found " + one_line(repr(value), 60)
+
+
+def one_line(text: str, longest: int = 200) -> str:
+    """``text``, which may come from anywhere, so that it fits into a line and changes nothing about a terminal."""
+    text = " ".join(text.split())
+    if not text.isprintable():
+        text = repr(text)[1:-1]
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def nearest(word: object, known: Iterable[object]) -> str:
