@@ -27,6 +27,7 @@ from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
 from engine.resources import Resources
 from stages import evaluate, profile, replay, train, tune  # noqa: F401  (what tasks run: see loaded_sources)
+from stages._runs import Plan, known, missing
 
 SOURCES = ("engine/__init__.py", "engine/child.py", "src/cnn_study/**/*.py", "stages/*.py")
 TRAINING_IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
@@ -148,7 +149,7 @@ class Scheduler:
         self._to_begin = deque(first_stages(self._study.params))
         self._waiting: deque[Job] = deque()
         self._running: dict[Any, Job] = {}  # by the stream of what the task sends
-        self._training: dict[str, tuple[train.Plan, set[int]]] = {}  # by architecture, with the seeds in training
+        self._training: dict[str, tuple[Plan, set[int]]] = {}  # by architecture, with the seeds in training
         self._ended: list[str] = []
 
     def run(self) -> None:
@@ -197,8 +198,8 @@ class Scheduler:
         if read_by_tasks(name, now) != read_by_tasks(name, self._study.content):
             raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
         if kind == "train":
-            plan = train.Plan.read(name)
-            todo = train.missing(plan, train.known(plan))
+            plan = Plan.read(name)
+            todo = missing(plan, known(plan))
             self._training[name] = plan, set(todo)
             self._waiting.extend(Job(kind, name, seed, tuple(budgets)) for seed, budgets in todo.items())
             self._end_training(name)

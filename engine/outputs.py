@@ -6,8 +6,8 @@ from pathlib import Path
 from cnn_study.base.code import refuse_edited_sources
 from cnn_study.base.files import write_whole
 from engine.node import FINISHED, Files
-from stages import train
 from stages._inputs import store
+from stages._runs import Plan, stored_trunk
 
 
 def write_outputs(files: Files) -> None:
@@ -23,8 +23,8 @@ def keep(path: str, content: memoryview) -> None:
     write_whole(store().folder / place.name if place.parent == FINISHED else place, content)
 
 
-def finished_runs(plan: train.Plan, seed: int) -> Mapping[str, Path]:
+def finished_runs(plan: Plan, seed: int) -> Mapping[str, Path]:
     """Those of a seed, and its trunk, that lie in the store: where a task finds each, and where it is here."""
     keys = [(seed, budget) for budget in plan.budgets]
-    paths = [*(store().path(plan.fingerprint(key)) for key in keys), train.stored_trunk(plan, seed)]
+    paths = [*(store().path(plan.fingerprint(key)) for key in keys), stored_trunk(plan, seed)]
     return {(FINISHED / path.name).as_posix(): path for path in paths if path.is_file()}

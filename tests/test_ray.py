@@ -373,16 +373,10 @@ class Script:
         monkeypatch.setattr(driver, "keep", lambda *_: None)
         plan = SimpleNamespace(trunk=lambda seed: Path(f"no trunk of {seed}"), budgets=())
         monkeypatch.setattr(driver, "finished_runs", lambda *_: {})
-        monkeypatch.setattr(
-            driver,
-            "train",
-            SimpleNamespace(
-                Plan=SimpleNamespace(read=lambda _: plan),
-                known=lambda _: None,
-                missing=lambda *_: {0: [1]},
-                write=lambda _: None,
-            ),
-        )
+        monkeypatch.setattr(driver, "Plan", SimpleNamespace(read=lambda _: plan))
+        monkeypatch.setattr(driver, "known", lambda _: None)
+        monkeypatch.setattr(driver, "missing", lambda *_: {0: [1]})
+        monkeypatch.setattr(driver, "train", SimpleNamespace(write=lambda _: None))
 
     def run(self) -> list[str]:
         """All stages; those that were recorded, in this order."""

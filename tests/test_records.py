@@ -33,7 +33,17 @@ from cnn_study.networks.architecture import spec_of
 from cnn_study.profiling.records import LayerCost, LayerProfile, Profile, Speed
 from cnn_study.training.finished import FinishedRun, Key, Store, Trained
 from cnn_study.training.loop import Position
-from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Replayed, Run, RunClock, Status
+from cnn_study.training.records import (
+    Clocks,
+    Epoch,
+    EpochClock,
+    LayerNorms,
+    Replayed,
+    Run,
+    RunClock,
+    Status,
+    TrunkClock,
+)
 from tests.conftest import SMALL
 from tests.report_cases import (
     BUDGET,
@@ -76,6 +86,7 @@ RECORDS: tuple[Record, ...] = (
     *RUN.epochs,
     RUN.gradients[0],
     RUN.clock[0],
+    TrunkClock(seed=3, epochs=RUN.clock, seconds=0.5),
     Position(),
     Position(step=7, run=RUN, loss=0.1, correct=3, seconds=1.5, samples=((1e-9, 3e7), (1 / 3, 2.0))),
     RunClock.of(0.1, 3, 2, RUN),

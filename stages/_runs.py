@@ -1,0 +1,143 @@
+"""Which runs an architecture is to have, and which of them are finished already, here or elsewhere."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnn_study.base.errors import StudyError
+from cnn_study.base.schema import parse
+from cnn_study.base.yaml import read_yaml, section
+from cnn_study.networks.architecture import Architecture
+from cnn_study.networks.weights import read_about
+from cnn_study.training.budgets import Checkpoints
+from cnn_study.training.checkpoint import metadata_of
+from cnn_study.training.entry import Entry
+from cnn_study.training.finished import FinishedRun, Key, Trained, weights_name
+from cnn_study.training.loop import Position
+from cnn_study.training.recipe import Recipe, Training
+from cnn_study.training.records import TrunkClock, Tuning
+from stages._inputs import checkpoint_folder, run_fingerprint, store
+
+RESULTS = Path("results/train")
+TIMING = Path("results/timing/train")
+RUNS = Path("runs/train")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which runs the architecture ``name`` is to have."""
+
+    name: str
+    architecture: Architecture
+    recipe: Recipe
+    rate: float
+    seeds: tuple[int, ...]
+    budgets: tuple[int, ...]
+
+    @classmethod
+    def read(cls, name: str) -> "Plan":
+        """From params.yaml, and the rate that tune has found."""
+        params = read_yaml()
+        entry = parse(Entry, section(params, "architectures", name), "architectures", name)
+        training = entry.trained_by(parse(Training, section(params, "training"), "training"))
+        rate = Tuning.read(Path("results/tune") / f"{name}.json").learning_rate
+        return cls(name, entry.network, training.recipe, rate, training.seeds, tuple(sorted(training.budgets)))
+
+    @property
+    def keys(self) -> list[Key]:
+        """The seed and the budget of each run."""
+        return [(seed, budget) for seed in self.seeds for budget in self.budgets]
+
+    def trunk_fingerprint(self, seed: int) -> str:
+        """Of what all budgets of a seed share."""
+        return run_fingerprint("train", self.architecture, self.recipe, self.rate, seed)
+
+    def fingerprint(self, key: Key) -> str:
+        """Of a run."""
+        seed, budget = key
+        return f"{self.trunk_fingerprint(seed)}-{budget}"
+
+    def weights(self, key: Key) -> Path:
+        """Where a run's weights belong."""
+        seed, budget = key
+        return RUNS / self.name / weights_name(seed, budget, max(self.budgets))
+
+    def trunk(self, seed: int) -> Path:
+        """Where the end of a seed's trunk belongs."""
+        return RUNS / self.name / f"seed-{seed}-trunk.safetensors"
+
+
+@dataclass(frozen=True)
+class Known:
+    """Finished runs by their fingerprints, and files with the weights of those whose weights are here.
+
+    ``clocks``: of the trunks in runs/, by seed, which the files there do not say.
+    """
+
+    runs: Mapping[str, FinishedRun]
+    weights: Mapping[str, Path]
+    clocks: Mapping[int, TrunkClock]
+
+
+def known(plan: Plan) -> Known:
+    """What an earlier call has left in results/ and runs/, and what lies in the store."""
+    runs: dict[str, FinishedRun] = {}
+    weights: dict[str, Path] = {}
+    try:
+        earlier = Trained.read(RESULTS / plan.name, TIMING / f"{plan.name}.json")
+    except StudyError:  # there is none, or it is another version's
+        earlier = Trained(())
+    runs |= {one.fingerprint: one for one in earlier.runs}
+    for path in (RUNS / plan.name).glob("seed-*[0-9].safetensors"):
+        # What it says itself, since a stage that was killed may have left files of one call and results of
+        # another.
+        with contextlib.suppress(StudyError):
+            weights[read_about(path).fingerprint] = path
+    for key in plan.keys:
+        fingerprint = plan.fingerprint(key)
+        if fingerprint not in weights and (found := store().find(fingerprint)):
+            runs[fingerprint] = found
+            weights[fingerprint] = store().path(fingerprint)
+    return Known(runs, weights, {clock.seed: clock for clock in earlier.trunks})
+
+
+def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
+    """The budgets that are to be trained, by seed: what is not finished; if all is, what has no weights here."""
+    unfinished = [key for key in plan.keys if plan.fingerprint(key) not in found.runs]
+    if not unfinished:
+        runs = {key: found.runs[plan.fingerprint(key)] for key in plan.keys}
+        unfinished = [
+            key for key, one in runs.items() if one.status != "diverged" and one.fingerprint not in found.weights
+        ]
+    todo: dict[int, list[int]] = {}
+    for seed, budget in unfinished:
+        todo.setdefault(seed, []).append(budget)
+    return todo
+
+
+def latest_trunk(plan: Plan, seed: int, found: Known) -> tuple[Path, Position] | None:
+    """A file with the end of this seed's trunk, and how far it is: of those that there are the furthest."""
+    trunks = []
+    for path in (trunk_checkpoint(plan, seed), stored_trunk(plan, seed), plan.trunk(seed)):
+        metadata = metadata_of(path)
+        if metadata is None or not metadata[0].startswith(plan.trunk_fingerprint(seed)):
+            continue
+        position = Position.model_validate(metadata[1])
+        if path == plan.trunk(seed):
+            clock = found.clocks.get(seed)
+            if clock is None or len(clock.epochs) != len(position.run.epochs):
+                continue
+            position = position.timed(clock)
+        trunks.append((path, position))
+    return max(trunks, key=lambda trunk: trunk[1].step, default=None)
+
+
+def stored_trunk(plan: Plan, seed: int) -> Path:
+    """Where the end of the trunk lies beside finished runs."""
+    return store().path(f"{plan.trunk_fingerprint(seed)}-trunk")
+
+
+def trunk_checkpoint(plan: Plan, seed: int) -> Path:
+    """Where the trunk is kept while it goes on."""
+    return Checkpoints(checkpoint_folder("train", plan.name, f"seed {seed}"), "").trunk.path
