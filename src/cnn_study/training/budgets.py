@@ -100,10 +100,14 @@ def _advance(
     """Train to step ``end``, and keep the state at the end of each epoch and there."""
     per_epoch = trainer.schedule.steps
     while trainer.step < end and trainer.run.status != "diverged":
+        before = trainer.run
         trainer.advance(min(end, (trainer.step // per_epoch + 1) * per_epoch), budget, monitor)
         if checkpoint:
             tensors, position = trainer.state()
             checkpoint.write(tensors, position.model_dump(mode="json"))
+        # Not before it is kept: what is told of is not done again.
+        if monitor and trainer.run != before:
+            monitor.epoch_ended(**trainer.run.epochs[-1].model_dump())
 
 
 def _judged(run: Run, spec: RunSpec) -> Run:

@@ -176,8 +176,6 @@ class Trainer:
         clock = EpochClock(train_seconds=seconds, evaluation_seconds=evaluation, images=seen)
         run = at.run.after(ended, norms if ended.loss is not None else (), clock)
         self._at = Position(step=epoch * per_epoch + done, run=run)
-        if monitor:
-            monitor.epoch_ended(**ended.model_dump())
 
 
 def train_step(
