@@ -148,13 +148,19 @@ def no_way(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]) -> None:
     )
 
 
+def with_another_seed(project: Project) -> None:
+    """Whose run is not finished, so that there is something to train and to evaluate."""
+    project.edit_params(lambda params: params["training"].update(seeds=[7]))
+    shutil.rmtree(project.folder / layer_check.REMEMBERED)  # where its own run has found all layers right
+
+
 def test_where_no_way_is_right_one_line_says_so_and_nothing_is_trained(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     no_way(monkeypatch, (6, 4, 3, 3))
+    with_another_seed(project)
     monkeypatch.chdir(project.folder)
     before = {path: path.read_bytes() for path in Path().glob("r*/train/**/*") if path.is_file()}
-    shutil.rmtree(layer_check.REMEMBERED)  # where the project's own run has found all layers right
     with pytest.raises(StudyError) as refused:
         train.main("small")
     where = set_up("cpu")
@@ -168,17 +174,19 @@ def test_every_stage_that_trains_or_evaluates_uses_the_way_that_is_right_and_rec
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, one_percent_more, (6, 4, 3, 3), torch.channels_last)
+    with_another_seed(project)
     monkeypatch.chdir(project.folder)
-    shutil.rmtree(layer_check.REMEMBERED)
-    for stage, result in ((tune, "tune/small"), (train, "train/small/run"), (replay, "replay/small")):
+    for stage, result in ((tune, "tune/small"), (train, "train/small/runs"), (replay, "replay/small")):
         stage.main("small")
-        recorded = json.loads(Path(f"results/{result}.json").read_text())["environment"]
-        assert recorded["fallbacks"] == {"conv2": "contiguous"}, stage
+        recorded = json.loads(Path(f"results/{result}.json").read_text())
+        for one in recorded["runs"] if stage is train else [recorded]:
+            assert one["environment"]["fallbacks"] == {"conv2": "contiguous"}, stage
     evaluate.main("small")
     analyze.main()
     groups = json.loads(Path("metrics/environment.json").read_text())["environments"]
-    (of_evaluation,) = [group for group in groups if "evaluate@small" in group["stages"]]
-    assert of_evaluation["fallbacks"] == {"conv2": "contiguous", "conv2, for pictures": "contiguous"}
+    for name in ("evaluate@small", "evaluate@small, pictures"):
+        (fallbacks,) = [group["fallbacks"] for group in groups if name in group["stages"]]
+        assert fallbacks == {"conv2": "contiguous"}, name
 
 
 def test_a_network_cut_after_a_layer_keeps_the_ways_of_the_whole(environment: Environment) -> None:
@@ -238,8 +246,14 @@ def test_a_network_is_comparable_with_others_whatever_its_layers_fell_back_to(en
 
 
 def results_in(ran: Mapping[str, Environment]) -> Any:
-    """Results of which nothing is known but where they trained."""
-    return {name: SimpleNamespace(environments={"train": where}) for name, where in ran.items()}
+    """Results of which nothing is known but where they were computed."""
+    return {
+        name: SimpleNamespace(
+            environments={f"train@{name}": where},
+            evaluation=SimpleNamespace(inside=SimpleNamespace(environment=where)),
+        )
+        for name, where in ran.items()
+    }
 
 
 @pytest.mark.parametrize("way", ["channels_last", "contiguous", "unfolded"])

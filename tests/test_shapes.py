@@ -16,7 +16,7 @@ from cnn_study.cli.main import read_image
 from cnn_study.data.shape import Shape
 from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation.effective_field import field_table
-from cnn_study.evaluation.evaluate import evaluate
+from cnn_study.evaluation.evaluate import Evaluator, evaluate
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.evaluation.settings import Evaluate
 from cnn_study.networks.architecture import geometry, spec_of
@@ -33,9 +33,11 @@ from cnn_study.profiling.complexity import (
 )
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
 from cnn_study.training import layer_check
+from cnn_study.training.batches import Batches
+from cnn_study.training.budgets import Reached, train_to
+from cnn_study.training.finished import FinishedRun
 from cnn_study.training.layer_check import cases_of, checked
-from cnn_study.training.loop import Batches, train
-from cnn_study.training.records import Run, TrainedRun
+from cnn_study.training.loop import RunSpec
 from stages import profile
 from tests.conftest import REPOSITORY
 from tests.weights_cases import about_of
@@ -74,9 +76,10 @@ def bright_or_dark(shape: Shape, count: int, light: int = 240) -> Split:
     return Split(images.astype(np.uint8), labels, names)
 
 
-def trained(shape: Shape, environment: Environment, epochs: int, light: int = 240) -> tuple[Network, Run]:
+def trained(shape: Shape, environment: Environment, epochs: int, light: int = 240) -> Reached:
     training, validation = (Batches.of(bright_or_dark(shape, count, light), "cpu") for count in (400, 100))
-    return train(spec_of(spec(shape)), training, validation, RECIPE, epochs, 0.02, 0, environment)
+    run = RunSpec(spec_of(spec(shape)), training, validation, RECIPE, 0.02, 0, environment)
+    return next(train_to(run, [epochs]))
 
 
 def test_a_network_is_built_for_them_and_costs_what_its_layers_say(shape: Shape) -> None:
@@ -130,26 +133,28 @@ def test_their_layers_are_checked_as_they_stand_in_the_network(shape: Shape, env
 
 
 def test_a_network_learns_from_them_and_one_at_chance_is_noticed(shape: Shape, environment: Environment) -> None:
-    network, run = trained(shape, environment, epochs=12)
+    _, network, run = trained(shape, environment, epochs=12)
     assert network.shape == shape
     assert run.status == "trained"
-    assert trained(shape, environment, epochs=1, light=0)[1].status == "collapsed"  # there is nothing to learn
+    assert trained(shape, environment, epochs=1, light=0).run.status == "collapsed"  # there is nothing to learn
 
 
-def evaluated(shape: Shape, environment: Environment) -> tuple[Network, Evaluation]:
-    network, run = trained(shape, environment, epochs=1)
+def evaluated(shape: Shape, environment: Environment) -> Evaluation:
+    _, network, run = trained(shape, environment, epochs=1)
     settings = Evaluate(images=10, shown_images=(0, 3), channels=4)
-    test = bright_or_dark(shape, 50)
-    runs = [TrainedRun.of(0, run)]
-    return network, evaluate("mine", spec_of(spec(shape)), RECIPE, runs, {0: network}, test, settings)
+    evaluator = Evaluator("mine", spec_of(spec(shape)), RECIPE, bright_or_dark(shape, 50), settings)
+    finished = FinishedRun(
+        seed=0, budget=1, learning_rate=0.02, fingerprint="this run", environment=environment, run=run
+    )
+    return evaluate([finished], "these images", None, lambda: evaluator, lambda _: network)
 
 
 def test_a_network_is_looked_into_with_them(shape: Shape, environment: Environment) -> None:
-    _, found = evaluated(shape, environment)
-    (run,) = found.predictions.values()
-    assert run is not None
-    assert run.predicted.shape == run.confidence.shape == (50,)
-    assert run.predicted.max() < shape.classes
+    evaluation = evaluated(shape, environment)
+    predictions, found = evaluation.runs[0, 1].predictions, evaluation.inside
+    assert predictions is not None
+    assert predictions.predicted.shape == predictions.confidence.shape == (50,)
+    assert predictions.predicted.max() < shape.classes
     for field in found.fields:
         assert field.untrained is not None
         assert field.untrained.shape == (shape.size, shape.size)
