@@ -40,8 +40,8 @@ INPUTS = {
         "runs/train/{}/seed-*[0-9].safetensors",
     ),
 }  # fmt: skip
-# What the driver needs of it. The outputs of train it makes itself, from all finished runs and the ends of trunks.
-RETURNS = {"train": (f"{node.FINISHED}/*.safetensors",)}
+# Its outputs. Those of train the driver makes itself, from all finished runs and the ends of trunks.
+OUTPUTS = {"train": ()}
 RECORD_SECONDS = 60  # at most so long, and while there is more to receive, what has ended is not recorded
 LOSSES = 3  # of a task in a row, with no checkpoint between them, after which it is given up
 
@@ -154,14 +154,14 @@ class Scheduler:
 
     def run(self) -> None:
         """Until nothing is out of date."""
-        self._hand_out()
-        while self._running:
-            ray.wait(list(self._running), num_returns=1)
-            try:
+        try:
+            self._hand_out()
+            while self._running:
+                ray.wait(list(self._running), num_returns=1)
                 self._receive_what_is_there()
-            finally:
-                self._record()  # though another task may have failed
-        self._record()
+                self._record()
+        finally:
+            self._record()  # though another task may have failed
 
     def _record(self) -> None:
         """Have DVC note what has ended."""
@@ -231,7 +231,8 @@ class Scheduler:
         content = json.dumps(params_of(job, self._study.content))  # JSON is YAML
         files[PARAMS.as_posix()] = np.frombuffer(content.encode(), np.uint8)
         resources = self._resources
-        returns = (*RETURNS.get(job.stage, ("results/**/*",)), f"{node.LAYERS}/*.json")
+        outputs = OUTPUTS.get(job.stage, ("results/**/*",))
+        returns = (*outputs, f"{node.FINISHED}/[!.]*.safetensors", f"{node.LAYERS}/*.json")
         return node.Task(
             job.stage, job.architecture, files, returns, self._machine, resources.cpus, resources.gpus
         )

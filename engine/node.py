@@ -198,25 +198,26 @@ def _run(shared: Files, task: Task) -> Iterator[Line | Saved | Done | Failed | K
                     # A checkpoint is written before the line about its epoch.
                     for path, stamp in _changed(scratch, SENT, sent).items():
                         sent[path] = stamp
-                        yield Saved(path, read(scratch / path))
+                        with contextlib.suppress(FileNotFoundError):  # removed since
+                            yield Saved(path, read(scratch / path))
                     progress = line.startswith(f"{task.stage} {task.architecture} ")
                     if progress or line.startswith(f"{task.architecture}: "):
                         yield Line(line.rstrip())
                     if not progress:
                         said.append(line.rstrip())
-                yield _end_of(child.wait(), said, scratch, task, given)
+                yield _end_of(child.wait(), said, scratch, task, sent)
             finally:
                 child.stdin.close()  # it ends, and the folder is removed, also if Ray kills this worker now
 
 
-def _end_of(code: int, said: list[str], scratch: Path, task: Task, given: Stamps) -> Done | Failed | Killed:
+def _end_of(code: int, said: list[str], scratch: Path, task: Task, sent: Stamps) -> Done | Failed | Killed:
     """What a stage that ended with ``code`` has come to."""
     if code in (-signal.SIGKILL, -signal.SIGTERM):
         return Killed(f"its process was killed by signal {-code}; is its memory enough? (MEMORY=...)")
     if code != 0:
         how = f"ended with {code}" if code > 0 else f"ended by signal {-code}"
         return Failed("\n".join(said if said and code > 0 else [*said, how]))
-    return Done({path: read(scratch / path) for path in _changed(scratch, task.returns, given)})
+    return Done({path: read(scratch / path) for path in _changed(scratch, task.returns, sent)})
 
 
 def _changed(scratch: Path, patterns: Iterable[str], known: Stamps) -> Stamps:

@@ -4,23 +4,35 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cnn_study.base.code import refuse_edited_sources
-from cnn_study.base.files import write_whole
+from cnn_study.base.files import whole_folder, write_whole
 from engine.node import FINISHED, Files
 from stages._inputs import store
 from stages._runs import Plan, stored_trunk
+from stages.evaluate import RESULTS as EVALUATIONS
 
 
 def write_outputs(files: Files) -> None:
-    """The outputs of a stage that was one task."""
+    """The outputs of a stage that was one task; those in a folder of the stage's own all at once."""
     refuse_edited_sources()
+    folders: dict[Path, Files] = {}
     for path, content in files.items():
-        write_whole(Path(path), content.data)
+        if Path(path).parent.parent == EVALUATIONS:
+            folders.setdefault(Path(path).parent, {})[Path(path).name] = content
+        else:
+            keep(path, content.data)
+    for folder, contents in folders.items():
+        with whole_folder(folder) as new:
+            for name, content in contents.items():
+                write_whole(new / name, content.data)
 
 
 def keep(path: str, content: memoryview) -> None:
-    """What a task has sent on its way: a checkpoint, or a finished run, which belongs in the store."""
+    """A file that a task has sent: a finished run belongs in the store, all others where the task had them."""
     place = Path(path)
-    write_whole(store().folder / place.name if place.parent == FINISHED else place, content)
+    if place.parent == FINISHED:
+        store().keep(place.name, content)
+    else:
+        write_whole(place, content)
 
 
 def finished_runs(plan: Plan, seed: int) -> Mapping[str, Path]:

@@ -53,7 +53,7 @@ class Pipeline:
             return bool(self._stages[name].changed(self._allow_missing))
 
     def begin(self, name: str) -> bool:
-        """Whether the stage has to run; if so, its outputs are removed, as by ``dvc repro``."""
+        """Whether the stage has to run; if so, its outputs are removed but for those that it goes on from."""
         stage = self._stages[name]
         with self._locked():
             if not stage.changed(self._allow_missing):

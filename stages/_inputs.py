@@ -81,7 +81,7 @@ class Inputs:
         rate: float,
         seed: int,
         known_by: str,
-        earlier: tuple[Path, Position] | None = None,
+        earlier: Sequence[tuple[Path, Position]] = (),
     ) -> Iterator[Reached]:
         """Train to each of ``budgets``, or go on from checkpoints.
 

@@ -90,10 +90,13 @@ def known(plan: Plan) -> Known:
         earlier = Trained(())
     runs |= {one.fingerprint: one for one in earlier.runs}
     for path in (RUNS / plan.name).glob("seed-*[0-9].safetensors"):
-        # What it says itself, since a stage that was killed may have left files of one call and results of
-        # another.
+        # By what it says itself: a stage that was killed may have left files of one call and results of another,
+        # and results of the same run may have come from another machine, whose weights have other bits.
         with contextlib.suppress(StudyError):
-            weights[read_about(path).fingerprint] = path
+            about = read_about(path)
+            run = runs.get(about.fingerprint)
+            if run is not None and run.environment == about.environment:
+                weights[about.fingerprint] = path
     for key in plan.keys:
         fingerprint = plan.fingerprint(key)
         if fingerprint not in weights and (found := store().find(fingerprint)):
@@ -116,10 +119,11 @@ def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
     return todo
 
 
-def latest_trunk(plan: Plan, seed: int, found: Known) -> tuple[Path, Position] | None:
-    """A file with the end of this seed's trunk, and how far it is: of those that there are the furthest."""
+def trunks(plan: Plan, seed: int, found: Known) -> list[tuple[Path, Position]]:
+    """Files with this seed's trunk, and how far each is: the furthest first."""
     trunks = []
-    for path in (trunk_checkpoint(plan, seed), stored_trunk(plan, seed), plan.trunk(seed)):
+    unfinished = Checkpoints(checkpoint_folder("train", plan.name, f"seed {seed}"), "").trunk.path
+    for path in (unfinished, stored_trunk(plan, seed), plan.trunk(seed)):
         metadata = metadata_of(path)
         if metadata is None or not metadata[0].startswith(plan.trunk_fingerprint(seed)):
             continue
@@ -130,14 +134,9 @@ def latest_trunk(plan: Plan, seed: int, found: Known) -> tuple[Path, Position] |
                 continue
             position = position.timed(clock)
         trunks.append((path, position))
-    return max(trunks, key=lambda trunk: trunk[1].step, default=None)
+    return sorted(trunks, key=lambda trunk: -trunk[1].step)
 
 
 def stored_trunk(plan: Plan, seed: int) -> Path:
     """Where the end of the trunk lies beside finished runs."""
     return store().path(f"{plan.trunk_fingerprint(seed)}-trunk")
-
-
-def trunk_checkpoint(plan: Plan, seed: int) -> Path:
-    """Where the trunk is kept while it goes on."""
-    return Checkpoints(checkpoint_folder("train", plan.name, f"seed {seed}"), "").trunk.path

@@ -27,8 +27,9 @@ from cnn_study.training.recipe import Training
 
 RESULTS = Path("results/evaluate")
 TEST = Path("data/prepared/test")
-# What an evaluation depends on besides its run, whose fingerprint holds the other packages.
-SOURCES = (Path("src/cnn_study/evaluation"), Path("stages/evaluate.py"))
+# What an evaluation depends on besides its run.
+PACKAGES = ("base", "data", "evaluation", "networks", "training")
+SOURCES = (*(Path("src/cnn_study") / name for name in PACKAGES), Path("stages/evaluate.py"))
 
 
 def main(name: str) -> None:
@@ -76,6 +77,8 @@ def trained_network(path: Path, architecture: Architecture, run: FinishedRun, te
             raise StudyError(
                 f"{path}: {what}: {found(given)}, allowed: {one_line(str(allowed))}; `dvc repro` trains anew"
             )
+    if about.environment != run.environment:
+        raise StudyError(f"{path}: environment: found another than in results/train; `dvc repro` trains anew")
     if about.architecture != architecture:
         raise StudyError(f"{path}: architecture: found another than in params.yaml; `dvc repro` trains anew")
     return network

@@ -12,25 +12,27 @@ made again where this stage has nothing else to do: then that is what it was cal
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file
 
-from cnn_study.base.code import refuse_edited_sources
+from cnn_study.base.code import loaded_sources, refuse_edited_sources
 from cnn_study.base.environment import project_version
-from cnn_study.base.files import whole_folder
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import whole_folder, write_whole
 from cnn_study.data.splits import Split, load_split
 from cnn_study.networks.network import Network
-from cnn_study.networks.weights import About, save_network
+from cnn_study.networks.weights import About, load_network, save_network
 from cnn_study.training.checkpoint import Checkpoint, metadata_of
 from cnn_study.training.finished import FinishedRun, Trained
 from cnn_study.training.loop import Position
 from stages._inputs import PREPARED, Inputs, checkpoint_folder, store
-from stages._runs import RESULTS, RUNS, TIMING, Known, Plan, known, latest_trunk, missing, stored_trunk
+from stages._runs import RESULTS, RUNS, TIMING, Known, Plan, known, missing, stored_trunk, trunks
 
 
 def main(name: str) -> None:
+    loaded_sources()  # now, before any of them can have been edited
     plan = Plan.read(name)
     found = known(plan)
     if todo := missing(plan, found):
@@ -45,7 +47,7 @@ def train(plan: Plan, todo: Mapping[int, list[int]], found: Known) -> None:
     for seed, budgets in todo.items():
         known_by, title = plan.trunk_fingerprint(seed), f"seed {seed}"
         for budget, network, run in inputs.runs(
-            title, training, budgets, plan.rate, seed, known_by, earlier=latest_trunk(plan, seed, found)
+            title, training, budgets, plan.rate, seed, known_by, earlier=trunks(plan, seed, found)
         ):
             refuse_edited_sources()
             finished = FinishedRun(
@@ -64,6 +66,7 @@ def write(plan: Plan) -> None:
     refuse_edited_sources()
     found, images = known(plan), load_split(PREPARED / "train")
     runs = [found.runs[plan.fingerprint(key)] for key in plan.keys]
+    keep_others(found, runs)
     with whole_folder(RUNS / plan.name) as folder:
         for one in runs:
             path, name = found.weights.get(one.fingerprint), plan.weights(one.key).name
@@ -75,16 +78,24 @@ def write(plan: Plan) -> None:
                 network = Network(plan.architecture, images.shape)
                 network.load_state_dict(store().weights(one.fingerprint))
                 save_network(folder / name, network, about(plan, one, images))
-        trunks = {seed: trunk for seed in plan.seeds if (trunk := latest_trunk(plan, seed, found))}
-        for seed, (path, position) in trunks.items():
+        furthest = {seed: of_seed[0] for seed in plan.seeds if (of_seed := trunks(plan, seed, found))}
+        for seed, (path, position) in furthest.items():
             # Without what the clock said, by which this output would differ from one execution to the next.
-            write_trunk(path, folder / plan.trunk(seed).name, position.timed(None))
+            write_whole(folder / plan.trunk(seed).name, trunk_content(path, position.timed(None)))
             if path != plan.trunk(seed):
-                write_trunk(path, stored_trunk(plan, seed), position)
+                store().keep(stored_trunk(plan, seed).name, trunk_content(path, position))
     with whole_folder(RESULTS / plan.name) as folder:
-        clocks = tuple(position.clock(seed) for seed, (_, position) in trunks.items())
+        clocks = tuple(position.clock(seed) for seed, (_, position) in furthest.items())
         Trained(tuple(runs), clocks).write(folder, TIMING / f"{plan.name}.json")
     shutil.rmtree(checkpoint_folder("train", plan.name), ignore_errors=True)
+
+
+def keep_others(found: Known, runs: Sequence[FinishedRun]) -> None:
+    """Put the runs in runs/ that are asked for no more into the store: they may be again."""
+    for fingerprint in set(found.weights) - {run.fingerprint for run in runs}:
+        if not store().path(fingerprint).exists():
+            network, _ = load_network(found.weights[fingerprint])
+            store().put(found.runs[fingerprint], network.state_dict())
 
 
 def about(plan: Plan, one: FinishedRun, images: Split) -> About:
@@ -104,11 +115,12 @@ def about(plan: Plan, one: FinishedRun, images: Split) -> About:
     )
 
 
-def write_trunk(source: Path, path: Path, position: Position) -> None:
-    """Write the trunk in ``source`` as it is, but for its ``position``."""
-    metadata = metadata_of(source)
-    if metadata is not None:
-        Checkpoint(path, metadata[0]).write(load_file(source), position.model_dump(mode="json"))
+def trunk_content(path: Path, position: Position) -> bytes:
+    """The content of the file ``path`` with a trunk, but for its ``position``."""
+    metadata = metadata_of(path)
+    if metadata is None:
+        raise StudyError(f"{path}: gone while it was read; `dvc repro` goes on")
+    return Checkpoint(path, metadata[0]).content(load_file(path), position.model_dump(mode="json"))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ from cnn_study.training.batches import Batches, order_of
 from cnn_study.training.budgets import Checkpoints, Reached, train_to
 from cnn_study.training.checkpoint import Checkpoint
 from cnn_study.training.loop import Position, RunSpec, Trainer
+from cnn_study.training.optimizers import set_rate
 from cnn_study.training.recipe import Recipe, longest_warmup
-from cnn_study.training.records import Epoch, EpochClock, LayerNorms, Status
+from cnn_study.training.records import Epoch, EpochClock, LayerNorms, Status, TrunkClock
 from cnn_study.training.schedule import Schedule
 from tests.test_training import RECIPE, SPECS, bits
 
@@ -245,8 +246,12 @@ def test_runs_that_are_cut_wherever_a_branch_or_an_epoch_begins_end_with_the_sam
 
 @pytest.mark.parametrize(
     ("here", "at_most"),
-    [(lambda place: place.first, 1), (lambda place: place.step is None, 2), (lambda place: place.step, STEPS)],
-    ids=["before each epoch", "at each epoch's end", "before each step"],
+    [
+        (lambda place: place.first, 1),
+        (lambda place: place.step is None, 1),
+        (lambda place: place.step is not None, STEPS),
+    ],
+    ids=["where each epoch begins", "at each epoch's end", "before each step"],
 )
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_cuts_at_any_place_cost_at_most_the_epoch_that_was_cut(
@@ -304,14 +309,14 @@ def test_a_checkpoint_of_one_branch_is_not_taken_up_on_another(checkpoints: Chec
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint at all", bytes(1000), None])
 def test_a_damaged_checkpoint_is_none(content: bytes | None, checkpoints: Checkpoints) -> None:
-    cut([2], USUAL, checkpoints, 2, 1)  # before its second epoch ends, so that there is one of the trunk alone
-    with suppress(CutError):
-        runs_to([2], USUAL, checkpoints, Watch(Cuts(lambda place: place == (2, 2, None, False))))
-    for path in checkpoints.folder.iterdir():
+    cut([4], USUAL, checkpoints, 4, 3)
+    paths = sorted(checkpoints.folder.iterdir())
+    assert [path.stem for path in paths] == ["branch", "trunk"]
+    for path in paths:
         path.write_bytes(path.read_bytes()[:-9] if content is None else content)
     watch = Watch()
-    assert runs_to([2], USUAL, checkpoints, watch)[2] == alone(2, USUAL)
-    assert (len(watch.steps), watch.resumed) == (12, [])
+    assert runs_to([4], USUAL, checkpoints, watch)[4] == alone(4, USUAL)
+    assert (len(watch.steps), watch.resumed) == (24, [])
 
 
 # Budgets that are added later
@@ -341,7 +346,7 @@ def test_a_budget_that_is_added_goes_on_from_the_trunk_that_is_there_and_else_co
 ) -> None:
     case, watch = Case("residual", "muon", schedule), Watch()
     earlier = kept(before, tmp_path, case)
-    found = runs_to(later, case, Checkpoints(checkpoints.folder, "this run", earlier), watch)
+    found = runs_to(later, case, Checkpoints(checkpoints.folder, "this run", [earlier]), watch)
     assert found == {budget: alone(budget, case) for budget in later}
     branch = case.spec.schedule.branch
     there = branch(max(before))
@@ -359,7 +364,7 @@ def test_of_two_trunks_the_longer_one_that_is_not_too_long_is_gone_on_with(
     tmp_path: Path, checkpoints: Checkpoints
 ) -> None:
     earlier = kept([2], tmp_path, USUAL)
-    both = Checkpoints(checkpoints.folder, "this run", earlier)
+    both = Checkpoints(checkpoints.folder, "this run", [earlier])
     for own, begins in ((1, 8), (4, 17)):
         runs_to([own], USUAL, checkpoints)
         watch = Watch()
@@ -386,9 +391,22 @@ def test_a_trunk_is_not_replaced_by_a_shorter_one(checkpoints: Checkpoints) -> N
 def test_an_earlier_trunk_of_another_run_is_not_taken_up(tmp_path: Path, checkpoints: Checkpoints) -> None:
     earlier = kept([1], tmp_path, Case(seed=1), "another run")
     watch = Watch()
-    found = runs_to([2], USUAL, Checkpoints(checkpoints.folder, "this run", earlier), watch)
+    found = runs_to([2], USUAL, Checkpoints(checkpoints.folder, "this run", [earlier]), watch)
     assert found[2] == alone(2, USUAL)
     assert (len(watch.steps), watch.resumed) == (12, [])
+
+
+def test_what_the_clock_said_of_an_earlier_trunk_is_what_is_given_with_it(
+    tmp_path: Path, checkpoints: Checkpoints
+) -> None:
+    path, position = kept([2], tmp_path, USUAL)
+    told = EpochClock(train_seconds=1000.0, evaluation_seconds=2000.0, images=60)
+    position = position.timed(TrunkClock(seed=0, epochs=(told,), seconds=3000.0))
+    earlier = Checkpoints(checkpoints.folder, "this run", [(path, position)])
+    (run,) = (reached.run for reached in train_to(USUAL.spec, [4], earlier))
+    assert run.clock[0] == told
+    assert [clock.train_seconds > 3000 for clock in run.clock] == [False, True, False, False]
+    assert run.epochs == alone(4, USUAL).epochs
 
 
 # Runs that fail
@@ -438,15 +456,16 @@ def test_where_a_branch_diverges_its_budget_alone_does(
     assert found[2].epochs == (*expected[2].epochs[:1], Epoch(epoch=2))
 
 
-@pytest.mark.parametrize("leg", [None, 2])
-def test_a_run_that_has_diverged_is_not_trained_further_from_its_checkpoint(
-    leg: Leg, monkeypatch: pytest.MonkeyPatch, checkpoints: Checkpoints
+@pytest.mark.parametrize(("leg", "at", "epochs"), [(None, 5, 1), (None, 8, 2), (4, 17, 3)])
+def test_a_run_that_has_diverged_is_not_trained_further_from_its_checkpoint_either(
+    leg: Leg, at: int, epochs: int, monkeypatch: pytest.MonkeyPatch, checkpoints: Checkpoints
 ) -> None:
-    plant(monkeypatch, leg, 5 if leg is None else 9)
-    first = [reached.run for reached in train_to(USUAL.spec, [2], checkpoints)]
+    plant(monkeypatch, leg, at)
+    (first,) = (reached.run for reached in train_to(USUAL.spec, [4], checkpoints))
+    assert (first.status, len(first.epochs)) == ("diverged", epochs)
     watch = Watch()
-    assert [reached.run for reached in train_to(USUAL.spec, [2], checkpoints, watch)] == first
-    assert first[0].status == "diverged"
+    (again,) = (reached.run for reached in train_to(USUAL.spec, [4], checkpoints, watch))
+    assert again == first
     assert watch.steps == []
 
 
@@ -469,6 +488,21 @@ def test_a_run_that_chance_explains_is_collapsed_and_its_trunk_is_not(
 
 
 # The parts of it
+
+
+def test_each_step_has_its_share_of_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+
+    def noting(optimizer: torch.optim.Optimizer, rate: float) -> None:
+        set_rate(optimizer, rate)
+        rates.append(rate)
+
+    monkeypatch.setattr(loop, "set_rate", noting)
+    runs_to([1, 2], Case(rate=0.02))
+    shared = [0.25, 0.75, *[1.0] * 6]
+    branch_of_1, branch_of_2 = [0.75, 0.25], [0.875, 0.625, 0.375, 0.125]
+    expected = [*shared[:4], *branch_of_1, *shared[4:], *branch_of_2]
+    assert rates == pytest.approx([0.02 * share for share in expected])
 
 
 def test_the_rate_rises_in_a_straight_line_is_constant_and_falls_to_nothing() -> None:
@@ -507,11 +541,6 @@ def test_branches_begin_at_whole_steps_after_the_warmup_and_those_of_larger_budg
             assert abs(schedule.end(budget) - branch - cooldown * schedule.end(budget)) <= 0.5
 
 
-def same(one: Position, other: Position) -> bool:
-    """To the bit, -0.0 and 0.0 apart."""
-    return repr(one) == repr(other)
-
-
 def test_a_position_within_an_epoch_comes_back_from_its_checkpoint_to_the_bit(tmp_path: Path) -> None:
     trainer = Trainer(Case("residual", "adam").spec)
     checkpoint = Checkpoint(tmp_path / "it.safetensors", "it")
@@ -521,7 +550,7 @@ def test_a_position_within_an_epoch_comes_back_from_its_checkpoint_to_the_bit(tm
         checkpoint.write(tensors, position.model_dump(mode="json"))
         read = checkpoint.read()
         assert read is not None
-        assert same(Position.model_validate(read[1]), position)
+        assert Position.model_validate(read[1]) == position
         assert {name: tensor.numpy().tobytes() for name, tensor in read[0].items()} == {
             name: tensor.numpy().tobytes() for name, tensor in tensors.items()
         }

@@ -123,7 +123,7 @@ def test_where_runs_of_a_stage_had_different_environments_each_run_is_named(stag
     assert there["stages"] == [f"{stage}@thin seed 7 budget 1"]
     named = [f"{stage}@thin {run}" for run in ("seed 3 budget 1", "seed 3 budget 2", "seed 7 budget 2")]
     others = [f"{other}@thin" for other in ("tune", "train", "evaluate", "profile") if other != stage]
-    assert sorted(here["stages"]) == sorted(named + others)
+    assert sorted(here["stages"]) == sorted([*named, *others, "evaluate@thin, pictures"])
     assert here["threads"] != there["threads"] == ELSEWHERE.threads
 
 

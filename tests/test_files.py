@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources
+from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources, sources_digest
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import read_json, scratch_folder, whole_folder, write_json, write_whole
 
@@ -60,26 +60,44 @@ def test_a_missing_or_broken_json_file_is_one_line(tmp_path: Path, text: str | N
     assert "\n" not in str(error.value)
 
 
-def test_a_fingerprint_is_of_everything_that_it_is_given_and_of_the_code(
+def test_a_fingerprint_is_of_everything_that_it_is_given() -> None:
+    given = [("spec", 0.1, 0), ("other", 0.1, 0), ("spec", 0.2, 0), ("spec", 0.1, 1), ("spec", 0.1)]
+    assert len({fingerprint(*parts) for parts in given}) == len(given)
+    assert fingerprint("spec", 0.1, 0) == fingerprint("spec", 0.1, 0)
+
+
+def test_a_digest_of_sources_changes_with_names_and_contents_but_not_while_a_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = Path("package/below/code.py")
+    code.parent.mkdir(parents=True)
+    script = Path("script.py")
+    found = []
+    for content, moved in (("a", code), ("b", code), ("a", code.with_name("renamed.py"))):
+        code.parent.mkdir(exist_ok=True)
+        script.write_text("the same")
+        moved.write_text(content)
+        sources_digest.cache_clear()
+        found.append(sources_digest(Path("package"), script))
+        script.write_text("edited meanwhile")
+        assert sources_digest(Path("package"), script) == found[-1]
+        moved.unlink()
+    assert len(set(found)) == 3
+    sources_digest.cache_clear()
+
+
+def test_code_that_is_edited_after_it_was_loaded_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import cnn_study.training.augment
 
-    plain = fingerprint("spec", 0.1, 0)
-    assert plain == fingerprint("spec", 0.1, 0)
-    assert (
-        len({plain, fingerprint("other", 0.1, 0), fingerprint("spec", 0.2, 0), fingerprint("spec", 0.1, 1)}) == 4
-    )
     edited = tmp_path / "augment.py"
-    edited.write_text(Path(str(cnn_study.training.augment.__file__)).read_text() + "# edited\n")
+    edited.write_text(Path(str(cnn_study.training.augment.__file__)).read_text())
     monkeypatch.setattr(cnn_study.training.augment, "__file__", str(edited))
     loaded_sources.cache_clear()
-    assert fingerprint("spec", 0.1, 0) != plain
-
     refuse_edited_sources()
-    before = fingerprint("spec", 0.1, 0)
-    edited.write_text("# edited again\n")
-    assert fingerprint("spec", 0.1, 0) == before  # what has been loaded is what runs
+    edited.write_text("# edited\n")
     with pytest.raises(StudyError, match=r"augment\.py: changed while the stage ran"):
         refuse_edited_sources()
     loaded_sources.cache_clear()

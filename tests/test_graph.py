@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cnn_study.base.yaml import read_yaml
+from stages._inputs import SOURCES as INPUTS
+from stages.evaluate import SOURCES as EVALUATION
 from tests.conftest import REPOSITORY, Project
 
 STAGES = read_yaml(REPOSITORY / "dvc.yaml")["stages"]
@@ -36,6 +39,22 @@ def test_a_stage_depends_on_exactly_the_packages_that_it_imports(stage: str) -> 
     # A package of src/cnn_study/ as a whole, with what it holds; of stages/, the file.
     needed = {"/".join(file.split("/")[: 3 if file.startswith("src/") else 2]) for file in imported.stdout.split()}
     assert declared == needed - {"src/cnn_study/__init__.py", "src/cnn_study/messages"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "sources", "besides"),
+    [
+        ("train", INPUTS, {"stages/train.py", "stages/_runs.py"}),
+        ("tune", INPUTS, {"stages/tune.py"}),
+        ("replay", INPUTS, {"stages/replay.py"}),
+        ("evaluate", EVALUATION, {"stages/__init__.py"}),
+    ],
+)
+def test_what_is_taken_over_is_known_by_the_sources_that_its_stage_depends_on(
+    stage: str, sources: tuple[Path, ...], besides: set[str]
+) -> None:
+    of_code = {path for path in definition(stage)["deps"] if path.startswith(("src/", "stages/"))}
+    assert {path.as_posix() for path in sources} | besides == of_code
 
 
 def test_what_is_nobody_s_dependency_changes_no_result() -> None:

@@ -146,9 +146,10 @@ def test_an_interrupt_of_the_study_lets_dvc_end_and_the_last_line_still_tells_th
 
 def test_results_of_code_that_was_edited_meanwhile_are_refused(project: Project, tmp_path: Path) -> None:
     before = results(project)
+    project.edit_params(lambda params: params["training"].update(budgets=[2]))
     project.hold(tmp_path / "edited", 1)
     with project.started(*STAGE) as process:
-        lines_until(process, "epoch 1/1")
+        lines_until(process, "epoch 1/2")
         with (project.folder / "src/cnn_study/training/augment.py").open("a") as file:
             file.write("# edited\n")
         (tmp_path / "edited").touch()

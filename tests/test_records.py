@@ -466,6 +466,14 @@ def written(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("name", OF_EVALUATION[1:])
+def test_a_file_of_another_evaluation_is_refused(name: str, written: Path) -> None:
+    arrays = load_arrays(written / name)
+    save_arrays(written / name, {key: array[::-1] for key, array in arrays.items()})
+    with pytest.raises(StudyError, match=f"{name}: another evaluation's"):
+        Evaluation.read(written)
+
+
 def test_an_evaluation_is_read_as_it_was_written(written: Path) -> None:
     whole, found = evaluation(), Evaluation.read(written)
     assert list(found.runs) == [(11, 2), (11, 20), (5, 2), (3, 2)]

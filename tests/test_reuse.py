@@ -40,9 +40,10 @@ def test_a_further_seed_trains_alone_and_a_removed_one_nothing(project: Project)
     after = results(project)
     assert after["small/seed-0.safetensors"] == before["small/seed-0.safetensors"]
     assert "small/seed-5.safetensors" in after
+    shutil.rmtree(project.folder / ".dvc/cache/finished")
     assert repro(project, training(seeds=[5]), "train@small") == []
     assert "small/seed-0.safetensors" not in results(project)
-    # Its weights come from the store.
+    # Its weights come from the store, into which they were put when they were removed from runs/.
     assert repro(project, training(seeds=[0]), "train@small") == []
     assert results(project) == before
 
@@ -148,6 +149,18 @@ def test_with_results_alone_a_further_seed_trains_alone_and_the_others_are_not_e
             "seed-5.safetensors"
         ]
     assert study(clone) == set()
+
+
+def test_weights_are_no_weights_of_a_result_from_another_environment(project: Project) -> None:
+    before = results(project)
+    shutil.rmtree(project.folder / ".dvc/cache/finished")
+    path = project.folder / "results/train/small/runs.json"
+    content = json.loads(path.read_text())
+    content["runs"][0]["environment"]["processor"] = "another processor"
+    path.write_text(json.dumps(content))
+    printed = project.run(sys.executable, "-m", "stages.train", "small")
+    assert trained(printed) == ["train small seed 0"]
+    assert results(project) == before
 
 
 def test_a_damaged_store_is_no_store(project: Project) -> None:

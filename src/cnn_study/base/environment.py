@@ -70,7 +70,9 @@ def set_up(device: str = "auto", precision: str = "auto", threads: int | str = "
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise StudyError("params.yaml: training.device: found 'cuda', allowed here: cpu or auto (no GPU found)")
+        raise StudyError(
+            "params.yaml: training.recipe.device: found 'cuda', allowed here: cpu or auto (no GPU found)"
+        )
     # cuBLAS reads this when it starts; without it, it may choose another algorithm from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # What use_deterministic_algorithms(True) does, without its import of torch's compiler: 2 s a stage.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from cnn_study.base.code import fingerprint
 from cnn_study.base.environment import set_up
 from cnn_study.data.splits import Split
 from cnn_study.evaluation.activations import dead_channels, feature_maps, first_filters
@@ -106,7 +107,8 @@ def evaluate(
     ``known_by``: the fingerprint of all that an evaluation depends on beside its run. ``evaluator``, and
     ``weights`` for the network of a run, are called only where they are needed.
     """
-    marks = {run.key: f"{run.fingerprint} {known_by}" for run in runs}
+    # The environment as well, which decides bits of weights: results of the same run may have come from elsewhere.
+    marks = {run.key: fingerprint(run.fingerprint, run.environment, known_by) for run in runs}
     found = earlier.runs if earlier else {}
     made: list[Evaluator] = []
 

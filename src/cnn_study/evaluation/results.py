@@ -4,6 +4,7 @@ evaluation.json says what the others hold: predictions.npz what each run makes o
 the effective receptive fields, pictures.npz the images that are shown with what the layers make of them.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from cnn_study.training.records import Status
 
 Pixels = npt.NDArray[np.uint8]  # (3, H, W)
 
+ARRAYS = ("predictions.npz", "influence.npz", "pictures.npz")
+MADE_ANEW = "`dvc repro` makes it anew"
 SURE = 65535  # what stands for a confidence of 1 in predictions.npz
 BRIGHTEST = 255  # what stands for a map's largest activation in pictures.npz
 
@@ -80,8 +83,9 @@ class _Run(Record):
 
 
 class _Index(Record):
-    """evaluation.json."""
+    """evaluation.json. ``contents``: the SHA-256 of each of the other files: none is of another evaluation."""
 
+    contents: dict[str, str]
     runs: tuple[_Run, ...]
     looked_into: LookedInto
     known_by: str
@@ -163,6 +167,7 @@ class Evaluation:
                 pictures[f"maps {index} {layer}"] = brightness.round().astype(np.uint8)
         save_arrays(folder / "pictures.npz", pictures)
         _Index(
+            contents={name: _sha256(folder / name) for name in ARRAYS},
             runs=tuple(
                 _Run(
                     seed=seed,
@@ -193,9 +198,10 @@ class Evaluation:
         are the same.
         """
         index = _Index.read(folder / "evaluation.json")
-        arrays, influence, pictures = (
-            load_arrays(folder / f"{name}.npz") for name in ("predictions", "influence", "pictures")
-        )
+        arrays, influence, pictures = (load_arrays(folder / name) for name in ARRAYS)
+        for name in ARRAYS:
+            if _sha256(folder / name) != index.contents.get(name):
+                raise StudyError(f"{folder / name}: another evaluation's than evaluation.json; {MADE_ANEW}")
 
         def evaluated(run: _Run) -> Evaluated:
             predictions = None
@@ -247,7 +253,11 @@ class Evaluation:
             )
             return cls({(run.seed, run.budget): evaluated(run) for run in index.runs}, inside)
         except KeyError as error:
-            raise StudyError(f"{folder}: found no array {error}; `dvc repro` makes it anew") from None
+            raise StudyError(f"{folder}: found no array {error}; {MADE_ANEW}") from None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _words(key: Key) -> str:

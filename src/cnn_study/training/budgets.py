@@ -24,12 +24,12 @@ class Reached(NamedTuple):
 class Checkpoints:
     """Where a run is kept while it goes on: the end of its trunk so far, and of the branch that it is on.
 
-    ``earlier``: a file with the trunk of an earlier run, and how far that is.
+    ``earlier``: files with trunks of earlier runs, and how far each is.
     """
 
     folder: Path
     fingerprint: str
-    earlier: tuple[Path, Position] | None = None
+    earlier: Sequence[tuple[Path, Position]] = ()
 
     @property
     def trunk(self) -> Checkpoint:
@@ -55,8 +55,9 @@ class Checkpoints:
         for place in (self.trunk, self._shorter):
             if (found := place.read()) is not None:
                 yield found[0], Position.model_validate(found[1])
-        if self.earlier is not None and (found := Checkpoint(self.earlier[0], self.fingerprint).read()):
-            yield found[0], self.earlier[1]
+        for path, position in self.earlier:
+            if (found := Checkpoint(path, self.fingerprint).read()) is not None:
+                yield found[0], position
 
 
 def train_to(
@@ -72,6 +73,7 @@ def train_to(
     gives a monitor of the trunk, for None, and of each budget's branch.
     """
     trainer = Trainer(spec)
+    # All at once: their files are replaced while these runs go on.
     trunks = list(checkpoints.trunks()) if checkpoints else []
     trunk_monitor = watch(None) if watch else None
     for budget in sorted(budgets):

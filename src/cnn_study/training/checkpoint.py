@@ -25,9 +25,13 @@ class Checkpoint:
 
     def write(self, tensors: Tensors, progress: Mapping[str, Any]) -> None:
         """Replace what is there by ``tensors`` and by ``progress``, which becomes JSON."""
+        write_whole(self.path, self.content(tensors, progress))
+
+    def content(self, tensors: Tensors, progress: Mapping[str, Any]) -> bytes:
+        """What ``write`` writes."""
         # One key: of several, safetensors would write any first.
         metadata = {"state": json.dumps({"fingerprint": self.fingerprint, "progress": progress})}
-        write_whole(self.path, save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata))
+        return save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata)
 
     def read(self) -> tuple[Tensors, Any] | None:
         """The tensors and the progress; None if there is no checkpoint or it is another run's."""

@@ -7,10 +7,13 @@ beside DVC's cache, which experiments share with the working tree.
 
 import csv
 import io
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
@@ -24,6 +27,7 @@ from cnn_study.training.records import Clocks, Epoch, LayerNorms, Run, RunClock,
 
 R = TypeVar("R", bound=Record)
 Key = tuple[int, int]  # seed and budget
+ABANDONED = 3600  # seconds after which a half-written file of the store is nobody's any more
 
 
 class FinishedRun(Record):
@@ -177,7 +181,18 @@ class Store:
         """Keep a run; ``weights``: none of one that diverged."""
         tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
         metadata = {"finished": finished.model_dump_json()}
-        write_whole(self.path(finished.fingerprint), save(tensors, metadata))
+        self.keep(self.path(finished.fingerprint).name, save(tensors, metadata))
+
+    def keep(self, name: str, content: bytes | memoryview) -> None:
+        """Write a file, whole, though others may write it too; what the killed have left is removed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(".*.partial"):
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    left.unlink()
+        own = self.folder / f".{name}.{uuid4().hex}.partial"
+        write_whole(own, content)
+        own.replace(self.folder / name)
 
     def find(self, fingerprint: str) -> FinishedRun | None:
         """A run; None if it is not here, or damaged."""
