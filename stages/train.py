@@ -6,13 +6,13 @@ gets runs.json, history.csv and gradients.csv, and by the clock results/timing/t
 images are not read here.
 
 Nothing is done twice. A finished run is taken over, by its fingerprint, from what lies in results/ and runs/
-and from the store beside DVC's cache. Where it was found in results/ alone, its weights are elsewhere, and only
-made again where this stage has nothing else to do: then that is what it was called for.
+and from the store beside DVC's cache. Where it was found in results/ alone, its weights are elsewhere, and made
+again only where they are needed: see LOST_WEIGHTS.
 """
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -66,7 +66,7 @@ def write(plan: Plan) -> None:
     refuse_edited_sources()
     found, images = known(plan), load_split(PREPARED / "train")
     runs = [found.runs[plan.fingerprint(key)] for key in plan.keys]
-    keep_others(found, runs)
+    keep_others(plan, found)
     with whole_folder(RUNS / plan.name) as folder:
         for one in runs:
             path, name = found.weights.get(one.fingerprint), plan.weights(one.key).name
@@ -90,12 +90,16 @@ def write(plan: Plan) -> None:
     shutil.rmtree(checkpoint_folder("train", plan.name), ignore_errors=True)
 
 
-def keep_others(found: Known, runs: Sequence[FinishedRun]) -> None:
-    """Put the runs in runs/ that are asked for no more into the store: they may be again."""
-    for fingerprint in set(found.weights) - {run.fingerprint for run in runs}:
+def keep_others(plan: Plan, found: Known) -> None:
+    """Put the runs and trunks in runs/ that are asked for no more into the store: they may be again."""
+    for fingerprint in set(found.weights) - {plan.fingerprint(key) for key in plan.keys}:
         if not store().path(fingerprint).exists():
             network, _ = load_network(found.weights[fingerprint])
             store().put(found.runs[fingerprint], network.state_dict())
+    for seed in set(found.clocks) - set(plan.seeds):
+        if not (place := stored_trunk(plan, seed)).exists():
+            for path, position in trunks(plan, seed, found)[:1]:
+                store().keep(place.name, trunk_content(path, position))
 
 
 def about(plan: Plan, one: FinishedRun, images: Split) -> About:
