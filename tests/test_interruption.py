@@ -56,8 +56,8 @@ def moments(undisturbed: LongerRun, generator: random.Random) -> Iterator[Moment
     for number, epochs in enumerate(sorted(generator.sample(range(1, EPOCHS), 4))):
         yield Moment((REPRO, STAGE)[number % 2], epochs, generator.uniform(0, undisturbed.training / EPOCHS))
     yield Moment(REPRO, EPOCHS, generator.uniform(0, undisturbed.ending))
-    while True:
-        yield Moment(STAGE, EPOCHS, generator.uniform(0, undisturbed.ending))
+    while True:  # what is left is to write outputs
+        yield Moment(STAGE, EPOCHS, generator.uniform(0, undisturbed.starting + undisturbed.ending))
 
 
 def epochs_done(line: str) -> int:
@@ -66,12 +66,12 @@ def epochs_done(line: str) -> int:
     return 30 * int(found[1]) + int(found[2]) if found else 0
 
 
-def killed_at(moment: Moment, project: Project) -> tuple[bool, list[str]]:
-    """Whether the command was alive then, and what it had printed."""
+def killed_at(moment: Moment, project: Project, done: int) -> tuple[bool, list[str]]:
+    """Whether the command was alive then, and what it had printed; ``done`` epochs had been before."""
     printed = list[str]()
     with project.started(*moment.command) as process:
         assert process.stdout is not None
-        while max(map(epochs_done, printed), default=0) < moment.epochs and (line := process.stdout.readline()):
+        while max(map(epochs_done, printed), default=done) < moment.epochs and (line := process.stdout.readline()):
             printed.append(line)
         time.sleep(moment.seconds)
         alive = kill(process)
@@ -88,16 +88,16 @@ def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
     for number in range(0, KILLS, 10):
         killed = finished.copy_to(tmp_path / f"killed-{number}")
         killed.edit_params(longer)
-        kills, printed_epochs = 0, list[str]()
+        kills, done, printed_epochs = 0, 0, list[str]()
         for moment in moments(longer_run, generator):
-            alive, printed = killed_at(moment, killed)
+            alive, printed = killed_at(moment, killed, done)
             printed_epochs += [line for line in printed if " epoch " in line]
             # No epoch that was finished is trained again.
             assert len(printed_epochs) == len(set(printed_epochs))
             for path, content in results(killed).items():
                 # Either the whole result of before, of one epoch, or that of now; never a part of one.
                 assert content in (expected.get(path), before.get(path)), path
-            done = max(map(epochs_done, printed), default=0)
+            done = max(map(epochs_done, printed), default=done)
             when["before" if done == 0 else "after" if done == EPOCHS else "in training"] += alive
             kills += alive
             if kills == min(10, KILLS - number):

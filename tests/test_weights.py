@@ -23,7 +23,7 @@ from cnn_study.networks.weights import KEY, LONGEST, load_network, read_about, s
 from cnn_study.trained import about, load
 from stages.evaluate import trained_network
 from tests.conftest import SHAPE, Project
-from tests.report_cases import finished_run
+from tests.report_cases import ENVIRONMENT, finished_run
 from tests.test_training import bits
 from tests.weights_cases import about_of, averaging
 
@@ -34,7 +34,9 @@ ARCHITECTURE = spec_of(
     }
 )
 ABOUT = about_of(ARCHITECTURE)
-RUN = finished_run(ABOUT.seed, ABOUT.budget).model_copy(update={"fingerprint": ABOUT.fingerprint})
+RUN = finished_run(ABOUT.seed, ABOUT.budget).model_copy(
+    update={"fingerprint": ABOUT.fingerprint, "environment": ABOUT.environment}
+)
 
 
 def a_network() -> Network:
@@ -290,6 +292,7 @@ def test_more_than_can_be_read_again_is_not_written(tmp_path: Path) -> None:
         ({"seed": 4}, "seed: found 4, allowed: 3"),
         ({"budget": 1}, "budget: found 1, allowed: 2"),
         ({"fingerprint": "another"}, "run: found 'another', allowed: a run"),
+        ({"environment": ENVIRONMENT}, "environment: found another than in results/train"),
         # With the same tensors.
         ({"architecture": averaging(ARCHITECTURE)}, "architecture: found another than in params.yaml"),
     ],
