@@ -11,63 +11,49 @@ from typing import Any
 from cnn_study.base.errors import StudyError
 
 SEEING_IMAGES = ("tune", "train", "replay", "evaluate")
-NOT_HERE = ("deleted", "not in cache")
 BEFORE = {"train": "tune", "evaluate": "train"}  # of the same network
 
 
 @dataclass(frozen=True)
-class Missing:
-    """What is not here, and needed.
+class Plan:
+    """What runs before anything that is missing may be left missing.
 
-    ``images``: whether a stage has to run that sees some. ``weights``: the stages of train that ran elsewhere,
-    whose weights an evaluation needs that has to run here.
+    ``targets``: prepare, where a stage that sees images has to run, and those stages of train that ran elsewhere,
+    and whose weights an evaluation needs that has to run here.
     """
 
-    images: bool
-    weights: tuple[str, ...] = ()
+    targets: tuple[str, ...]
 
     @classmethod
-    def of(cls, architectures: Iterable[str]) -> "Missing":
+    def of(cls, architectures: Iterable[str]) -> "Plan":
         """For the networks in params.yaml. Raises StudyError where DVC gives no account."""
-        return missing_by(status(), architectures)
+        return plan_of(status(), architectures)
 
 
-def missing_by(changes: Mapping[str, Any], architectures: Iterable[str]) -> Missing:
+def plan_of(changes: Mapping[str, Any], architectures: Iterable[str]) -> Plan:
     """From what ``dvc status --json`` says."""
     names = list(architectures)
     running = {stage for stage, reasons in changes.items() if any(map(is_a_change, reasons))}
     for stage, before in BEFORE.items():
         running |= {f"{stage}@{name}" for name in names if f"{before}@{name}" in running}
     if not any(stage.partition("@")[0] in (*SEEING_IMAGES, "prepare") for stage in running):
-        return Missing(images=False)
-    from cnn_study.training.finished import weights_of  # here, since it loads torch
-
-    # Where tune runs, all its runs are others than those of before.
-    weights = [
+        return Plan(())
+    lost = [
         f"train@{name}"
         for name in names
-        if any(map(is_a_change_of_all, changes.get(f"evaluate@{name}", ())))
-        and f"tune@{name}" not in running
-        and any(
-            not (Path("runs/train") / name / file).exists() for file in weights_of(Path("results/train") / name)
-        )
+        if f"evaluate@{name}" in running
+        and f"train@{name}" not in running
+        and not Path("runs/train", name).exists()
     ]
-    return Missing(images=True, weights=tuple(weights))
+    return Plan(("prepare", *lost))
 
 
 def is_a_change(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether it is more than that something is not here."""
     if isinstance(reason, str):
         return True
-    return any(state not in NOT_HERE for entries in reason.values() for state in entries.values())
-
-
-def is_a_change_of_all(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether no network's evaluation can be taken over: more is changed than runs."""
-    if isinstance(reason, str):
-        return True
-    changed = {what for entries in reason.values() for what, state in entries.items() if state not in NOT_HERE}
-    return any(not what.startswith(("results/train/", "runs/train/")) for what in changed)
+    states = [state for entries in reason.values() for state in entries.values()]
+    return any(state not in ("deleted", "not in cache") for state in states)
 
 
 def status() -> dict[str, Any]:

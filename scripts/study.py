@@ -7,14 +7,13 @@ import argparse
 import contextlib
 import importlib.util
 import io
-import os
 import subprocess
 import sys
 from typing import Any
 
 from ruamel.yaml import YAML
 
-import stages  # which puts src/ on the path, and gives errors of the user's one line
+import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
 from cnn_study.base.code import loaded_sources
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
@@ -25,7 +24,7 @@ from cnn_study.sources import cifar10
 from cnn_study.sources.datasets import SOURCES
 from engine.resources import Resources
 from scripts.check import warn_of_memory
-from scripts.plan import Missing
+from scripts.plan import Plan
 from stages.download import RAW
 
 # The embedded data, and a study of it that takes minutes.
@@ -75,16 +74,12 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
 def repro_what_is_needed(engine: str, resources: Resources) -> int:
     """Run what is out of date, and nothing because its data or weights are not here, but its results are."""
     params = validate(read_yaml())
-    needed = Missing.of(params.architectures)
+    targets = Plan.of(params.architectures).targets
     if engine == "ray":
         loaded_sources()  # now, before any of them can have been edited
         resources.check(params)
-    if needed.images and (code := repro("prepare")):
+    if targets and (code := repro(*targets)):
         return code
-    # Though DVC may take them for up to date, what they have given being the same, and elsewhere.
-    if needed.weights and (code := repro("--force", "--single-item", *needed.weights, weights="make")):
-        return code
-    os.environ[stages.LOST_WEIGHTS] = "leave"
     if engine == "ray" and (code := run_on_ray(resources)):
         return code
     return repro("--allow-missing")
@@ -105,13 +100,9 @@ def run_on_ray(resources: Resources) -> int:
     return 0
 
 
-def repro(*arguments: str, weights: str = "leave") -> int:
-    """Run ``dvc repro`` and give its exit code. An interrupt reaches DVC as well, which is left to end itself.
-
-    ``weights``: see ``stages.LOST_WEIGHTS``.
-    """
-    environment = os.environ | {stages.LOST_WEIGHTS: weights}
-    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *arguments], env=environment) as process:
+def repro(*arguments: str) -> int:
+    """Run ``dvc repro`` and give its exit code. An interrupt reaches DVC as well, which is left to end itself."""
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", *arguments]) as process:
         while True:
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()

@@ -34,7 +34,3 @@ def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: T
 if importlib.util.find_spec("torch") is None or importlib.util.find_spec("pydantic") is None:
     sys.exit("the project's packages are not in this Python: `make setup`, then `. .venv/bin/activate`")
 sys.excepthook = _end_with_one_line
-
-# A variable of the environment, which `make study` sets: whether weights of finished runs that are nowhere are
-# made again, "make" or "leave". Without it they are where train has nothing else to do: it was called for them.
-LOST_WEIGHTS = "CNN_STUDY_LOST_WEIGHTS"

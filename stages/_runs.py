@@ -1,7 +1,6 @@
 """Which runs an architecture is to have, and which of them are finished already, here or elsewhere."""
 
 import contextlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from cnn_study.training.finished import FinishedRun, Key, Trained, weights_name
 from cnn_study.training.loop import Position
 from cnn_study.training.recipe import Recipe, Training
 from cnn_study.training.records import TrunkClock, Tuning
-from stages import LOST_WEIGHTS
 from stages._inputs import checkpoint_folder, run_fingerprint, store
 
 RESULTS = Path("results/train")
@@ -108,19 +106,15 @@ def known(plan: Plan) -> Known:
 
 
 def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
-    """The budgets that are to be trained, by seed: what is not finished, and lost weights as LOST_WEIGHTS says."""
-    runs = {key: found.runs.get(plan.fingerprint(key)) for key in plan.keys}
-    keys = [key for key, one in runs.items() if one is None]
-    lost = [
-        key
-        for key, one in runs.items()
-        if one and one.status != "diverged" and one.fingerprint not in found.weights
-    ]
-    how = os.environ.get(LOST_WEIGHTS)
-    if how == "make" or (how is None and not keys):
-        keys += lost
+    """The budgets that are to be trained, by seed: what is not finished; if all is, what has no weights here."""
+    unfinished = [key for key in plan.keys if plan.fingerprint(key) not in found.runs]
+    if not unfinished:
+        runs = {key: found.runs[plan.fingerprint(key)] for key in plan.keys}
+        unfinished = [
+            key for key, one in runs.items() if one.status != "diverged" and one.fingerprint not in found.weights
+        ]
     todo: dict[int, list[int]] = {}
-    for seed, budget in keys:
+    for seed, budget in unfinished:
         todo.setdefault(seed, []).append(budget)
     return todo
 

@@ -6,8 +6,8 @@ gets runs.json, history.csv and gradients.csv, and by the clock results/timing/t
 images are not read here.
 
 Nothing is done twice. A finished run is taken over, by its fingerprint, from what lies in results/ and runs/
-and from the store beside DVC's cache. Where it was found in results/ alone, its weights are elsewhere, and made
-again only where they are needed: see LOST_WEIGHTS.
+and from the store beside DVC's cache. Where it was found in results/ alone, its weights are elsewhere, and only
+made again where this stage has nothing else to do: then that is what it was called for.
 """
 
 import shutil

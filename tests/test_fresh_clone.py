@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from cnn_study.training.finished import Trained
-from scripts.plan import Missing, missing_by
+from scripts.plan import plan_of
 from tests.conftest import Project
-from tests.report_cases import finished_run
 
 STUDY = (sys.executable, "-m", "scripts.study")
 DATA = {"download", "prepare"}
@@ -87,72 +85,22 @@ def test_a_network_whose_weights_are_needed_and_lost_is_trained_again(clone: Pro
     assert not [line for line in changed(clone) if "results/train" in line]
 
 
-def test_a_removed_seed_trains_nothing_though_the_weights_of_the_others_are_elsewhere(
-    finished: Project, tmp_path: Path
-) -> None:
-    two = finished.copy_to(tmp_path / "two")
-    two.edit_params(lambda params: params["training"].update(seeds=[0, 5]))
-    two.repro()
-    two.commit("two seeds")
-    clone = clone_of(two, tmp_path / "elsewhere")
-    clone.edit_params(lambda params: params["training"].update(seeds=[5]))
-    printed = clone.run(*STUDY)
-    assert "train@small" in printed
-    assert " epoch " not in printed
-    # And where some weights are here, those that are not are trained for an evaluation that needs them.
-    clone.edit_params(lambda params: params["training"].update(seeds=[5, 7]))
-    printed = clone.run(*STUDY)
-    assert "train small seed 7 epoch" in printed
-    assert "train small seed 5 epoch" not in printed
-    clone.edit_params(lambda params: params["evaluate"].update(images=9))
-    printed = clone.run(*STUDY)
-    assert "train small seed 5 epoch" in printed
-    assert "train small seed 7 epoch" not in printed
-    assert study(clone) == set()
-
-
-CHANGED_SOURCES = {"changed deps": {"src": "modified"}}
-NEW_RUNS = {"changed deps": {"results/train/one": "modified"}}
-
-
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "targets"),
     [
-        ({}, Missing(images=False)),
-        ({"prepare": [{"changed outs": {"data/prepared/train": "deleted"}}]}, Missing(images=False)),
-        ({"train@one": [{"changed outs": {"runs/train/one": "not in cache"}}]}, Missing(images=False)),
-        ({"analyze": [{"changed deps": {"results": "modified"}}]}, Missing(images=False)),
-        (
-            {"profile@one": [{"changed deps": {"params.yaml": {"architectures.one.layers": "modified"}}}]},
-            Missing(images=False),
-        ),
-        ({"train@one": ["changed command"]}, Missing(images=True)),
-        (
-            {"train@one": [{"changed deps": {"data/prepared/train": "deleted", "src": "modified"}}]},
-            Missing(images=True),
-        ),
-        ({"prepare": [{"changed deps": {"params.yaml": {"data.split_seed": "modified"}}}]}, Missing(images=True)),
-        ({"evaluate@one": [CHANGED_SOURCES]}, Missing(images=True, weights=("train@one",))),
-        ({"evaluate@two": [CHANGED_SOURCES]}, Missing(images=True)),
-        ({"evaluate@one": [NEW_RUNS]}, Missing(images=True)),
-        (
-            {"train@one": ["changed command"], "evaluate@one": [NEW_RUNS, CHANGED_SOURCES]},
-            Missing(images=True, weights=("train@one",)),
-        ),
-        ({"tune@one": ["changed command"], "evaluate@one": [CHANGED_SOURCES]}, Missing(images=True)),
+        ({}, ()),
+        ({"prepare": [{"changed outs": {"data/prepared/train": "deleted"}}]}, ()),
+        ({"train@one": [{"changed outs": {"runs/train/one": "not in cache"}}]}, ()),
+        ({"analyze": [{"changed deps": {"results": "modified"}}]}, ()),
+        ({"profile@one": [{"changed deps": {"params.yaml": {"architectures.one.layers": "modified"}}}]}, ()),
+        ({"train@one": ["changed command"]}, ("prepare",)),
+        ({"train@one": [{"changed deps": {"data/prepared/train": "deleted", "src": "modified"}}]}, ("prepare",)),
+        ({"prepare": [{"changed deps": {"params.yaml": {"data.split_seed": "modified"}}}]}, ("prepare",)),
+        ({"evaluate@one": [{"changed deps": {"src": "modified"}}]}, ("prepare", "train@one")),
     ],
 )
-def test_only_what_is_more_than_missing_is_a_reason_to_run_and_weights_are_missing_file_by_file(
-    changes: dict[str, Any], expected: Missing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_what_is_more_than_missing_is_a_reason_to_run(
+    changes: dict[str, Any], targets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, weights in (("one", ["seed-0.safetensors"]), ("two", ["seed-0.safetensors", "seed-1.safetensors"])):
-        results, runs = tmp_path / "results/train" / name, tmp_path / "runs/train" / name
-        results.mkdir(parents=True)
-        runs.mkdir(parents=True)
-        Trained((finished_run(0, 2), finished_run(1, 2), finished_run(2, 2, "diverged"))).write(
-            results, tmp_path / "clock.json"
-        )
-        for file in weights:
-            (runs / file).touch()
-    assert missing_by(changes, ["one", "two"]) == expected
+    assert plan_of(changes, ["one", "two"]).targets == targets

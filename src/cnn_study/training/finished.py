@@ -130,18 +130,6 @@ def weights_name(seed: int, budget: int, largest: int) -> str:
     return f"seed-{seed}.safetensors" if budget == largest else f"seed-{seed}-budget-{budget}.safetensors"
 
 
-def weights_of(folder: Path) -> list[str]:
-    """The names of files with weights of the runs that ``Trained`` has written to ``folder``; none if it has not.
-
-    Raises StudyError if they are damaged.
-    """
-    if not (folder / "runs.json").exists():
-        return []
-    runs = _Summaries.read(folder / "runs.json").runs
-    largest = max(run.budget for run in runs)
-    return [weights_name(run.seed, run.budget, largest) for run in runs if run.status != "diverged"]
-
-
 def _no_run_in(path: Path, key: Key) -> StudyError:
     seed, budget = key
     return StudyError(
