@@ -40,8 +40,6 @@ INPUTS = {
         "runs/train/{}/seed-*[0-9].safetensors",
     ),
 }  # fmt: skip
-# Its outputs. Those of train the driver makes itself, from all finished runs and the ends of trunks.
-OUTPUTS = {"train": ()}
 RECORD_SECONDS = 60  # at most so long, and while there is more to receive, what has ended is not recorded
 LOSSES = 3  # of a task in a row, with no checkpoint between them, after which it is given up
 
@@ -231,8 +229,9 @@ class Scheduler:
         content = json.dumps(params_of(job, self._study.content))  # JSON is YAML
         files[PARAMS.as_posix()] = np.frombuffer(content.encode(), np.uint8)
         resources = self._resources
-        outputs = OUTPUTS.get(job.stage, ("results/**/*",))
-        returns = (*outputs, f"{node.FINISHED}/[!.]*.safetensors", f"{node.LAYERS}/*.json")
+        returns: tuple[str, ...] = (f"{node.FINISHED}/[!.]*.safetensors", f"{node.LAYERS}/*.json")
+        if job.stage != "train":  # whose outputs the driver makes, from all finished runs and the ends of trunks
+            returns = (*returns, "results/**/*")
         return node.Task(
             job.stage, job.architecture, files, returns, self._machine, resources.cpus, resources.gpus
         )
@@ -261,9 +260,8 @@ class Scheduler:
                 self._lost(stream, text)
             case node.Done(files):
                 self._remove(stream)
-                found = {path: content for path, content in files.items() if Path(path).parent == node.LAYERS}
-                write_outputs(found)
-                self._done(job, {path: content for path, content in files.items() if path not in found})
+                write_outputs(files)
+                self._done(job)
 
     def _lost(self, stream: Any, why: str) -> None:
         job = self._running[stream]
@@ -277,16 +275,13 @@ class Scheduler:
     def _remove(self, stream: Any) -> None:
         self._progress.remove(str(self._running.pop(stream)))
 
-    def _done(self, job: Job, files: node.Files) -> None:
+    def _done(self, job: Job) -> None:
         name = job.architecture
         if job.seed is None:
-            write_outputs(files)
             self._ended.append(str(job))
             self._follow(job.stage, name)
             return
         _, seeds = self._training[name]
-        for path, content in files.items():
-            keep(path, content.data)
         seeds.discard(job.seed)
         self._end_training(name)
 

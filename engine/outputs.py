@@ -12,7 +12,7 @@ from stages.evaluate import RESULTS as EVALUATIONS
 
 
 def write_outputs(files: Files) -> None:
-    """The outputs of a stage that was one task; those in a folder of the stage's own all at once."""
+    """What a task has given at its end; the outputs in a folder of the stage's own all at once."""
     refuse_edited_sources()
     folders: dict[Path, Files] = {}
     for path, content in files.items():

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +13,18 @@ SEEING_IMAGES = ("tune", "train", "replay", "evaluate")
 BEFORE = {"train": "tune", "evaluate": "train"}  # of the same network
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What runs before anything that is missing may be left missing.
+def targets_of(changes: Mapping[str, Any], architectures: Iterable[str]) -> tuple[str, ...]:
+    """What runs before anything that is missing may be left missing. ``changes``: what ``status`` says.
 
-    ``targets``: prepare, where a stage that sees images has to run, and those stages of train that ran elsewhere,
-    and whose weights an evaluation needs that has to run here.
+    That is prepare, where a stage that sees images has to run, and those stages of train that ran elsewhere, and
+    whose weights an evaluation needs that has to run here.
     """
-
-    targets: tuple[str, ...]
-
-    @classmethod
-    def of(cls, architectures: Iterable[str]) -> "Plan":
-        """For the networks in params.yaml. Raises StudyError where DVC gives no account."""
-        return plan_of(status(), architectures)
-
-
-def plan_of(changes: Mapping[str, Any], architectures: Iterable[str]) -> Plan:
-    """From what ``dvc status --json`` says."""
     names = list(architectures)
     running = {stage for stage, reasons in changes.items() if any(map(is_a_change, reasons))}
     for stage, before in BEFORE.items():
         running |= {f"{stage}@{name}" for name in names if f"{before}@{name}" in running}
     if not any(stage.partition("@")[0] in (*SEEING_IMAGES, "prepare") for stage in running):
-        return Plan(())
+        return ()
     lost = [
         f"train@{name}"
         for name in names
@@ -45,7 +32,7 @@ def plan_of(changes: Mapping[str, Any], architectures: Iterable[str]) -> Plan:
         and f"train@{name}" not in running
         and not Path("runs/train", name).exists()
     ]
-    return Plan(("prepare", *lost))
+    return ("prepare", *lost)
 
 
 def is_a_change(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
@@ -57,7 +44,7 @@ def is_a_change(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
 
 
 def status() -> dict[str, Any]:
-    """Of each stage that is out of date, why."""
+    """Of each stage that is out of date, why: ``dvc status --json``. Raises StudyError where DVC does not say."""
     command = [sys.executable, "-m", "dvc", "status", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -24,7 +24,7 @@ from cnn_study.sources import cifar10
 from cnn_study.sources.datasets import SOURCES
 from engine.resources import Resources
 from scripts.check import warn_of_memory
-from scripts.plan import Plan
+from scripts.plan import status, targets_of
 from stages.download import RAW
 
 # The embedded data, and a study of it that takes minutes.
@@ -74,7 +74,7 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
 def repro_what_is_needed(engine: str, resources: Resources) -> int:
     """Run what is out of date, and nothing because its data or weights are not here, but its results are."""
     params = validate(read_yaml())
-    targets = Plan.of(params.architectures).targets
+    targets = targets_of(status(), params.architectures)
     if engine == "ray":
         loaded_sources()  # now, before any of them can have been edited
         resources.check(params)

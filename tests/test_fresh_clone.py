@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.plan import plan_of
+from scripts.plan import targets_of
 from tests.conftest import Project
 
 STUDY = (sys.executable, "-m", "scripts.study")
@@ -103,4 +103,4 @@ def test_only_what_is_more_than_missing_is_a_reason_to_run(
     changes: dict[str, Any], targets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert plan_of(changes, ["one", "two"]).targets == targets
+    assert targets_of(changes, ["one", "two"]) == targets

@@ -12,9 +12,8 @@ import torch
 
 from cnn_study.base.errors import StudyError
 
-Way = Literal[
-    "channels_last", "contiguous", "unfolded"
-]  # of computing a convolution: see networks.modules.Convolution
+# Of computing a convolution: see networks.modules.Convolution.
+Way = Literal["channels_last", "contiguous", "unfolded"]
 # What oneDNN can compute with, lowest first, each with what a processor needs for it beside that of those before
 # (oneDNN's developer guide, "CPU Dispatcher Control"). Its own kernels are chosen by this, torch's by another.
 INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {

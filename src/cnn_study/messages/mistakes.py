@@ -26,7 +26,6 @@ ALLOWED = {
     "too_short": "at least {min_length} of them",
     "too_long": "at most {max_length} of them",
     "string_too_short": "at least {min_length} character",
-    "layer": "exactly one of conv, pool and residual, as in {{conv: 32, kernel: 3}}",
     "string_pattern_mismatch": "a name of small letters, digits and _ that begins with a letter",
 }
 

@@ -226,6 +226,9 @@ class Residual(BaseLayer):
 KINDS: tuple[type[BaseLayer], ...] = (Conv, Pool, Residual)
 
 
+WORDS = " and ".join([", ".join(kind.word for kind in KINDS[:-1]), KINDS[-1].word])
+
+
 def _tag(layer: Any) -> str | None:
     if isinstance(layer, BaseLayer):
         return f"tag:{layer.word}"
@@ -235,5 +238,9 @@ def _tag(layer: Any) -> str | None:
 
 Layer = Annotated[
     Annotated[Conv, Tag("tag:conv")] | Annotated[Pool, Tag("tag:pool")] | Annotated[Residual, Tag("tag:residual")],
-    Discriminator(_tag, custom_error_type="layer", custom_error_message="not a layer"),
+    Discriminator(
+        _tag,
+        custom_error_type="layer",
+        custom_error_message=f"exactly one of {WORDS}, as in {{conv: 32, kernel: 3}}",
+    ),
 ]
