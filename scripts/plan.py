@@ -8,31 +8,48 @@ from pathlib import Path
 from typing import Any
 
 from cnn_study.base.errors import StudyError
+from stages._runs import Plan, known, lost
+from stages.evaluate import plan_of
 
 SEEING_IMAGES = ("tune", "train", "replay", "evaluate")
 BEFORE = {"train": "tune", "evaluate": "train"}  # of the same network
 
 
-def targets_of(changes: Mapping[str, Any], architectures: Iterable[str]) -> tuple[str, ...]:
-    """What runs before anything that is missing may be left missing. ``changes``: what ``status`` says.
+def to_run(changes: Mapping[str, Any], architectures: Iterable[str]) -> set[str]:
+    """The stages that have more of a reason to run than that something is not here, and what follows of a network.
 
-    That is prepare, where a stage that sees images has to run, and those stages of train that ran elsewhere, and
-    whose weights an evaluation needs that has to run here.
+    ``changes``: what ``status`` says.
     """
-    names = list(architectures)
     running = {stage for stage, reasons in changes.items() if any(map(is_a_change, reasons))}
+    names = list(architectures)
     for stage, before in BEFORE.items():
         running |= {f"{stage}@{name}" for name in names if f"{before}@{name}" in running}
-    if not any(stage.partition("@")[0] in (*SEEING_IMAGES, "prepare") for stage in running):
-        return ()
-    lost = [
-        f"train@{name}"
-        for name in names
-        if f"evaluate@{name}" in running
-        and f"train@{name}" not in running
-        and not Path("runs/train", name).exists()
-    ]
-    return ("prepare", *lost)
+    return running
+
+
+def sees_images(stages: Iterable[str]) -> bool:
+    """Whether any of the stages makes images, or reads some."""
+    return any(stage.partition("@")[0] in (*SEEING_IMAGES, "prepare") for stage in stages)
+
+
+def lost_weights(running: Iterable[str], architectures: Iterable[str]) -> dict[str, list[str]]:
+    """Of networks that ``running`` evaluates: the runs, by fingerprint, whose weights it takes and nobody has."""
+    stages = set(running)
+    needed = {name: _lost(name) for name in architectures if f"evaluate@{name}" in stages}
+    return {name: fingerprints for name, fingerprints in needed.items() if fingerprints}
+
+
+def _lost(name: str) -> list[str]:
+    if not Path("results/tune", f"{name}.json").is_file():
+        return []  # nothing has been trained yet
+    plan = Plan.read(name)
+    found = known(plan)
+    runs = [found.runs[plan.fingerprint(key)] for key in plan.keys if plan.fingerprint(key) in found.runs]
+    if not runs:
+        return []
+    evaluation = plan_of(name, runs)
+    nowhere = set(lost(plan, found))
+    return [run.fingerprint for run in evaluation.needed if run.key in nowhere]
 
 
 def is_a_change(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:

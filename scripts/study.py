@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import importlib.util
 import io
+import os
 import subprocess
 import sys
 from typing import Any
@@ -24,7 +25,8 @@ from cnn_study.sources import cifar10
 from cnn_study.sources.datasets import SOURCES
 from engine.resources import Resources
 from scripts.check import warn_of_memory
-from scripts.plan import status, targets_of
+from scripts.plan import lost_weights, sees_images, status, to_run
+from stages._runs import WANTED
 from stages.download import RAW
 
 # The embedded data, and a study of it that takes minutes.
@@ -74,12 +76,18 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
 def repro_what_is_needed(engine: str, resources: Resources) -> int:
     """Run what is out of date, and nothing because its data or weights are not here, but its results are."""
     params = validate(read_yaml())
-    targets = targets_of(status(), params.architectures)
+    running = to_run(status(), params.architectures)
     if engine == "ray":
         loaded_sources()  # now, before any of them can have been edited
         resources.check(params)
-    if targets and (code := repro(*targets)):
-        return code
+    if sees_images(running):
+        if code := repro("prepare"):
+            return code
+        lost = lost_weights(running, params.architectures)
+        os.environ[WANTED] = " ".join(fingerprint for of_one in lost.values() for fingerprint in of_one)
+        # By name and by force: what DVC notes of runs/ may be that these weights are not there.
+        if lost and (code := repro("--force", "--single-item", *(f"train@{name}" for name in lost))):
+            return code
     if engine == "ray" and (code := run_on_ray(resources)):
         return code
     return repro("--allow-missing")

@@ -1,6 +1,7 @@
 """Which runs an architecture is to have, and which of them are finished already, here or elsewhere."""
 
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from stages._inputs import checkpoint_folder, run_fingerprint, store
 RESULTS = Path("results/train")
 TIMING = Path("results/timing/train")
 RUNS = Path("runs/train")
+# An environment variable that `make study` sets: fingerprints of runs whose weights an evaluation needs.
+WANTED = "CNN_STUDY_WANTED_WEIGHTS"
 
 
 @dataclass(frozen=True)
@@ -106,17 +109,27 @@ def known(plan: Plan) -> Known:
 
 
 def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
-    """The budgets that are to be trained, by seed: what is not finished; if all is, what has no weights here."""
+    """The budgets that are to be trained, by seed: what is not finished, and weights that are to be made again.
+
+    Those are of the runs that ``WANTED`` names. Where it is not set, they are all that are lost, but only where
+    that is all there is to do: then the stage was called for them.
+    """
     unfinished = [key for key in plan.keys if plan.fingerprint(key) not in found.runs]
-    if not unfinished:
-        runs = {key: found.runs[plan.fingerprint(key)] for key in plan.keys}
-        unfinished = [
-            key for key, one in runs.items() if one.status != "diverged" and one.fingerprint not in found.weights
-        ]
+    wanted = os.environ.get(WANTED)
+    if wanted is not None:
+        again = [key for key in lost(plan, found) if plan.fingerprint(key) in wanted.split()]
+    else:
+        again = [] if unfinished else lost(plan, found)
     todo: dict[int, list[int]] = {}
-    for seed, budget in unfinished:
+    for seed, budget in (key for key in plan.keys if key in (*unfinished, *again)):
         todo.setdefault(seed, []).append(budget)
     return todo
+
+
+def lost(plan: Plan, found: Known) -> list[Key]:
+    """Finished runs whose weights are not here."""
+    runs = [found.runs[plan.fingerprint(key)] for key in plan.keys if plan.fingerprint(key) in found.runs]
+    return [one.key for one in runs if one.status != "diverged" and one.fingerprint not in found.weights]
 
 
 def trunks(plan: Plan, seed: int, found: Known) -> list[tuple[Path, Position]]:

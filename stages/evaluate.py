@@ -6,6 +6,7 @@ before is taken over, so that a network whose weights are elsewhere is not neede
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources, sources_digest
@@ -14,7 +15,7 @@ from cnn_study.base.files import whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.splits import Split, load_split
-from cnn_study.evaluation.evaluate import Evaluator, evaluate
+from cnn_study.evaluation.evaluate import EvaluationPlan, Evaluator, evaluate
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.evaluation.settings import Evaluate
 from cnn_study.messages.mistakes import found, one_line
@@ -37,29 +38,28 @@ def main(name: str) -> None:
     params = read_yaml()
     entry = parse(Entry, section(params, "architectures", name), "architectures", name)
     recipe = entry.trained_by(parse(Training, section(params, "training"), "training")).recipe
-    settings = parse(Evaluate, section(params, "evaluate"), "evaluate")
     test = load_split(TEST)
-    runs = Trained.read(Path("results/train") / name, timing=None).runs
-    largest = max(run.budget for run in runs)
+    plan = plan_of(name, Trained.read(Path("results/train") / name, timing=None).runs)
+    largest = max(run.budget for run in plan.runs)
 
     def weights(run: FinishedRun) -> Network:
         path = Path("runs/train") / name / weights_name(run.seed, run.budget, largest)
         return trained_network(path, entry.network, run, test)
 
+    evaluation = evaluate(plan, lambda: Evaluator(name, entry.network, recipe, test, plan.settings), weights)
+    refuse_edited_sources()
+    with whole_folder(RESULTS / name) as folder:
+        evaluation.write(folder)
+
+
+def plan_of(name: str, runs: Sequence[FinishedRun]) -> EvaluationPlan:
+    """What is known of an evaluation of ``runs``, and what is not."""
     try:
         earlier = Evaluation.read(RESULTS / name)
     except StudyError:  # there is none, or it is another version's
         earlier = None
-    evaluation = evaluate(
-        runs,
-        fingerprint(sources_digest(*SOURCES), folder_digest(TEST), settings),
-        earlier,
-        lambda: Evaluator(name, entry.network, recipe, test, settings),
-        weights,
-    )
-    refuse_edited_sources()
-    with whole_folder(RESULTS / name) as folder:
-        evaluation.write(folder)
+    settings = parse(Evaluate, section(read_yaml(), "evaluate"), "evaluate")
+    return EvaluationPlan(runs, earlier, fingerprint(sources_digest(*SOURCES), folder_digest(TEST)), settings)
 
 
 def trained_network(path: Path, architecture: Architecture, run: FinishedRun, test: Split) -> Network:

@@ -7,7 +7,7 @@ images are not read here.
 
 Nothing is done twice. A finished run is taken over, by its fingerprint, from what lies in results/ and runs/
 and from the store beside DVC's cache. Where it was found in results/ alone, its weights are elsewhere, and only
-made again where this stage has nothing else to do: then that is what it was called for.
+made again where something needs them: see ``missing``.
 """
 
 import shutil

@@ -14,7 +14,7 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation import evaluate as module
 from cnn_study.evaluation.activations import feature_maps
-from cnn_study.evaluation.evaluate import Evaluator, evaluate
+from cnn_study.evaluation.evaluate import EvaluationPlan, Evaluator, evaluate
 from cnn_study.evaluation.influence import influence_of_pixels
 from cnn_study.evaluation.results import Evaluation, LookedInto, Predictions
 from cnn_study.evaluation.settings import MOST_CHANNELS, Evaluate
@@ -91,7 +91,8 @@ def evaluated(
         return network(run.seed) if run.budget == BUDGET else trained_network(100 * run.budget + run.seed)
 
     evaluator = partial(Evaluator, "mine", ARCHITECTURE, recipe, TEST, settings)
-    return evaluate(runs_of(statuses), "settings and sources", None, evaluator, weights)
+    plan = EvaluationPlan(runs_of(statuses), None, "sources and images", settings)
+    return evaluate(plan, evaluator, weights)
 
 
 def predictions_in(found: Evaluation, seed: int, budget: int = BUDGET) -> Predictions:
@@ -237,10 +238,17 @@ class Counted:
         self.evaluators = 0
 
     def evaluated(
-        self, runs: Sequence[FinishedRun], earlier: Evaluation | None = None, known_by: str = "settings"
+        self,
+        runs: Sequence[FinishedRun],
+        earlier: Evaluation | None = None,
+        known_by: str = "sources",
+        settings: Evaluate = SETTINGS,
     ) -> Evaluation:
         self.asked, self.evaluators = [], 0
-        return evaluate(runs, known_by, earlier, self._evaluator, self._weights)
+        plan = EvaluationPlan(runs, earlier, known_by, settings)
+        found = evaluate(plan, self._evaluator, self._weights)
+        assert {run.key for run in plan.needed} == set(self.asked)
+        return found
 
     def _evaluator(self) -> Evaluator:
         self.evaluators += 1
@@ -313,9 +321,18 @@ def test_a_run_with_another_fingerprint_is_evaluated_anew_and_looked_into_where_
 def test_everything_is_evaluated_anew_where_it_depends_on_something_else() -> None:
     counted = Counted()
     earlier = counted.evaluated(RUNS)
-    found = counted.evaluated(RUNS, earlier, known_by="other settings")
+    found = counted.evaluated(RUNS, earlier, known_by="other sources")
     assert (counted.asked, counted.evaluators) == ([*WITH_WEIGHTS, (7, BUDGET)], 1)
     assert not {run.known_by for run in found.runs.values()} & {run.known_by for run in earlier.runs.values()}
+    assert found.inside.known_by != earlier.inside.known_by
+
+
+def test_other_settings_make_one_look_into_a_network_anew_and_leave_predictions() -> None:
+    counted = Counted()
+    earlier = counted.evaluated(RUNS)
+    found = counted.evaluated(RUNS, earlier, settings=SETTINGS.model_copy(update={"channels": 1}))
+    assert counted.asked == [(7, BUDGET)]
+    assert found.runs == earlier.runs
     assert found.inside.known_by != earlier.inside.known_by
 
 

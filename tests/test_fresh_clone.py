@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.plan import targets_of
+from scripts.plan import sees_images, to_run
 from tests.conftest import Project
 
 STUDY = (sys.executable, "-m", "scripts.study")
@@ -86,21 +86,26 @@ def test_a_network_whose_weights_are_needed_and_lost_is_trained_again(clone: Pro
 
 
 @pytest.mark.parametrize(
-    ("changes", "targets"),
+    ("changes", "running"),
     [
-        ({}, ()),
-        ({"prepare": [{"changed outs": {"data/prepared/train": "deleted"}}]}, ()),
-        ({"train@one": [{"changed outs": {"runs/train/one": "not in cache"}}]}, ()),
-        ({"analyze": [{"changed deps": {"results": "modified"}}]}, ()),
-        ({"profile@one": [{"changed deps": {"params.yaml": {"architectures.one.layers": "modified"}}}]}, ()),
-        ({"train@one": ["changed command"]}, ("prepare",)),
-        ({"train@one": [{"changed deps": {"data/prepared/train": "deleted", "src": "modified"}}]}, ("prepare",)),
-        ({"prepare": [{"changed deps": {"params.yaml": {"data.split_seed": "modified"}}}]}, ("prepare",)),
-        ({"evaluate@one": [{"changed deps": {"src": "modified"}}]}, ("prepare", "train@one")),
+        ({}, set()),
+        ({"prepare": [{"changed outs": {"data/prepared/train": "deleted"}}]}, set()),
+        ({"train@one": [{"changed outs": {"runs/train/one": "not in cache"}}]}, set()),
+        ({"train@one": ["changed command"]}, {"train@one", "evaluate@one"}),
+        (
+            {"train@one": [{"changed deps": {"data/prepared/train": "deleted", "src": "modified"}}]},
+            {"train@one", "evaluate@one"},
+        ),
+        ({"tune@two": [{"changed deps": {"src": "modified"}}]}, {"tune@two", "train@two", "evaluate@two"}),
+        ({"evaluate@one": [{"changed deps": {"src": "modified"}}]}, {"evaluate@one"}),
     ],
 )
-def test_only_what_is_more_than_missing_is_a_reason_to_run(
-    changes: dict[str, Any], targets: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert targets_of(changes, ["one", "two"]) == targets
+def test_only_what_is_more_than_missing_is_a_reason_to_run(changes: dict[str, Any], running: set[str]) -> None:
+    assert to_run(changes, ["one", "two"]) == running
+
+
+def test_images_are_prepared_for_the_stages_that_see_some() -> None:
+    assert not sees_images([])
+    assert not sees_images(["analyze", "profile@one", "download"])
+    for stage in ("prepare", "tune@one", "train@one", "evaluate@one", "replay@one"):
+        assert sees_images(["analyze", stage])

@@ -149,6 +149,19 @@ def test_with_results_alone_a_further_seed_trains_alone_and_the_others_are_not_e
             "seed-5.safetensors"
         ]
     assert study(clone) == set()
+    clone.commit("a further seed")
+    again = clone_of(clone, tmp_path / "again")
+    # One less, of which nothing is shown but its accuracy.
+    again.edit_params(training(seeds=[0]))
+    assert trained(again.run(sys.executable, "-m", "scripts.study")) == []
+    # The other less, which is looked into: then the next one is, and that needs its weights. Those of "small" are
+    # lost, those of "other" are in runs/.
+    shutil.rmtree(clone.folder / "runs/train/small")
+    shutil.rmtree(clone.folder / ".dvc/cache")
+    clone.edit_params(training(seeds=[5]))
+    assert trained(clone.run(sys.executable, "-m", "scripts.study")) == ["train small seed 5"]
+    summary = json.loads((clone.folder / "metrics/summary.json").read_text())["architectures"]["small"]
+    assert summary["test_accuracy"]["per_seed"] == after["small"]["test_accuracy"]["per_seed"][1:]
 
 
 def test_weights_are_no_weights_of_a_result_from_another_environment(project: Project) -> None:

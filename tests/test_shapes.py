@@ -16,7 +16,7 @@ from cnn_study.cli.main import read_image
 from cnn_study.data.shape import Shape
 from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation.effective_field import field_table
-from cnn_study.evaluation.evaluate import Evaluator, evaluate
+from cnn_study.evaluation.evaluate import EvaluationPlan, Evaluator, evaluate
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.evaluation.settings import Evaluate
 from cnn_study.networks.architecture import geometry, spec_of
@@ -146,7 +146,8 @@ def evaluated(shape: Shape, environment: Environment) -> Evaluation:
     finished = FinishedRun(
         seed=0, budget=1, learning_rate=0.02, fingerprint="this run", environment=environment, run=run
     )
-    return evaluate([finished], "these images", None, lambda: evaluator, lambda _: network)
+    plan = EvaluationPlan([finished], None, "these images", settings)
+    return evaluate(plan, lambda: evaluator, lambda _: network)
 
 
 def test_a_network_is_looked_into_with_them(shape: Shape, environment: Environment) -> None:

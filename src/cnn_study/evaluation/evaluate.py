@@ -1,6 +1,7 @@
 """The test images, shown to an architecture's trained networks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -95,21 +96,61 @@ class Evaluator:
         return network
 
 
-def evaluate(
-    runs: Sequence[FinishedRun],
-    known_by: str,
-    earlier: Evaluation | None,
-    evaluator: Callable[[], Evaluator],
-    weights: Callable[[FinishedRun], Network],
-) -> Evaluation:
-    """The evaluation of ``runs``, of which what ``earlier`` has of equal runs is taken over.
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """An evaluation of ``runs``, and what is known of it from ``earlier``.
 
-    ``known_by``: the fingerprint of all that an evaluation depends on beside its run. ``evaluator``, and
-    ``weights`` for the network of a run, are called only where they are needed.
+    ``known_by``: the fingerprint of all that predictions depend on beside their run. ``settings``: what decides,
+    beside that, how a network is looked into.
     """
-    # The environment as well, which decides bits of weights: results of the same run may have come from elsewhere.
-    marks = {run.key: fingerprint(run.fingerprint, run.environment, known_by) for run in runs}
-    found = earlier.runs if earlier else {}
+
+    runs: Sequence[FinishedRun]
+    earlier: Evaluation | None
+    known_by: str
+    settings: Evaluate
+
+    def mark(self, run: FinishedRun) -> str:
+        """What a run's predictions are known by."""
+        # The environment as well, which decides bits of weights: results of the same run may be from elsewhere.
+        return fingerprint(run.fingerprint, run.environment, self.known_by)
+
+    @property
+    def inside_mark(self) -> str:
+        """What is seen inside the network that is looked into is known by."""
+        return fingerprint(self.mark(self.looked_into), self.looked_into.budget, self.settings)
+
+    @property
+    def looked_into(self) -> FinishedRun:
+        """The run whose network is: see ``LookedInto``."""
+        chosen = run_to_look_into(self.runs)
+        return next(run for run in self.runs if run.key == (chosen.seed, chosen.budget))
+
+    def predictions(self, run: FinishedRun) -> Evaluated | None:
+        """Those that are known of a run."""
+        found = self.earlier.runs.get(run.key) if self.earlier else None
+        return found if found and found.known_by == self.mark(run) else None
+
+    @property
+    def inside(self) -> Inside | None:
+        """What is known of the inside."""
+        return self.earlier.inside if self.earlier and self.earlier.inside.known_by == self.inside_mark else None
+
+    @property
+    def needed(self) -> list[FinishedRun]:
+        """The runs whose weights it takes."""
+        unknown = [run for run in self.runs if self.predictions(run) is None]
+        if self.inside is None and self.looked_into not in unknown:
+            unknown.append(self.looked_into)
+        return [run for run in unknown if run.status != "diverged"]
+
+
+def evaluate(
+    plan: EvaluationPlan, evaluator: Callable[[], Evaluator], weights: Callable[[FinishedRun], Network]
+) -> Evaluation:
+    """The evaluation.
+
+    ``evaluator``, and ``weights`` for the network of a run, are called only where they are needed.
+    """
     made: list[Evaluator] = []
 
     def own_evaluator() -> Evaluator:
@@ -117,23 +158,18 @@ def evaluate(
             made.append(evaluator())
         return made[0]
 
-    evaluated: dict[tuple[int, int], Evaluated] = {}
-    for run in runs:
-        if run.key in found and found[run.key].known_by == marks[run.key]:
-            evaluated[run.key] = found[run.key]
-        elif run.status == "diverged":
-            evaluated[run.key] = Evaluated(None, marks[run.key], run.environment)
-        else:
-            predictions = own_evaluator().predictions(weights(run))
-            evaluated[run.key] = Evaluated(predictions, marks[run.key], own_evaluator().environment)
-    by_key: Mapping[tuple[int, int], FinishedRun] = {run.key: run for run in runs}
-    chosen = run_to_look_into(runs)
-    of_chosen = by_key[chosen.seed, chosen.budget]
-    mark = f"{chosen.budget} {marks[of_chosen.key]}"
-    if earlier and earlier.inside.known_by == mark:
-        return Evaluation(evaluated, earlier.inside)
-    trained = None if chosen.status == "diverged" else weights(of_chosen)
-    return Evaluation(evaluated, own_evaluator().inside(chosen, trained, mark))
+    def predictions(run: FinishedRun) -> Evaluated:
+        if run.status == "diverged":
+            return Evaluated(None, plan.mark(run), run.environment)
+        return Evaluated(own_evaluator().predictions(weights(run)), plan.mark(run), own_evaluator().environment)
+
+    def inside() -> Inside:
+        run = plan.looked_into
+        trained = None if run.status == "diverged" else weights(run)
+        return own_evaluator().inside(run_to_look_into(plan.runs), trained, plan.inside_mark)
+
+    evaluated = {run.key: plan.predictions(run) or predictions(run) for run in plan.runs}
+    return Evaluation(evaluated, plan.inside or inside())
 
 
 def run_to_look_into(runs: Sequence[FinishedRun]) -> LookedInto:
