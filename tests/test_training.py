@@ -1,7 +1,9 @@
 """Training learns, repeats itself to the bit, and says when it failed."""
 
+import ctypes
 import math
 import re
+import resource
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +22,7 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.influence import pixel_gradients
 from cnn_study.networks.architecture import spec_of
 from cnn_study.networks.network import Network, place
+from cnn_study.training import loop, muon
 from cnn_study.training.augment import augmented
 from cnn_study.training.batches import Batches, channel_statistics, order_of, seed_step
 from cnn_study.training.budgets import Reached, train_to
@@ -97,6 +100,38 @@ def test_a_network_learns_what_can_be_learned(spec: str, environment: Environmen
 
 def test_another_seed_gives_other_weights(environment: Environment) -> None:
     assert bits(trained("plain", environment).network) != bits(trained("plain", environment, seed=1).network)
+
+
+def test_a_weight_that_is_no_number_ends_the_run_though_a_relu_hides_it(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # To one that compares integers, a negative NaN is less than 0.
+    def step(network: Network, *arguments: Any) -> Any:
+        found = train_step(network, *arguments)
+        with torch.no_grad():
+            network.get_parameter("features.conv1.weight").fill_(-math.nan)
+        return found
+
+    one_step = RECIPE.model_copy(update={"schedule": "constant", "batch_size": 200})
+    monkeypatch.setattr(loop, "train_step", step)
+    monkeypatch.setattr(loop, "predict", lambda network, images, _: torch.zeros(len(images), SHAPE.classes))
+    assert trained("plain", environment, one_step, epochs=1).run.status == "diverged"
+
+
+def test_freed_memory_is_kept_for_the_next_step(environment: Environment) -> None:
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
+        pytest.skip("the C library is not glibc")
+
+    def faults() -> int:
+        """Pages that the system has had to fill while four tensors of 16 MiB came and went, ten times."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(10):
+            [torch.zeros(4 * 2**20) for _ in range(4)]
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    assert environment.device == "cpu"
+    faults()
+    assert faults() < 4096  # of 4 KiB: those of one tensor
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(environment: Environment) -> None:
@@ -197,13 +232,16 @@ def test_gradients_are_logged_for_every_layer_and_epoch(environment: Environment
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_a_step_and_an_evaluation_leave_nothing_on_the_cpu(spec: str, environment: Environment) -> None:
+def test_a_step_and_an_evaluation_leave_nothing_on_the_cpu(
+    spec: str, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # On torch's device without numbers, a tensor that was left on the CPU is an error as it is on a GPU.
     # The fused optimizers of torch's own know no such device.
     meta = replace(environment, device="meta", precision="fp32")
     network = Network(spec_of(SPECS[spec]), SHAPE)
     set_normalization(network, *channel_statistics(TRAINING.images))
     place(network, meta)
+    monkeypatch.setattr(muon, "adamw", lambda *_, **__: None)
     optimizer = make_optimizer(network, RECIPE.model_copy(update={"optimizer": "muon"}), meta)
     images = augmented(TRAINING.images[:20].to("meta"), RECIPE.augmentation, seed_step(0, 0, 0))
     loss, correct = train_step(network, optimizer, images, TRAINING.labels[:20].to("meta"), 0.1, meta)

@@ -1,5 +1,6 @@
 """What a run's bits depend on besides its inputs: device, precision, threads, versions, processor."""
 
+import ctypes
 import importlib.metadata
 import os
 import platform
@@ -26,6 +27,8 @@ INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
     "AVX512_CORE_FP16": ("avx512_fp16",),
     "AVX512_CORE_AMX": ("amx_bf16",),
 }
+# Of glibc's mallopt: tensors of more bytes are still given back.
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, KEPT_BYTES = -3, -1, 2**30
 # Settings of the libraries' own that change bits, recorded where somebody has set them.
 SETTINGS = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
 # Other words of oneDNN's for a limit, and what they leave of the above.
@@ -80,12 +83,25 @@ def set_up(device: str = "auto", precision: str = "auto", threads: int | str = "
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.allow_tf32 = False  # fp32 is to mean fp32
+    _keep_freed_memory()
     count = usable_cores() if threads == "auto" else int(threads)
     torch.set_num_threads(count)
     if precision == "auto":
         precision = "bf16" if computes_bf16(device) else "fp32"
     versions = platform.python_version(), str(torch.__version__)
     return Environment(device, precision, count, _processor(device), *versions)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep freed memory for the next step, which needs as much.
+
+    It would give it back to the system, which fills each page with zeros before it is used again. With another
+    library nothing is changed.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        for parameter in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+            libc.mallopt(parameter, KEPT_BYTES)
 
 
 def usable_cores() -> int:

@@ -182,8 +182,10 @@ class Pool(BaseLayer):
         """The pool."""
         from torch import nn
 
+        from cnn_study.networks.modules import MaxPool
+
         del channels
-        return {"pool": (nn.MaxPool2d if self.kind == "max" else nn.AvgPool2d)(self.pool)}
+        return {"pool": (MaxPool if self.kind == "max" else nn.AvgPool2d)(self.pool)}
 
 
 class Residual(BaseLayer):

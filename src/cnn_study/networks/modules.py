@@ -1,6 +1,7 @@
 """What layers compute with, where torch has none of its own."""
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,77 @@ class Convolution(nn.Conv2d):
             outputs = outputs if self.bias is None else outputs + self.bias
         size = (inputs.shape[2] - 1) // stride[0] + 1  # images are square, and padding keeps the size
         return outputs.transpose(1, 2).reshape(len(inputs), self.out_channels, size, -1)
+
+
+class MaxPool(nn.MaxPool2d):
+    """A maximum pool, and where it ``rectifies`` a ReLU.
+
+    In bf16, on a CPU, with windows of 2×2, both are computed with integers, which a processor compares many
+    at a time.
+    """
+
+    rectifies = False
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, H', W'). Where it rectifies, ``inputs`` may be changed too."""
+        if (
+            self.rectifies
+            and self.kernel_size == 2
+            and inputs.dtype == torch.bfloat16
+            and inputs.device.type == "cpu"
+            and inputs.shape[2] % 2 == inputs.shape[3] % 2 == 0
+            and inputs.is_contiguous(memory_format=torch.channels_last)
+        ):
+            return _RectifiedMaximum.apply(inputs)  # type: ignore[no-any-return]
+        outputs: Tensor = super().forward(inputs)
+        return outputs.relu_() if self.rectifies else outputs
+
+
+class _RectifiedMaximum(torch.autograd.Function):
+    """A ReLU, in place, and the maxima of 2×2 windows: of (N, C, H, W) bf16 in channels_last.
+
+    The bits of floats that are not negative, read as integers, have the order of the floats; those of negative
+    ones are negative. Of equal maxima the left one gets the gradient, of those the upper one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor) -> Tensor:
+        """The maxima (N, C, H / 2, W / 2)."""
+        count, channels, height, width = inputs.shape
+        rows = inputs.permute(0, 2, 3, 1).view(torch.int16).view(count, height // 2, 2, width * channels)
+        rows.clamp_min_(0)
+        columns = torch.maximum(rows[:, :, 0], rows[:, :, 1]).view(count, height // 2, width // 2, 2, channels)
+        shape = (count, channels, height // 2, width // 2)
+        outputs = torch.empty(shape, dtype=inputs.dtype, memory_format=torch.channels_last)
+        maxima = outputs.permute(0, 2, 3, 1).view(torch.int16)
+        torch.maximum(columns[..., 0, :], columns[..., 1, :], out=maxima)
+        ctx.save_for_backward(rows, columns, maxima)
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """The gradient (N, C, H, W), each of ``gradients`` (N, C, H / 2, W / 2) where its maximum was."""
+        rows, columns, maxima = ctx.saved_tensors
+        gradient = gradients[0].permute(0, 2, 3, 1).contiguous().view(torch.int16)
+        gradient = _sign(-maxima).bitwise_and_(gradient)  # none where the ReLU cuts off
+        of_columns = torch.empty_like(columns)
+        _split(gradient, columns[..., 0, :], maxima, of_columns[..., 0, :], of_columns[..., 1, :])
+        of_rows = torch.empty_like(rows)
+        flat = columns.flatten(2)
+        _split(of_columns.flatten(2), rows[:, :, 0], flat, of_rows[:, :, 0], of_rows[:, :, 1])
+        count, half, _, _, channels = columns.shape
+        return of_rows.view(torch.bfloat16).view(count, 2 * half, -1, channels).permute(0, 3, 1, 2)
+
+
+def _split(gradient: Tensor, first: Tensor, maxima: Tensor, of_first: Tensor, of_second: Tensor) -> None:
+    """Write ``gradient`` into ``of_first`` where ``first`` has the maximum, else into ``of_second``."""
+    torch.bitwise_and(gradient, _sign(first - maxima), out=of_second)
+    torch.bitwise_xor(gradient, of_second, out=of_first)
+
+
+def _sign(difference: Tensor) -> Tensor:
+    """All bits where an int16 is negative, else none; overwrites it."""
+    return difference.bitwise_right_shift_(15)
 
 
 class Projection(Convolution):

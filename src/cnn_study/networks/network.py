@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cnn_study.base.environment import Environment
 from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, Head, geometry, named_layers
-from cnn_study.networks.modules import Convolution, Normalize
+from cnn_study.networks.modules import Convolution, MaxPool, Normalize
 
 
 class Network(nn.Module):
@@ -47,17 +47,18 @@ def _in_order(modules: Iterable[tuple[str, str, nn.Module]]) -> nn.Sequential:
 
 def _modules(architecture: Architecture, channels: int) -> Iterator[tuple[str, str, nn.Module]]:
     """The modules of the convolutional part, in order: of which layer, under which name."""
-    delayed: list[tuple[str, str, nn.Module]] = []  # the ReLU that comes after the next layer
     following = [*architecture.layers[1:], None]
+    relu_to_come = False
     for (layer_name, layer), after in zip(named_layers(architecture), following, strict=True):
         number = layer_name.removeprefix(layer.word)
         parts = layer.modules(channels)
-        relu = [(layer_name, f"relu{number}", parts.pop("relu"))] if "relu" in parts else []
-        yield from ((layer_name, f"{part}{number}", module) for part, module in parts.items())
-        yield from delayed
-        delayed = relu if after is not None and after.commutes_with_relu else []
-        if not delayed:
-            yield from relu
+        for part, module in parts.items():
+            if isinstance(module, MaxPool):
+                module.rectifies = relu_to_come
+            # After a pool there are fewer numbers to compare.
+            relu_to_come = part == "relu" and after is not None and after.commutes_with_relu
+            if not relu_to_come:
+                yield layer_name, f"{part}{number}", module
         channels = layer.channels_after(channels)
 
 

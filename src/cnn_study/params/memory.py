@@ -18,7 +18,8 @@ from cnn_study.training.recipe import Recipe
 
 PROGRAM = 700 * 2**20  # Python, torch and the images that a stage has read
 MARGIN = 1.25  # of activations: measured steps took up to 1.22 times what was counted without it
-STATES = {"sgd": 1, "muon": 1, "adam": 2, "adamw": 2}  # numbers that an optimizer keeps for each weight
+# Numbers that an optimizer keeps for each weight; muon, for filters, one.
+STATES = {"sgd": 1, "muon": 2, "adam": 2, "adamw": 2}
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -44,7 +45,7 @@ def training_need(architecture: Architecture, shape: Shape, recipe: Recipe, batc
 
     Weights, gradients and the optimizer's state in fp32; in bf16 a second copy of the weights too. What the
     forward pass keeps, in the recipe's precision, and in the backward pass three more tensors of the widest
-    layer. For muon, the largest weight's momentum ahead, its direction and the products between.
+    layer. For muon, the largest filter's momentum ahead, its direction and the products between.
     """
     network = without_weights(architecture, shape)
     bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and computes_bf16("cpu"))
@@ -53,7 +54,8 @@ def training_need(architecture: Architecture, shape: Shape, recipe: Recipe, batc
     image = (four - two) // 2
     copies = two - 2 * image  # of weights in bf16
     largest = max(parameter.numel() for parameter in network.parameters())
-    work = 3 * largest * 4 if recipe.optimizer == "muon" else 0
+    filters = max((parameter.numel() for parameter in network.parameters() if parameter.ndim == 4), default=0)
+    work = 3 * filters * 4 if recipe.optimizer == "muon" else 0
     widest = max(step.channels * step.size**2 for step in geometry(architecture, shape))
     states = STATES[recipe.optimizer] if recipe.optimizer != "sgd" or recipe.momentum > 0 else 0
     weights = 4 * (2 + states) * count_parameters(network) + copies + work

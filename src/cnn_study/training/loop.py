@@ -25,7 +25,7 @@ from cnn_study.training.records import Epoch, EpochClock, Run, TrunkClock
 from cnn_study.training.schedule import Schedule
 
 GRADIENT_SAMPLES = 20  # steps in an epoch at which gradients are measured
-LOSS_CHECKS = 20  # times in an epoch that the loop waits for the loss, to see that it is finite
+LOSS_CHECKS = 20  # times in an epoch that the loop waits for the loss, to see that it and all weights are finite
 
 
 class Monitor(Protocol):
@@ -150,7 +150,8 @@ class Trainer:
             )  # fmt: skip
             loss += step_loss
             right += step_correct
-            if step % max(1, per_epoch // LOSS_CHECKS) == 0 and not math.isfinite(loss):
+            checks = step % max(1, per_epoch // LOSS_CHECKS) == 0
+            if checks and not (math.isfinite(loss) and is_finite(self.network)):
                 break
         done, total, correct = step + 1, loss.item(), int(right.item())
         seconds = at.seconds + time.perf_counter() - started  # after .item(), which waits for the device
@@ -166,7 +167,7 @@ class Trainer:
         seen = done * spec.batch_size
         ended = Epoch(epoch=epoch + 1)
         # The last step may have broken the weights after its loss was computed: the logits tell.
-        if math.isfinite(total) and bool(logits.isfinite().all()):
+        if math.isfinite(total) and bool(logits.isfinite().all()) and is_finite(self.network):
             accuracy = accuracy_of(logits, spec.validation.labels)
             ended = Epoch(
                 epoch=epoch + 1, loss=total / done, train_accuracy=correct / seen, validation_accuracy=accuracy
@@ -194,6 +195,11 @@ def train_step(
     torch.autograd.backward(loss)
     optimizer.step()
     return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether all weights are numbers: a ReLU can hide from the loss that one is none."""
+    return all(bool(parameter.isfinite().all()) for parameter in network.parameters())
 
 
 def set_normalization(network: Network, mean: Tensor, deviation: Tensor) -> None:

@@ -33,7 +33,7 @@ def make_optimizer(network: nn.Module, recipe: Recipe, environment: Environment)
             return torch.optim.AdamW(groups, lr=1.0, betas=(recipe.momentum, 0.999), fused=True)
         case "muon":
             dtype = torch.bfloat16 if environment.precision == "bf16" else torch.float32
-            return Muon(groups, lr=1.0, momentum=recipe.momentum, dtype=dtype)
+            return Muon(groups, lr=1.0, momentum=recipe.momentum, adamw_rate=recipe.adamw_rate, dtype=dtype)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

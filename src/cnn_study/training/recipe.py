@@ -50,6 +50,13 @@ class Recipe(Model):
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
     optimizer: Annotated[Literal["sgd", "adam", "adamw", "muon"], Field(description="sgd: Nesterov's")]
     momentum: Annotated[Fraction, Field(description="for adam and adamw: beta1")]
+    adamw_rate: Annotated[
+        float,
+        Field(
+            gt=0, le=100,
+            description="of muon, which is for filters: AdamW, for all else, has so many times the rate",
+        ),
+    ]  # fmt: skip
     weight_decay: Annotated[
         float,
         Field(
