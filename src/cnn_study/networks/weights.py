@@ -168,7 +168,9 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except FileNotFoundError:
-        raise StudyError(f"{path}: not found; `dvc repro` or `dvc pull` brings it") from None
+        raise StudyError(
+            f"{path}: not found; `dvc pull` brings it, `dvc repro --force --single-item train@NAME` makes it"
+        ) from None
     except (SafetensorError, OSError) as error:
         raise StudyError(f"{path}: found no safetensors file: {one_line(str(error))}") from None
 
