@@ -150,11 +150,6 @@ def test_with_results_alone_a_further_seed_trains_alone_and_the_others_are_not_e
         ]
     assert study(clone) == set()
     clone.commit("a further seed")
-    # Gone, and back again by git: what was found of it is in git, its weights are elsewhere.
-    clone.edit_params(training(seeds=[5]))
-    assert trained(clone.run(sys.executable, "-m", "scripts.study")) == []
-    clone.run("git", "checkout", ".")
-    assert study(clone) == set()
     again = clone_of(clone, tmp_path / "again")
     # One less, of which nothing is shown but its accuracy.
     again.edit_params(training(seeds=[0]))
