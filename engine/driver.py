@@ -17,6 +17,7 @@ import ray
 from dvc.repo import Repo
 from ray.exceptions import RayError, RayTaskError
 
+from cnn_study.base.code import source_files
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.params.study import Params, validate
@@ -29,11 +30,12 @@ from engine.resources import Resources
 from stages import evaluate, profile, replay, train, tune  # noqa: F401  (what tasks run: see loaded_sources)
 from stages._runs import Plan, known, missing
 
-SOURCES = ("engine/__init__.py", "engine/child.py", "src/cnn_study/**/*.py", "stages/*.py")
+SOURCES = (Path("engine/__init__.py"), Path("engine/child.py"), Path("src/cnn_study"), Path("stages"))
 TRAINING_IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
 TEST_IMAGES = ("data/prepared/test/*",)  # which no other tasks than those of evaluate receive
 # What a task reads besides, of its architecture.
 INPUTS = {
+    "profile": ("results/data/shape.json",),
     "train": ("results/tune/{}.json", "results/train/{}/*", "results/timing/train/{}.json"),
     "evaluate": (
         "results/train/{}/*", "results/evaluate/{}/*",
@@ -65,7 +67,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Study:
+class GivenParams:
     """params.yaml, as it stood when the study began: its bytes, what they say, and what that means."""
 
     text: bytes
@@ -73,7 +75,7 @@ class Study:
     params: Params
 
     @classmethod
-    def read(cls) -> "Study":
+    def read(cls) -> "GivenParams":
         """Raises StudyError."""
         text, content = PARAMS.read_bytes(), read_yaml()
         return cls(text, content, validate(content))
@@ -84,7 +86,7 @@ def run(resources: Resources, allow_missing: bool) -> None:
 
     ``allow_missing``: as for ``dvc repro``, data that are not here are no reason to make them. Raises StudyError.
     """
-    study = Study.read()
+    study = GivenParams.read()
     resources.check(study.params)
     later = [f"{stage}@{name}" for stage in ("train", "evaluate") for name in study.params.architectures]
     stages = [*first_stages(study.params), *later]
@@ -130,7 +132,7 @@ class Scheduler:
 
     def __init__(
         self,
-        study: Study,
+        study: GivenParams,
         resources: Resources,
         machine: dict[str, str],
         pipeline: Pipeline,
@@ -139,7 +141,13 @@ class Scheduler:
         self._study, self._resources, self._machine = study, resources, machine
         self._pipeline, self._progress = pipeline, progress
         self._sources, training, test, none = (
-            ray.put(files_at(*patterns)) for patterns in (SOURCES, TRAINING_IMAGES, TEST_IMAGES, ())
+            ray.put(files)
+            for files in (
+                {file.as_posix(): node.read(file) for path in SOURCES for file in source_files(path)},
+                files_at(*TRAINING_IMAGES),
+                files_at(*TEST_IMAGES),
+                {},
+            )
         )
         self._images = {"tune": training, "replay": training, "train": training, "evaluate": test, "profile": none}
         options = resources.options() | {"num_returns": "streaming", "max_retries": 0}

@@ -12,6 +12,7 @@ from stages._runs import Plan, known, lost
 from stages.evaluate import plan_of
 
 SEEING_IMAGES = ("tune", "train", "replay", "evaluate")
+OUTPUTS = "changed outs"  # DVC's word
 BEFORE = {"train": "tune", "evaluate": "train"}  # of the same network
 
 
@@ -53,11 +54,29 @@ def _lost(name: str) -> list[str]:
 
 
 def is_a_change(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether it is more than that something is not here."""
+    """Whether it is more than that data or weights are not here, or what a stage before has lost."""
     if isinstance(reason, str):
         return True
-    states = [state for entries in reason.values() for state in entries.values()]
-    return any(state not in ("deleted", "not in cache") for state in states)
+    return any(
+        state not in ("deleted", "not in cache")
+        or (kind == OUTPUTS and path.partition("/")[0] not in ("data", "runs"))
+        for kind, entries in reason.items()
+        for path, state in entries.items()
+    )
+
+
+def lost_results(changes: Mapping[str, Any], architectures: Iterable[str], *kinds: str) -> list[str]:
+    """Stages of these kinds that have no reason to run but that results of theirs are gone, which DVC lets be.
+
+    None whose results will be made anew, since something else has to run before it.
+    """
+    others = {
+        stage: [reason for reason in reasons if isinstance(reason, str) or OUTPUTS not in reason]
+        for stage, reasons in changes.items()
+    }
+    running = to_run(others, architectures)
+    gone = [stage for stage, reasons in changes.items() if any(map(is_a_change, reasons)) and stage not in running]
+    return [stage for stage in gone if stage.partition("@")[0] in kinds]
 
 
 def status() -> dict[str, Any]:

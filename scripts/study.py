@@ -10,6 +10,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -25,7 +26,7 @@ from cnn_study.sources import cifar10
 from cnn_study.sources.datasets import SOURCES
 from engine.resources import Resources
 from scripts.check import warn_of_memory
-from scripts.plan import lost_weights, sees_images, status, to_run
+from scripts.plan import lost_results, lost_weights, sees_images, status, to_run
 from stages._runs import WANTED
 from stages.download import RAW
 
@@ -76,21 +77,38 @@ def main(dataset: str, engine: str, resources: Resources) -> int:
 def repro_what_is_needed(engine: str, resources: Resources) -> int:
     """Run what is out of date, and nothing because its data or weights are not here, but its results are."""
     params = validate(read_yaml())
-    running = to_run(status(), params.architectures)
     if engine == "ray":
         loaded_sources()  # now, before any of them can have been edited
         resources.check(params)
-    if sees_images(running):
+    names, changes = list(params.architectures), status()
+    if sees_images(to_run(changes, names)):
         if code := repro("prepare"):
             return code
-        lost = lost_weights(running, params.architectures)
-        os.environ[WANTED] = " ".join(fingerprint for of_one in lost.values() for fingerprint in of_one)
-        # By name and by force: what DVC notes of runs/ may be that these weights are not there.
-        if lost and (code := repro("--force", "--single-item", *(f"train@{name}" for name in lost))):
-            return code
+        changes = status()  # by other images, perhaps
+    if code := make_what_is_lost(changes, names):
+        return code
     if engine == "ray" and (code := run_on_ray(resources)):
         return code
-    return repro("--allow-missing")
+    return repro("--allow-missing") or repro_alone(lost_results(changes, names, "analyze"))
+
+
+def make_what_is_lost(changes: Mapping[str, Any], names: Sequence[str]) -> int:
+    """Make results that are gone, and weights that are not here and that an evaluation needs."""
+    os.environ[WANTED] = ""
+    for kind in ("tune", "train"):
+        if code := repro_alone(lost_results(changes, names, kind)):
+            return code
+    lost = lost_weights(to_run(changes, names), names)
+    os.environ[WANTED] = " ".join(fingerprint for of_one in lost.values() for fingerprint in of_one)
+    # By name and by force: what DVC notes of runs/ may be that these weights are not there.
+    if code := repro_alone([f"train@{name}" for name in lost], "--force"):
+        return code
+    return repro_alone(lost_results(changes, names, "evaluate", "replay", "profile"))
+
+
+def repro_alone(names: Sequence[str], *options: str) -> int:
+    """Run these stages, and nothing that is before them."""
+    return repro(*options, "--single-item", *names) if names else 0
 
 
 def run_on_ray(resources: Resources) -> int:

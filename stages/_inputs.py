@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources, sources_digest
-from cnn_study.base.environment import Environment, set_up
+from cnn_study.base.environment import Environment, project_version, set_up
 from cnn_study.base.files import SCRATCH
 from cnn_study.data.splits import Split, balanced_subset, load_split
 from cnn_study.messages.progress import Progress
@@ -114,6 +114,7 @@ class Inputs:
                 learning_rate=rate,
                 fingerprint=known_by,
                 environment=self.environment,
+                version=project_version(),
                 run=reached.run,
             ),
             weights={},

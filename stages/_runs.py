@@ -102,8 +102,8 @@ def known(plan: Plan) -> Known:
                 weights[about.fingerprint] = path
     for key in plan.keys:
         fingerprint = plan.fingerprint(key)
-        if fingerprint not in weights and (found := store().find(fingerprint)):
-            runs[fingerprint] = found
+        if fingerprint not in weights and (stored := store().find(fingerprint)):
+            runs[fingerprint] = stored
             weights[fingerprint] = store().path(fingerprint)
     return Known(runs, weights, {clock.seed: clock for clock in earlier.trunks})
 
@@ -111,17 +111,14 @@ def known(plan: Plan) -> Known:
 def missing(plan: Plan, found: Known) -> dict[int, list[int]]:
     """The budgets that are to be trained, by seed: what is not finished, and weights that are to be made again.
 
-    Those are of the runs that ``WANTED`` names. Where it is not set, they are all that are lost, but only where
-    that is all there is to do: then the stage was called for them.
+    Those are of the runs that ``WANTED`` names; where it is not set, all that are lost.
     """
     unfinished = [key for key in plan.keys if plan.fingerprint(key) not in found.runs]
-    wanted = os.environ.get(WANTED)
+    again, wanted = lost(plan, found), os.environ.get(WANTED)
     if wanted is not None:
-        again = [key for key in lost(plan, found) if plan.fingerprint(key) in wanted.split()]
-    else:
-        again = [] if unfinished else lost(plan, found)
+        again = [key for key in again if plan.fingerprint(key) in wanted.split()]
     todo: dict[int, list[int]] = {}
-    for seed, budget in (key for key in plan.keys if key in (*unfinished, *again)):
+    for seed, budget in (key for key in plan.keys if key in {*unfinished, *again}):
         todo.setdefault(seed, []).append(budget)
     return todo
 

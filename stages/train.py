@@ -15,8 +15,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from cnn_study.base.code import loaded_sources, refuse_edited_sources
 from cnn_study.base.environment import project_version
 from cnn_study.base.errors import StudyError
@@ -56,6 +54,7 @@ def train(plan: Plan, todo: Mapping[int, list[int]], found: Known) -> None:
                 learning_rate=plan.rate,
                 fingerprint=plan.fingerprint((seed, budget)),
                 environment=inputs.environment,
+                version=project_version(),
                 run=run,
             )
             store().put(finished, {} if run.status == "diverged" else network.state_dict())
@@ -75,8 +74,11 @@ def write(plan: Plan) -> None:
             if path.parent == RUNS / plan.name:
                 shutil.copyfile(path, folder / name)
             else:
+                stored, weights = store().read(one.fingerprint)
+                if stored != one:
+                    raise StudyError(f"{path}: replaced while it was read; `dvc repro` goes on")
                 network = Network(plan.architecture, images.shape)
-                network.load_state_dict(store().weights(one.fingerprint))
+                network.load_state_dict(weights)
                 save_network(folder / name, network, about(plan, one, images))
         furthest = {seed: of_seed[0] for seed in plan.seeds if (of_seed := trunks(plan, seed, found))}
         for seed, (path, position) in furthest.items():
@@ -93,7 +95,7 @@ def write(plan: Plan) -> None:
 def keep_others(plan: Plan, found: Known) -> None:
     """Put the runs and trunks in runs/ that are asked for no more into the store: they may be again."""
     for fingerprint in set(found.weights) - {plan.fingerprint(key) for key in plan.keys}:
-        if not store().path(fingerprint).exists():
+        if store().find(fingerprint) is None:
             network, _ = load_network(found.weights[fingerprint])
             store().put(found.runs[fingerprint], network.state_dict())
     for seed in set(found.clocks) - set(plan.seeds):
@@ -115,16 +117,17 @@ def about(plan: Plan, one: FinishedRun, images: Split) -> About:
         learning_rate=one.learning_rate,
         fingerprint=one.fingerprint,
         environment=one.environment,
-        version=project_version(),
+        version=one.version,
     )
 
 
 def trunk_content(path: Path, position: Position) -> bytes:
     """The content of the file ``path`` with a trunk, but for its ``position``."""
     metadata = metadata_of(path)
-    if metadata is None:
-        raise StudyError(f"{path}: gone while it was read; `dvc repro` goes on")
-    return Checkpoint(path, metadata[0]).content(load_file(path), position.model_dump(mode="json"))
+    read = None if metadata is None else Checkpoint(path, metadata[0]).read()
+    if metadata is None or read is None or read[1]["step"] != position.step:
+        raise StudyError(f"{path}: replaced while it was read; `dvc repro` goes on")
+    return Checkpoint(path, metadata[0]).content(read[0], position.model_dump(mode="json"))
 
 
 if __name__ == "__main__":

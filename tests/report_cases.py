@@ -105,6 +105,7 @@ def finished_run(seed: int, budget: int, status: Status = "trained", seconds: fl
         learning_rate=0.2,
         fingerprint=f"{seed}-{budget}",
         environment=ENVIRONMENT,
+        version="0.1.0",
         run=Run(status=status, epochs=epochs, gradients=norms, clock=(clock,) * len(epochs)),
     )
 
@@ -233,6 +234,7 @@ TIMING = {"thin": took(41.0, 3.0), "wide": took(8.36, 1.0)}
 def compared(of: str, against: str, points: float | None, told: bool, **more: Any) -> Comparison:
     interval = None if points is None else (points - 1.4, points + 1.4)
     values: dict[str, Any] = {
+        "budget": 4,
         "seeds": 3,
         "interval": interval,
         "p_value": 0.02,

@@ -377,6 +377,17 @@ def test_of_two_trunks_the_longer_one_that_is_not_too_long_is_gone_on_with(
     assert watch.steps[0] == (None, 8)
 
 
+def test_a_trunk_that_was_replaced_after_it_was_looked_at_is_none(
+    tmp_path: Path, checkpoints: Checkpoints
+) -> None:
+    path, position = kept([2], tmp_path, USUAL)
+    other, _ = kept([4], tmp_path / "other", USUAL)
+    shutil.copyfile(other, path)
+    stale, watch = Checkpoints(checkpoints.folder, "this run", [(path, position)]), Watch()
+    assert runs_to([5], USUAL, stale, watch)[5] == alone(5, USUAL)
+    assert watch.steps[0] == (None, 0)
+
+
 def test_a_trunk_is_not_replaced_by_a_shorter_one(checkpoints: Checkpoints) -> None:
     runs_to([4], USUAL, checkpoints)
     cut([2], USUAL, checkpoints, 2, 1)

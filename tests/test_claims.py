@@ -71,7 +71,7 @@ def replay_of(rate: float = RATE, **statuses: Sequence[str]) -> pd.DataFrame:
 
 def comparison(of: str, against: str, points: float | None, told: bool, seeds: int = 3) -> Comparison:
     interval = None if points is None or seeds == 1 else (points - 1.3, points + 1.3)
-    return Comparison(of, against, seeds, points, interval, 0.01, 0.02, told, 9, {}, {})
+    return Comparison(of, against, 4, seeds, points, interval, 0.01, 0.02, told, 9, {}, {})
 
 
 def with_pair(changed: Comparison) -> dict[str, Any]:

@@ -195,6 +195,11 @@ def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:
         told = refused(command, "predict", "kernel_3x3", "picture.png", "--top", top)
         assert told == f"--top: found {top}, allowed: 1 to 10, the number of classes"
     assert "allowed: 0, 1, 2" in refused(command, "export", "kernel_3x3", "--seed", "7")
+    params = Path("params.yaml").read_text()
+    own = "  residual:\n    training: {seeds: [7, 8]}\n"
+    Path("params.yaml").write_text(params.replace("  residual:\n    layers", f"{own}    layers"))
+    assert "residual/seed-7.safetensors" in refused(command, "export", "residual")
+    assert "allowed: 7, 8" in refused(command, "export", "residual", "--seed", "0")
     assert refused(command, "report").startswith("plots/report.html: not found")
     Path("params.yaml").unlink()
     assert refused(command, "list").startswith("params.yaml: not found")

@@ -180,11 +180,39 @@ def test_a_network_that_has_not_trained_is_neither_ranked_nor_compared(status: S
     assert found.pareto == ["other"]
     ratios = {"train_seconds": None, "forward_flops": 3.0, "parameters": 0.5}
     assert found.against_baseline[0] == Comparison(
-        "failed", "base", 0, None, None, None, None, False, None, ratios, {}
+        "failed", "base", None, 0, None, None, None, None, False, None, ratios, {}
     )
     assert found.controls[0].points is None
     # What is not compared is no hypothesis to correct for.
     assert found.against_baseline[1].p_holm == found.against_baseline[1].p_value is not None
+
+
+def test_networks_of_different_budgets_are_compared_at_the_largest_that_both_have() -> None:
+    usual, short = result("usual", right_ones([80, 80], 100)), result("short", right_ones([60, 60], 100))
+    # To a smaller budget, ``usual`` has the other images right; here it trained to that as well.
+    runs = [
+        run.model_copy(update={"run": run.run.model_copy(update={"status": "trained"})})
+        for run in usual.trained.runs
+    ]
+    usual = replace(usual, trained=Trained(tuple(runs)))
+    smaller, _ = usual.budgets
+    of_short = {run.seed: short.evaluation.runs[run.key] for run in short.runs}
+    short = replace(
+        short,
+        trained=Trained(tuple(run.model_copy(update={"budget": smaller}) for run in short.runs)),
+        evaluation=replace(short.evaluation, runs={(seed, smaller): one for seed, one in of_short.items()}),
+    )
+    found = compared([usual, short], study("usual", "short")).against_baseline[0]
+    assert found.budget == smaller
+    assert found.points == pytest.approx(60 - (100 - 80))
+    short = replace(
+        short, trained=Trained(tuple(run.model_copy(update={"budget": 99}) for run in short.trained.runs))
+    )
+    short = replace(
+        short, evaluation=replace(short.evaluation, runs={(seed, 99): one for seed, one in of_short.items()})
+    )
+    found = compared([usual, short], study("usual", "short")).against_baseline[0]
+    assert (found.budget, found.points, found.ratios["train_seconds"]) == (None, None, None)
 
 
 def test_nothing_is_compared_where_the_baseline_or_every_network_has_failed() -> None:

@@ -116,6 +116,14 @@ def test_what_was_measured_in_different_environments_is_told_first(evidence: Evi
     assert "different environments" in page(mixed).answer[0].text
 
 
+def test_profiles_may_all_have_an_environment_of_their_own(evidence: Evidence) -> None:
+    moved = {
+        name: replace(one, speed=one.speed.model_copy(update={"environment": ELSEWHERE}))
+        for name, one in evidence.results.items()
+    }
+    assert replace(evidence, results=moved).comparable
+
+
 @pytest.mark.parametrize(("stage", "move"), [("train", trained_in), ("evaluate", evaluated_in)])
 def test_where_runs_of_a_stage_had_different_environments_each_run_is_named(stage: str, move: Move) -> None:
     one = move(result("thin", right_ones([5, 5], 10), seeds=[3, 7]), {(7, 1): ELSEWHERE})

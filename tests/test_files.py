@@ -112,3 +112,22 @@ def test_a_digest_of_a_folder_changes_with_names_and_contents(tmp_path: Path) ->
         digests += [folder_digest(tmp_path), folder_digest(tmp_path)]
     assert digests[0::2] == digests[1::2]
     assert len(set(digests)) == 3
+
+
+def test_what_editors_leave_behind_changes_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("a")
+
+    def digests() -> tuple[str, str]:
+        sources_digest.cache_clear()
+        return sources_digest(tmp_path), folder_digest(tmp_path)
+
+    before = digests()
+    for folder in (".ipynb_checkpoints", "__pycache__"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "code.py").write_text("left over")
+    (tmp_path / ".#code.py").symlink_to("user@host.1234")  # Emacs' lock, which leads nowhere
+    (tmp_path / ".DS_Store").write_text("left over")
+    assert digests() == before
+    (tmp_path / "more.py").write_text("b")
+    assert all(one != other for one, other in zip(digests(), before, strict=True))
+    sources_digest.cache_clear()

@@ -77,12 +77,23 @@ def test_a_run_that_was_cut_goes_on_from_what_was_committed(untouched: Project, 
     assert not (clone.folder / "runs/train/small").exists()
 
 
-def test_a_network_whose_weights_are_needed_and_lost_is_trained_again(clone: Project) -> None:
-    clone.edit_params(lambda params: params["evaluate"].update(images=9))
+@pytest.mark.long
+def test_weights_that_are_elsewhere_are_made_again_for_other_test_images(clone: Project) -> None:
+    clone.edit_params(lambda params: params["data"].update(test_images=90))
     weights = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("small", "other")}
     assert study(clone) == {*DATA, *weights, "analyze"}
     # The same bits: what training has found is what it had found.
     assert not [line for line in changed(clone) if "results/train" in line]
+
+
+@pytest.mark.long
+def test_results_that_are_gone_are_made_again(clone: Project) -> None:
+    for path in ("results/tune/small.json", "results/profile/other.json", "plots/report.html"):
+        (clone.folder / path).unlink()
+    assert study(clone) == {*DATA, "tune@small", "profile@other", "analyze"}
+    assert clone.run("git", "status", "--porcelain", "results/profile", "results/tune") == ""
+    (clone.folder / "metrics/summary.json").unlink()
+    assert study(clone) == {"analyze"}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +102,8 @@ def test_a_network_whose_weights_are_needed_and_lost_is_trained_again(clone: Pro
         ({}, set()),
         ({"prepare": [{"changed outs": {"data/prepared/train": "deleted"}}]}, set()),
         ({"train@one": [{"changed outs": {"runs/train/one": "not in cache"}}]}, set()),
+        ({"train@one": [{"changed outs": {"results/train/one": "deleted"}}]}, {"train@one", "evaluate@one"}),
+        ({"evaluate@one": [{"changed deps": {"results/train/one": "deleted"}}]}, set()),
         ({"train@one": ["changed command"]}, {"train@one", "evaluate@one"}),
         (
             {"train@one": [{"changed deps": {"data/prepared/train": "deleted", "src": "modified"}}]},

@@ -251,6 +251,7 @@ def results_in(ran: Mapping[str, Environment]) -> Any:
         name: SimpleNamespace(
             environments={f"train@{name}": where},
             evaluation=SimpleNamespace(inside=SimpleNamespace(environment=where)),
+            speed=SimpleNamespace(environment=where),
         )
         for name, where in ran.items()
     }

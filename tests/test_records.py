@@ -250,6 +250,7 @@ def trained(runs: Mapping[Key, Run]) -> Trained:
             FinishedRun(
                 seed=seed, budget=budget, learning_rate=0.1, fingerprint=f"f{seed}-{budget}",
                 environment=ELSEWHERE if seed == 5 else ENVIRONMENT, run=run,
+                version="0.1.0" if seed == 5 else None,
             )
             for (seed, budget), run in runs.items()
         )
@@ -381,7 +382,8 @@ def test_a_store_gives_a_run_and_its_weights_back_by_the_fingerprint(tmp_path: P
     assert repr(store.find(one.fingerprint)) == repr(one)  # its clocks as well
     assert store.find(other.fingerprint) == other
     assert store.find("another") is None
-    found = store.weights(one.fingerprint)
+    stored, found = store.read(one.fingerprint)
+    assert stored == one
     assert set(found) == set(WEIGHTS)
     for name, tensor in WEIGHTS.items():
         assert found[name].dtype == tensor.dtype
@@ -392,7 +394,7 @@ def test_a_diverged_run_in_a_store_has_no_weights(tmp_path: Path) -> None:
     store, lost = Store(tmp_path), TRAINED.runs[2]
     store.put(lost, {})
     assert store.find(lost.fingerprint) == lost
-    assert store.weights(lost.fingerprint) == {}
+    assert store.read(lost.fingerprint) == (lost, {})
 
 
 def test_a_damaged_or_truncated_file_in_a_store_is_no_run(tmp_path: Path) -> None:

@@ -144,7 +144,13 @@ def evaluated(shape: Shape, environment: Environment) -> Evaluation:
     settings = Evaluate(images=10, shown_images=(0, 3), channels=4)
     evaluator = Evaluator("mine", spec_of(spec(shape)), RECIPE, bright_or_dark(shape, 50), settings)
     finished = FinishedRun(
-        seed=0, budget=1, learning_rate=0.02, fingerprint="this run", environment=environment, run=run
+        seed=0,
+        budget=1,
+        learning_rate=0.02,
+        fingerprint="this run",
+        environment=environment,
+        version=None,
+        run=run,
     )
     plan = EvaluationPlan([finished], None, "these images", settings)
     return evaluate(plan, lambda: evaluator, lambda _: network)

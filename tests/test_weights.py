@@ -134,7 +134,9 @@ def test_what_is_no_file_of_weights_is_refused(path: Path, kind: str) -> None:
 @pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}])
 def test_weights_that_do_not_say_what_they_are_of_are_refused(path: Path, metadata: dict[str, str] | None) -> None:
     save_file({name: tensor.contiguous() for name, tensor in a_network().state_dict().items()}, path, metadata)
-    assert refused(path).startswith("found weights that do not say what network they are of; `dvc repro` makes")
+    assert refused(path).startswith(
+        "found tensors that do not say what network they are of: another version's, or"
+    )
 
 
 def changed(said: Any, keys: str, value: Any) -> Any:

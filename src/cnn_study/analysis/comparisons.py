@@ -21,8 +21,9 @@ Labels = npt.NDArray[np.int64]
 class Comparison:
     """``of`` minus ``against``: test accuracy in percentage points, not rounded, paired by seed and image.
 
-    Where one of the two has not trained, nothing is compared but FLOPs and parameters. One pair of seeds tells
-    nothing of the spread between seeds: there are ``points`` then, but no interval and no p-value.
+    At the largest ``budget`` that both were trained to. Where there is none, or one of the two has not trained, or
+    they share no seed, nothing is compared but FLOPs and parameters. One pair of seeds tells nothing of the spread
+    between seeds: there are ``points`` then, but no interval and no p-value.
 
     ``seeds_to_tell`` is the fewest seeds, at least 2, with which a true difference of 1 point has a ``p_value``
     below 0.05, not corrected for any number of comparisons, in 80 % of studies with as many test images. It is as
@@ -33,6 +34,7 @@ class Comparison:
 
     of: str
     against: str
+    budget: int | None  # in epochs; None where not both trained
     seeds: int  # pairs of runs with the same seed; 0 where nothing is compared
     points: float | None  # mean difference
     interval: tuple[float, float] | None  # 95 %, of this comparison alone
@@ -56,7 +58,7 @@ class StudyComparison:
     """A study's architectures, compared."""
 
     study: str  # its key in params.studies
-    ranking: list[str]  # members that trained, highest mean test accuracy first
+    ranking: list[str]  # members that trained, each to its largest budget, highest mean test accuracy first
     not_ranked: dict[str, str]  # status of the other members
     against_baseline: list[Comparison]  # every member but the baseline, in the order of the study
     controls: list[Comparison]  # in the order of the study
@@ -85,7 +87,7 @@ def compare_all(
     classes: Sequence[str],
 ) -> dict[str, StudyComparison]:
     """Every study by its key. ``labels`` (N,) of the test images, ``classes`` their names by label."""
-    comparer = _Comparer.of(results, labels, classes)
+    comparer = _Comparer(results, labels, classes)
     return {key: _compare_study(key, study, comparer) for key, study in studies.items()}
 
 
@@ -103,7 +105,7 @@ def compare_pairs(
     """
     known = [pair for pair in pairs if all(name in results for name in pair)]
     named = {name: results[name] for pair in known for name in pair}
-    comparer = _Comparer.of(named, labels, classes)
+    comparer = _Comparer(named, labels, classes)
     return _corrected([comparer.compare(*pair) for pair in known])
 
 
@@ -131,46 +133,49 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class _Runs:
-    """An architecture's runs, by ``seeds`` (S,)."""
+    """An architecture's runs to one budget, by ``seeds`` (S,)."""
 
     seeds: list[int]
     correct: npt.NDArray[np.bool_]  # which images each run has right: (S, N)
 
-
-def _correct(result: Result, labels: Labels) -> npt.NDArray[np.bool_]:
-    return np.array([right for right in result.correct(labels) if right is not None])
+    @classmethod
+    def of(cls, result: Result, labels: Labels, budget: int) -> "_Runs | None":
+        """None where they have not all trained."""
+        runs = result.runs_to(budget)
+        if any(run.status != "trained" for run in runs):
+            return None
+        correct = [right for right in result.correct(labels, budget) if right is not None]
+        return cls([run.seed for run in runs], np.array(correct))
 
 
 @dataclass(frozen=True)
 class _Comparer:
-    """What comparisons are made from; ``runs`` of the architectures that trained."""
+    """What comparisons are made from."""
 
     results: Mapping[str, Result]
-    runs: Mapping[str, _Runs]
     labels: Labels
     classes: Sequence[str]
 
-    @classmethod
-    def of(cls, results: Mapping[str, Result], labels: Labels, classes: Sequence[str]) -> "_Comparer":
-        trained = {name: result for name, result in results.items() if result.status == "trained"}
-        runs = {name: _Runs(result.seeds, _correct(result, labels)) for name, result in trained.items()}
-        return cls(results, runs, labels, classes)
-
     def compare(self, of: str, against: str) -> Comparison:
         """Not corrected."""
-        facts = _facts(self.results[of], self.results[against])
-        if of not in self.runs or against not in self.runs:
-            return facts
-        return _compare(facts, self.runs[of], self.runs[against], self.labels, self.classes)
+        pair = self.results[of], self.results[against]
+        budget = max(set(pair[0].budgets) & set(pair[1].budgets), default=None)
+        if budget is None:
+            return _facts(*pair, None)
+        one, other = (_Runs.of(result, self.labels, budget) for result in pair)
+        if one is None or other is None:
+            return _facts(*pair, None)
+        return _compare(_facts(*pair, budget), one, other, self.labels, self.classes)
 
 
 def _compare_study(key: str, study: Study, comparer: _Comparer) -> StudyComparison:
-    results, runs = comparer.results, comparer.runs
+    results = comparer.results
     members = [comparer.compare(name, study.baseline) for name in study.members if name != study.baseline]
     controls = [comparer.compare(control.of, control.against) for control in study.controls]
     compared = _corrected([*members, *controls])
-    accuracy = {name: float(runs[name].correct.mean()) for name in study.members if name in runs}
-    points = {name: (_mean_seconds(results[name]), accuracy[name]) for name in accuracy}
+    trained = [name for name in study.members if results[name].status == "trained"]
+    accuracy = {name: _mean(results[name].test_accuracies(comparer.labels)) for name in trained}
+    points = {name: (_mean_seconds(results[name], results[name].budget), accuracy[name]) for name in trained}
     return StudyComparison(
         study=key,
         ranking=sorted(accuracy, key=lambda name: (-accuracy[name], name)),
@@ -181,17 +186,21 @@ def _compare_study(key: str, study: Study, comparer: _Comparer) -> StudyComparis
     )
 
 
-def _facts(of: Result, against: Result) -> Comparison:
-    """What is known of a pair without a look at what its networks learned."""
-    both_trained = of.status == against.status == "trained"
-    ratios = {"train_seconds": _mean_seconds(of) / _mean_seconds(against) if both_trained else None} | {
+def _facts(of: Result, against: Result, budget: int | None) -> Comparison:
+    """What is known of a pair without a look at what its networks learned; ``budget``: to which both trained."""
+    seconds = None if budget is None else _mean_seconds(of, budget) / _mean_seconds(against, budget)
+    ratios = {"train_seconds": seconds} | {
         key: getattr(of.profile, key) / getattr(against.profile, key) for key in ("forward_flops", "parameters")
     }
-    return Comparison(of.name, against.name, 0, None, None, None, None, False, None, ratios, {})
+    return Comparison(of.name, against.name, budget, 0, None, None, None, None, False, None, ratios, {})
 
 
-def _mean_seconds(result: Result) -> float:
-    return float(np.mean([seconds for seconds in result.train_seconds if seconds is not None]))
+def _mean_seconds(result: Result, budget: int) -> float:
+    return _mean([run.clock.train_seconds for run in result.runs_to(budget)])
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    return float(np.mean([value for value in values if value is not None]))
 
 
 def _compare(facts: Comparison, of: _Runs, against: _Runs, labels: Labels, classes: Sequence[str]) -> Comparison:

@@ -94,7 +94,7 @@ class Result:
 
     @property
     def environments(self) -> dict[str, Environment]:
-        """In which each stage ran, and where runs of one ran in several, each run."""
+        """In which each stage ran whose results are compared, and where runs of one ran in several, each run."""
         found = {f"tune@{self.name}": self.tuning.environment}
         for stage, ran in (
             ("train", {run.key: run.environment for run in self.trained.runs}),
@@ -103,7 +103,6 @@ class Result:
             for (seed, budget), environment in ran.items():
                 alike = all(other == environment for other in ran.values())
                 found[f"{stage}@{self.name}" + ("" if alike else f" seed {seed} budget {budget}")] = environment
-        found[f"profile@{self.name}"] = self.speed.environment
         return found
 
 
@@ -238,17 +237,22 @@ def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed])
     Where there is more than one, numbers are not to be compared: they are not ``comparable``.
     """
     compared = {stage: where for result in results.values() for stage, where in result.environments.items()}
+    profiled = {f"profile@{name}": result.speed.environment for name, result in results.items()}
     apart = {
         f"evaluate@{name}, pictures": result.evaluation.inside.environment for name, result in results.items()
     } | {f"replay@{name}": replay.environment for name, replay in replays.items()}
     groups: dict[str, dict[str, Any]] = {}
-    for stage, environment in (compared | apart).items():
+    for stage, environment in (compared | profiled | apart).items():
         group = groups.setdefault(repr(environment), environment.as_dict() | {"stages": []})
         group["stages"].append(stage)
-    # Pictures and replays are compared with nothing but their like, and a fallback computes the same, rounded
-    # otherwise.
-    several = {repr(replace(environment, fallbacks={})) for environment in compared.values()}
-    return {"comparable": len(several) <= 1, "environments": list(groups.values())}
+    comparable = all(
+        # A fallback computes the same, rounded otherwise.
+        len({repr(replace(environment, fallbacks={})) for environment in alike.values()}) <= 1
+        # Profiles are compared with each other alone: they have a precision and threads of their own. Pictures and
+        # replays are compared with nothing of another network's.
+        for alike in (compared, profiled)
+    )
+    return {"comparable": comparable, "environments": list(groups.values())}
 
 
 def history_table(results: Mapping[str, Result]) -> pd.DataFrame:

@@ -19,8 +19,18 @@ def sources_digest(*paths: Path) -> str:
 
     The same in every process and on every machine that has the same sources.
     """
-    files = {file for path in paths for file in ([path] if path.is_file() else path.glob("**/*.py"))}
-    return fingerprint(sorted((file.as_posix(), _digest(file)) for file in files))
+    return fingerprint(sorted((file.as_posix(), _digest(file)) for path in paths for file in source_files(path)))
+
+
+def source_files(path: Path) -> list[Path]:
+    """The source file ``path``, or those below it, but for what editors leave, which .dvcignore keeps from DVC."""
+    if path.is_file():
+        return [path]
+    return [file for file in path.glob("**/*.py") if not _is_left_over(file.relative_to(path)) and file.is_file()]
+
+
+def _is_left_over(path: Path) -> bool:
+    return any(part.startswith((".", "#")) or part == "__pycache__" for part in path.parts)
 
 
 @cache
@@ -54,9 +64,10 @@ def _digest(path: Path) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """A hash of the files directly in ``folder``, names and contents."""
+    """A hash of the files directly in ``folder``, names and contents, but for what editors leave."""
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
+    files = [path for path in folder.iterdir() if path.is_file() and not _is_left_over(path.relative_to(folder))]
+    for path in sorted(files):
         with path.open("rb") as file:
             digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -168,14 +168,12 @@ def _path(arguments: argparse.Namespace) -> Path:
         if seed is not None:
             raise StudyError(f"--seed: found {seed} beside a file, allowed: with a name")
         return Path(name)
-    seeds = validate(read_yaml()).training.seeds
+    architecture_named(name)  # which says what name could be meant
+    seeds = validate(read_yaml()).trainings[name].seeds
     seed = seeds[0] if seed is None else seed
     if seed not in seeds:
-        raise StudyError(f"--seed: found {seed}, allowed: {', '.join(map(str, seeds))}, as in training.seeds")
-    folder = Path("runs/train") / name
-    if not folder.is_dir():
-        architecture_named(name)  # which says what name could be meant
-    return folder / f"seed-{seed}{WEIGHTS}"
+        raise StudyError(f"--seed: found {seed}, allowed: {', '.join(map(str, seeds))}, the seeds of {name}")
+    return Path("runs/train") / name / f"seed-{seed}{WEIGHTS}"
 
 
 def _told(arguments: argparse.Namespace, path: Path, about: About) -> Iterator[str]:

@@ -23,7 +23,7 @@ from cnn_study.evaluation.influence import Floats
 from cnn_study.training.finished import Key
 from cnn_study.training.records import Status
 
-Pixels = npt.NDArray[np.uint8]  # (3, H, W)
+Pixels = npt.NDArray[np.uint8]  # (channels, H, W)
 
 ARRAYS = ("predictions.npz", "influence.npz", "pictures.npz")
 MADE_ANEW = "`dvc repro` makes it anew"
@@ -112,7 +112,7 @@ class Evaluated:
 class Inside:
     """What is seen inside one network.
 
-    ``fields``: by layer. ``filters``: the kernels (C, 3, k, k) of the first convolution, which is called
+    ``fields``: by layer. ``filters``: the kernels (C, channels, k, k) of the first convolution, which is called
     ``filters_of``. ``dead``: for each layer of the maps, which of all its channels are positive nowhere on the
     images looked at. ``activations``: by the index of an image in the test split. ``environment``, of the CPU:
     with the layers that were not computed in the usual way. ``known_by``: as that of ``Evaluated``.

@@ -168,7 +168,9 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except FileNotFoundError:
-        raise StudyError(f"{path}: not found; `dvc repro` or `dvc pull` brings it") from None
+        raise StudyError(
+            f"{path}: not found; `dvc pull` brings it, `dvc repro --force --single-item train@NAME` makes it"
+        ) from None
     except (SafetensorError, OSError) as error:
         raise StudyError(f"{path}: found no safetensors file: {one_line(str(error))}") from None
 
@@ -176,7 +178,10 @@ def _opened(path: Path) -> Iterator[Any]:
 def _metadata(path: Path, metadata: Mapping[str, str] | None) -> _Metadata:
     text = (metadata or {}).get(KEY)
     if text is None:
-        raise StudyError(f"{path}: found weights that do not say what network they are of; {MADE_ANEW}")
+        raise StudyError(
+            f"{path}: found tensors that do not say what network they are of: another version's, or a trunk, from "
+            "which training goes on"
+        )
     if len(text.encode()) > LONGEST:  # every mistake in it would be listed before the first is told
         raise StudyError(f"{path}: {KEY}: found {len(text.encode())} bytes, allowed: {LONGEST}; {MADE_ANEW}")
     try:

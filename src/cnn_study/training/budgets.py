@@ -56,7 +56,9 @@ class Checkpoints:
             if (found := place.read()) is not None:
                 yield found[0], Position.model_validate(found[1])
         for path, position in self.earlier:
-            if (found := Checkpoint(path, self.fingerprint).read()) is not None:
+            found = Checkpoint(path, self.fingerprint).read()
+            # One of another step has been replaced since: by a run elsewhere, to other budgets.
+            if found is not None and found[1]["step"] == position.step:
                 yield found[0], position
 
 

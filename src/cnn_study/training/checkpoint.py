@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from cnn_study.base.files import write_whole
@@ -35,10 +35,23 @@ class Checkpoint:
 
     def read(self) -> tuple[Tensors, Any] | None:
         """The tensors and the progress; None if there is no checkpoint or it is another run's."""
-        found = metadata_of(self.path)
-        if found is None or found[0] != self.fingerprint:
+        try:
+            metadata, tensors = read_tensors(self.path)
+            state = json.loads(metadata["state"])
+            return (tensors, state["progress"]) if state["fingerprint"] == self.fingerprint else None
+        except (FileNotFoundError, SafetensorError, KeyError, ValueError):
             return None
-        return load_file(self.path), found[1]
+
+
+def read_tensors(path: Path) -> tuple[Mapping[str, str], Tensors]:
+    """The metadata and the tensors of a safetensors file, read at once: others may replace it at any time.
+
+    Raises FileNotFoundError, and SafetensorError or ValueError where it is damaged.
+    """
+    content = path.read_bytes()
+    tensors = load(content)
+    length = int.from_bytes(content[:8], "little")  # of the header that follows, which is JSON
+    return json.loads(content[8 : 8 + length]).get("__metadata__", {}), tensors
 
 
 def metadata_of(path: Path) -> tuple[str, Any] | None:

@@ -16,13 +16,13 @@ from typing import TypeVar
 from uuid import uuid4
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
 from cnn_study.base.records import Record
-from cnn_study.training.checkpoint import Tensors
+from cnn_study.training.checkpoint import Tensors, read_tensors
 from cnn_study.training.records import Clocks, Epoch, LayerNorms, Run, RunClock, Status, TrunkClock
 
 R = TypeVar("R", bound=Record)
@@ -31,13 +31,17 @@ ABANDONED = 3600  # seconds after which a half-written file of the store is nobo
 
 
 class FinishedRun(Record):
-    """How a run ended: from a seed, to a budget in epochs, with a peak learning rate."""
+    """How a run ended: from a seed, to a budget in epochs, with a peak learning rate.
+
+    ``version``: of the project that trained it, None where its sources alone were there.
+    """
 
     seed: int
     budget: int
     learning_rate: float
     fingerprint: str
     environment: Environment
+    version: str | None
     run: Run
 
     @property
@@ -71,6 +75,7 @@ class _Summary(Record):
     learning_rate: float
     fingerprint: str
     environment: Environment
+    version: str | None
 
     @classmethod
     def of(cls, one: FinishedRun) -> "_Summary":
@@ -202,6 +207,7 @@ class Store:
         except (FileNotFoundError, SafetensorError, KeyError, ValueError):
             return None
 
-    def weights(self, fingerprint: str) -> Tensors:
-        """Those of a run that is here."""
-        return load_file(self.path(fingerprint))
+    def read(self, fingerprint: str) -> tuple[FinishedRun, Tensors]:
+        """A run that is here, with its weights."""
+        metadata, tensors = read_tensors(self.path(fingerprint))
+        return FinishedRun.model_validate_json(metadata["finished"]), tensors

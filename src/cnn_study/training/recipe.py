@@ -74,7 +74,11 @@ class Recipe(Model):
     ]
     warmup: Annotated[
         float,
-        Field(ge=0, le=0.5, description="epochs in which the rate rises, at most half of the shortest trunk"),
+        Field(
+            ge=0,
+            le=0.5,
+            description="epochs in which the rate rises, at most half of the trunk of a run of one epoch",
+        ),
     ]
     label_smoothing: Fraction
     augmentation: Augmentation

@@ -36,7 +36,7 @@ def round_percent(fraction: float) -> str:
 def accuracy_within(accuracy: Estimate) -> str:
     """A mean of fractions with its 95 % interval: 82.1 % [81.9, 82.3]."""
     ci95 = accuracy.ci95
-    return percent(known(accuracy)) + ("" if ci95 is None else f" [{100 * ci95[0]:.1f}, {100 * ci95[1]:.1f}]")
+    return percent(mean_of(accuracy)) + ("" if ci95 is None else f" [{100 * ci95[0]:.1f}, {100 * ci95[1]:.1f}]")
 
 
 def times(ratio: float) -> str:
@@ -52,10 +52,10 @@ def seconds(duration: float) -> str:
 def seconds_within(duration: Estimate) -> str:
     """A mean of seconds with its 95 % interval: 52 s [46 s, 58 s]."""
     ci95 = duration.ci95
-    return seconds(known(duration)) + ("" if ci95 is None else f" [{seconds(ci95[0])}, {seconds(ci95[1])}]")
+    return seconds(mean_of(duration)) + ("" if ci95 is None else f" [{seconds(ci95[0])}, {seconds(ci95[1])}]")
 
 
-def known(estimate: Estimate) -> float:
+def mean_of(estimate: Estimate) -> float:
     """The mean of something that has been measured."""
     if estimate.mean is None:
         raise ValueError(f"found {estimate}, allowed: an estimate with a mean")

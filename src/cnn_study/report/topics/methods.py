@@ -1,7 +1,7 @@
 """How the numbers came about."""
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.report.kit.wording import DATASETS, capitalized, listed, percent, with_status
+from cnn_study.report.kit.wording import DATASETS, capitalized, counted, listed, percent, with_status
 
 
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
@@ -17,6 +17,11 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         with_status(name, evidence.summaries, params.studies)
         for name, own_training in params.trainings.items()
         if own_training != training
+    ]
+    shorter = [
+        f"{with_status(name, evidence.summaries, params.studies)} ({counted(max(own_training.budgets), 'epoch')})"
+        for name, own_training in params.trainings.items()
+        if max(own_training.budgets) != max(training.budgets)
     ]
     return (
         (
@@ -66,5 +71,16 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "metrics/environment.json names; other work on the machine adds to it.",
         ),
         *((("Recipes of their own", ", ".join(own)),) if own else ()),
+        *(
+            (
+                (
+                    "Largest budgets of their own",
+                    f"{', '.join(shorter)}. Rankings have each network at its largest budget; two networks are "
+                    "compared at the largest that both have.",
+                ),
+            )
+            if shorter
+            else ()
+        ),
         *((("In no study", ", ".join(unnamed)),) if unnamed else ()),
     )

@@ -26,7 +26,7 @@ from cnn_study.report.kit.charts import (
 from cnn_study.report.kit.findings import TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import known, listed, percent, seconds, seconds_within, times
+from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, seconds_within, times
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA = "plots/timing/cost.csv"
@@ -185,7 +185,7 @@ def pareto(study: ComparedStudy) -> list[Finding]:
     times_of = {name: study.train_seconds(name) for name in front}
     accuracies = {name: study.accuracy(name) for name in front}
     parts = [
-        f"{study.name(name)} ({seconds(known(times_of[name]))}, {percent(known(accuracies[name]))})"
+        f"{study.name(name)} ({seconds(mean_of(times_of[name]))}, {percent(mean_of(accuracies[name]))})"
         for name in front
     ]
     text = (

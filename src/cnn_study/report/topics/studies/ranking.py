@@ -4,7 +4,15 @@ from typing import Any
 
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import FAILURES, accuracy_within, counted, known, listed, points, seconds_within
+from cnn_study.report.kit.wording import (
+    FAILURES,
+    accuracy_within,
+    counted,
+    listed,
+    mean_of,
+    points,
+    seconds_within,
+)
 from cnn_study.report.topics.studies.differences import cell
 from cnn_study.report.topics.studies.study import ComparedStudy, in_words, is_measured, numbers_of, relation_of
 
@@ -87,7 +95,7 @@ def runner_up(study: ComparedStudy) -> list[Finding]:
         text = f"Winner and runner-up: {in_words(pair[0], study.name(pair[0].of), study.name(pair[0].against))}."
         return [study.finding("runner_up_tested", text, numbers_of(pair[0]))]
     accuracies = {architecture: study.accuracy(architecture) for architecture in (first, second)}
-    ahead = 100 * (known(accuracies[first]) - known(accuracies[second]))
+    ahead = 100 * (mean_of(accuracies[first]) - mean_of(accuracies[second]))
     reached = listed([accuracy_within(accuracies[architecture]) for architecture in (first, second)])
     numbers = {"points": ahead, "test_accuracy": {name: of.summary for name, of in accuracies.items()}}
     text = (

@@ -45,7 +45,7 @@ class ComparedStudy:
         return self.timing[architecture].train_seconds
 
     def against_baseline(self, architecture: str) -> Comparison | None:
-        """None for the baseline itself, and where one of the two has not trained."""
+        """None for the baseline itself, and where nothing was compared."""
         pairs = self.comparison.against_baseline
         return next((pair for pair in pairs if pair.of == architecture and is_measured(pair)), None)
 
