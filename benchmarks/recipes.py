@@ -1,16 +1,16 @@
 """What a recipe reaches: trains networks, and adds a line to recipes.csv for each run.
 
-``python -m benchmarks.recipes --rate 0.1 --seeds 0 1 --budgets 1 2 4 8 --recipe '{cooldown: 0.3}' kernel_3x3 residual``
-needs data/prepared. Accuracies are those on the validation images: a recipe is never chosen by the test images. All
-budgets of a seed are on one trunk, and the seconds of each are those of the steps of a run to it alone.
-``--triangle`` is the schedule before there were budgets, each run on its own: the rate rises over a fifth of all
-steps, then falls to 0.
+``python -m benchmarks.recipes kernel_3x3 residual --rate 0.1 --seeds 0 1 --recipe '{cooldown: 0.3}'`` needs
+data/prepared. Accuracies are those on the validation images: a recipe is never chosen by the test images. All budgets
+of a seed are on one trunk, and the seconds of each are those of the steps of a run to it alone. ``--triangle`` is the
+schedule before there were budgets, each run on its own: the rate rises over a fifth of all steps, then falls to 0.
 """
 
 import argparse
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,9 @@ def main(asked: argparse.Namespace) -> None:
             batches = [Batches.of(split, environment.device) for split in splits]
             spec = RunSpec(params.architectures[name], *batches, recipe, asked.rate, seed, environment)
             for reached in triangles(spec, asked.budgets) if asked.triangle else train_to(spec, asked.budgets):
+                told = recipe.model_dump(mode="json", exclude={"device", "precision", "threads"})
                 add_line(
-                    recipe=json.dumps(changes | ({"schedule": "triangle"} if asked.triangle else {})),
+                    recipe=json.dumps(told | ({"schedule": "triangle"} if asked.triangle else {})),
                     learning_rate=asked.rate,
                     network=name,
                     seed=seed,
@@ -63,10 +64,7 @@ def triangles(spec: RunSpec, budgets: list[int]) -> Iterator[Reached]:
         # Not validated: such a warm-up is longer than what budgets can share.
         shape = {"schedule": "cooldown", "warmup": TRIANGLE * budget, "cooldown": 1 - TRIANGLE}
         recipe = spec.recipe.model_copy(update=shape)
-        alone = RunSpec(
-            spec.architecture, spec.training, spec.validation, recipe, spec.learning_rate, spec.seed, spec.environment
-        )
-        yield from train_to(alone, [budget])
+        yield from train_to(replace(spec, recipe=recipe), [budget])
 
 
 def add_line(**values: Any) -> None:
