@@ -1,9 +1,10 @@
 """What a recipe reaches: trains networks, and adds a line to recipes.csv for each run.
 
 ``python -m benchmarks.recipes kernel_3x3 residual --rate 0.1 --seeds 0 1 --recipe '{cooldown: 0.3}'`` needs
-data/prepared. Accuracies are those on the validation images: a recipe is never chosen by the test images. All budgets
-of a seed are on one trunk, and the seconds of each are those of the steps of a run to it alone. ``--triangle`` is the
-schedule before there were budgets, each run on its own: the rate rises over a fifth of all steps, then falls to 0.
+data/prepared. Accuracies are those on the validation images: a recipe is never chosen by the test images. All
+budgets of a seed are on one trunk, and the seconds of each are those of the steps of a run to it alone.
+``--triangle`` is the schedule before there were budgets, each run on its own: the rate rises over a fifth of all
+steps, then falls to 0.
 """
 
 import argparse
@@ -39,8 +40,9 @@ def main(asked: argparse.Namespace) -> None:
             recipe = params.trainings[name].recipe
             recipe = Recipe.model_validate(recipe.model_dump() | changes)
             environment = set_up(recipe.device, recipe.precision, recipe.threads)
-            batches = [Batches.of(split, environment.device) for split in splits]
-            spec = RunSpec(params.architectures[name], *batches, recipe, asked.rate, seed, environment)
+            training, validation = (Batches.of(split, environment.device) for split in splits)
+            architecture = params.architectures[name]
+            spec = RunSpec(architecture, training, validation, recipe, asked.rate, seed, environment)
             for reached in triangles(spec, asked.budgets) if asked.triangle else train_to(spec, asked.budgets):
                 told = recipe.model_dump(mode="json", exclude={"device", "precision", "threads"})
                 add_line(
