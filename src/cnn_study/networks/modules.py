@@ -112,12 +112,9 @@ class _RectifiedMaximum(torch.autograd.Function):
         rows = inputs.permute(0, 2, 3, 1).view(torch.int16).view(count, height // 2, 2, width * channels)
         rows.clamp_min_(0)
         columns = torch.maximum(rows[:, :, 0], rows[:, :, 1]).view(count, height // 2, width // 2, 2, channels)
-        shape = (count, channels, height // 2, width // 2)
-        outputs = torch.empty(shape, dtype=inputs.dtype, memory_format=torch.channels_last)
-        maxima = outputs.permute(0, 2, 3, 1).view(torch.int16)
-        torch.maximum(columns[..., 0, :], columns[..., 1, :], out=maxima)
+        maxima = torch.maximum(columns[..., 0, :], columns[..., 1, :])
         ctx.save_for_backward(rows, columns, maxima)
-        return outputs
+        return maxima.view(torch.bfloat16).permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
