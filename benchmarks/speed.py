@@ -1,24 +1,24 @@
-"""How fast training is: prints two tables and writes results.json.
+"""How fast training is: prints two tables and writes results-KIND.json, for the kind of processor it runs on.
 
 ``python -m benchmarks.speed`` needs data/prepared, and results/tune for the rates of the runs that go for an
 accuracy. It measures the CPU. Speeds that are compared are measured in one process, in turns, and each figure
-is the median over the rounds: on a shared machine only such ratios mean something.
+is the median over the rounds: on a shared machine only such ratios mean something. With names of networks, it
+measures the steps of these alone, and leaves the other figures of the file as they are.
 """
 
 import json
-import math
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import stages  # noqa: F401  (puts src/ on the path)
+from benchmarks.figures import GOALS, OPTIMIZER_SHARE, Figure, Goal, kind_of, matmul_flops, seconds_of
 from benchmarks.plain_loop import WORKERS, Pictures, images_per_second
 from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.yaml import read_yaml
@@ -36,59 +36,10 @@ from cnn_study.training.optimizers import make_optimizer, set_rate
 from cnn_study.training.records import Tuning
 
 PREPARED = Path("data/prepared")
-RESULTS = Path("benchmarks/results.json")
+RESULTS = "benchmarks/results-{}.json"
 ROUNDS = 3
 IMAGES = 12_800  # in a measured epoch
 REPORT_EPOCHS = 15
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What is asked of one architecture, and the report's setting of it."""
-
-    batch_size: int  # the report's
-    times_plain: float | None = None  # at least: images/s over the plain loop's
-    share_of_matmul: float | None = None  # at least: training FLOP/s over those of a bf16 product
-    accuracy: float | None = None  # the report's test accuracy, to be reached in a tenth of its 15 epochs
-    epochs: int = 0  # of the run that goes for it, fixed beforehand
-
-
-GOALS = {
-    "kernel_3x3": Goal(64, 3.5, 0.50, 0.7347, 4),
-    "kernel_5x5": Goal(64, 2.75, 0.75),
-    "kernel_7x7": Goal(64, 2.5, 0.90),
-    "depth_4": Goal(128, accuracy=0.7679, epochs=4),
-    "depth_6": Goal(128, accuracy=0.7840, epochs=4),
-    "residual": Goal(128, 2.5, 0.70, 0.8106, 3),
-}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A measured figure, its bound, the figures that it comes from, and what keeps it from being better.
-
-    ``value``: None if it was not reached.
-    """
-
-    what: str
-    value: float | None
-    at_least: float | None
-    at_most: float | None
-    detail: str
-    limit: str
-
-    @property
-    def met(self) -> bool:
-        """Whether the figure is within its bounds."""
-        value = math.nan if self.value is None else self.value
-        return value >= (self.at_least or 0) and value <= (self.at_most or math.inf)
-
-    def line(self) -> str:
-        """For people."""
-        value = "not reached" if self.value is None else f"{self.value:.2f}"
-        bound = f"≥ {self.at_least:g}" if self.at_least else f"≤ {self.at_most:g}"
-        met = "" if self.met else "NOT MET"
-        return f"{self.what:58} {value:>11}  {bound:7} {met:8} {self.detail}\n{'':12}limit: {self.limit}"
 
 
 class Bench:
@@ -104,9 +55,12 @@ class Bench:
         ninth = IMAGES // 9  # as many validation images to a training image as in the study
         self.validation = part(self.split, ninth)
 
+        self.kind = kind_of(self.environment)
+        self.goals = GOALS[self.kind]
+
     def plain(self, name: str) -> float:
         """Images per second of the loop that people write, with the number of workers that suits it best."""
-        architecture, size = self.params.architectures[name], GOALS[name].batch_size
+        architecture, size = self.params.architectures[name], self.goals[name].batch_size
         return max(images_per_second(architecture, self.pictures, size, workers) for workers in WORKERS)
 
     def epoch(self, name: str, training: Batches) -> tuple[float, float]:
@@ -148,10 +102,10 @@ class Bench:
         observations = 100
         seconds = seconds_of(log.observe, observations) / observations
         steps = len(self.split) // recipe.batch_size
-        return seconds * GRADIENT_SAMPLES / (steps * recipe.batch_size / self.steps(name))
+        return seconds * GRADIENT_SAMPLES / (steps * recipe.batch_size / self.steps(name)[0])
 
-    def steps(self, name: str) -> float:
-        """Images per second of bare training steps on one and the same batch."""
+    def steps(self, name: str) -> tuple[float, float]:
+        """Images per second of bare training steps on one batch, and the optimizer's share of them."""
         network, optimizer = self._network(name)
         recipe = self.params.trainings[name].recipe
         images, labels = (
@@ -164,7 +118,8 @@ class Bench:
 
         for _ in range(3):
             step()
-        return recipe.batch_size * count / seconds_of(step, count)
+        seconds = seconds_of(step, count)
+        return recipe.batch_size * count / seconds, seconds_of(optimizer.step, count) / seconds
 
     def speeds(self, name: str) -> list[Figure]:
         """An architecture's speed against the plain loop's, the machine's and that of bare steps."""
@@ -172,17 +127,17 @@ class Bench:
             (
                 self.plain(name),
                 *self.epoch(name, self.training),
-                self.steps(name),
+                *self.steps(name),
                 self.observing(name),
                 self.checkpoint_seconds(name),
-                matmul_flops(),
+                matmul_flops(self.environment.precision),
             )
             for _ in range(ROUNDS)
         ]
-        plain, epoch, evaluation, steps, observing, writing, matmul = np.array(rounds).T
+        plain, epoch, evaluation, steps, optimizing, observing, writing, matmul = np.array(rounds).T
         network, _ = self._network(name)
         flops = 3 * forward_flops(network) * steps
-        goal = GOALS[name]
+        goal, precision = self.goals[name], self.environment.precision
 
         def figure(
             what: str, values: object, at_least: float | None, at_most: float | None, detail: str, limit: str
@@ -193,10 +148,12 @@ class Bench:
         return [
             figure("images/s of an epoch over the plain loop's", epoch / plain, goal.times_plain, None,
                    f"{np.median(epoch):.0f} over {np.median(plain):.0f}", "the steps, see the next figures"),
-            figure("training FLOP/s over the bf16 matmul's", flops / matmul, goal.share_of_matmul, None,
+            figure(f"training FLOP/s over the {precision} matmul's", flops / matmul, goal.share_of_matmul, None,
                    f"{np.median(flops) / 1e9:.0f} over {np.median(matmul) / 1e9:.0f} GFLOP/s",
                    "gradients of convolutions' weights, which run at 0.4 to 0.7 of the matmul's rate; what is "
                    "bound by memory (ReLU, pools, normalisation); the optimizer"),
+            figure("the optimizer's share of a step", optimizing, None, OPTIMIZER_SHARE, "",
+                   "Muon's products, which grow with the square of a layer's channels"),
             figure("time of an epoch's training over bare steps'", steps / epoch, None, 1.08,
                    f"steps alone: {np.median(steps):.0f} images/s; apart from that, a checkpoint takes "
                    f"{np.median(writing):.2f} s an epoch", "the choice and augmentation of each batch's images"),
@@ -259,21 +216,6 @@ def part(split: Split, count: int) -> Batches:
     return Batches.of(Split(split.images[:count], split.labels[:count], split.names), "cpu")
 
 
-def matmul_flops() -> float:
-    """Operations per second of a bf16 product of two 2048x2048 matrices."""
-    left, right = (torch.randn(2048, 2048).bfloat16() for _ in range(2))
-    left @ right
-    return 2 * 2048**3 * 10 / seconds_of(lambda: left @ right, 10)
-
-
-def seconds_of(call: Callable[[], object], times: int = 1) -> float:
-    """How long the call takes, that many times in a row."""
-    started = time.perf_counter()
-    for _ in range(times):
-        call()
-    return time.perf_counter() - started
-
-
 def peak_memory(name: str) -> Figure:
     """Peak resident memory of one epoch of a training stage, in a process of its own."""
     code = (
@@ -304,11 +246,12 @@ def peak_memory(name: str) -> Figure:
     )
 
 
-def idle_repro() -> Figure:
-    """``dvc repro`` with nothing to do. Stops where there is something."""
+def idle_repro() -> Figure | None:
+    """``dvc repro`` with nothing to do; None where there is something."""
     command = [sys.executable, "-m", "dvc"]
     if "up to date" not in subprocess.run([*command, "status"], capture_output=True, text=True, check=True).stdout:
-        sys.exit("the study is not up to date: `dvc repro` first")
+        print("dvc repro with nothing to do: not measured, since the study is not up to date")
+        return None
     times = [
         seconds_of(lambda: subprocess.run([*command, "repro"], capture_output=True, check=True))
         for _ in range(ROUNDS)
@@ -317,35 +260,35 @@ def idle_repro() -> Figure:
     return Figure("dvc repro with nothing to do, s", float(np.median(times)), None, 3, "", limit)
 
 
-def main() -> None:
-    figures: list[Figure] = []
-
-    def show(*measured: Figure) -> None:
-        figures.extend(measured)
-        for figure in measured:
-            print(figure.line(), flush=True)
-
-    show(idle_repro())
+def main(names: Sequence[str]) -> None:
     bench = Bench()
-    for name, goal in GOALS.items():
-        if goal.times_plain:
-            show(*bench.speeds(name))
-    for name, goal in GOALS.items():
+    path = Path(RESULTS.format(bench.kind))
+    results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": []}
+    if results.get("environment") != bench.environment.as_dict():
+        results = {"environment": bench.environment.as_dict(), "figures": []}
+
+    def keep(*measured: Figure | None) -> None:
+        for figure in filter(None, measured):
+            print(figure.line(), flush=True)
+            others = [one for one in results["figures"] if one["what"] != figure.what]
+            results["figures"] = [*others, asdict(figure) | {"met": figure.met}]
+        path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    for name in names or bench.goals:
+        keep(*bench.speeds(name))
+    if names:
+        return
+    for name, goal in bench.goals.items():
         if goal.accuracy:
-            show(bench.time_to_accuracy(name, goal))
-    show(peak_memory("kernel_7x7"), peak_memory("residual"))
+            keep(bench.time_to_accuracy(name, goal))
+    keep(peak_memory("kernel_7x7"), peak_memory("residual"), idle_repro())
     print(f"\n{'images':>8} {'threads':>8} {'epoch of kernel_3x3, s':>24} {'images/s':>10}")
-    scaling = bench.scaling()
-    for row in scaling:
+    results["scaling"] = bench.scaling()
+    for row in results["scaling"]:
         speed = row["images"] / row["epoch_seconds"]
         print(f"{row['images']:8} {row['threads']:8} {row['epoch_seconds']:24.2f} {speed:10.0f}")
-    results = {
-        "environment": bench.environment.as_dict(),
-        "figures": [asdict(figure) | {"met": figure.met} for figure in figures],
-        "scaling": scaling,
-    }
-    RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    keep()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
