@@ -178,6 +178,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return item.get_closest_marker("long") is None, not needs_the_study
 
     items.sort(key=order)
+    # Each of pytest's processes begins with a stretch of its own, and takes from others when it is done.
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = [item for first in range(processes) for item in items[first::processes]]
 
 
 @pytest.fixture(scope="session")

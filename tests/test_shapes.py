@@ -78,7 +78,7 @@ def bright_or_dark(shape: Shape, count: int, light: int = 240) -> Split:
 
 def trained(shape: Shape, environment: Environment, epochs: int, light: int = 240) -> Reached:
     training, validation = (Batches.of(bright_or_dark(shape, count, light), "cpu") for count in (400, 100))
-    run = RunSpec(spec_of(spec(shape)), training, validation, RECIPE, 0.02, 0, environment)
+    run = RunSpec(spec_of(spec(shape)), training, validation, RECIPE, 0.1, 0, environment)
     return next(train_to(run, [epochs]))
 
 
@@ -146,7 +146,7 @@ def evaluated(shape: Shape, environment: Environment) -> Evaluation:
     finished = FinishedRun(
         seed=0,
         budget=1,
-        learning_rate=0.02,
+        learning_rate=0.1,
         fingerprint="this run",
         environment=environment,
         version=None,
