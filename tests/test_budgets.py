@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -19,13 +20,14 @@ from torch import Tensor
 from cnn_study.base.environment import set_up
 from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import spec_of
+from cnn_study.networks.network import Network
 from cnn_study.training import budgets as budgets_module
 from cnn_study.training import loop
 from cnn_study.training.batches import Batches, order_of
 from cnn_study.training.budgets import Checkpoints, Reached, train_to
-from cnn_study.training.checkpoint import Checkpoint
+from cnn_study.training.checkpoint import Checkpoint, restore
 from cnn_study.training.loop import Position, RunSpec, Trainer
-from cnn_study.training.optimizers import set_rate
+from cnn_study.training.optimizers import make_optimizer, set_rate
 from cnn_study.training.recipe import Recipe, longest_warmup
 from cnn_study.training.records import Epoch, EpochClock, LayerNorms, Status, TrunkClock
 from cnn_study.training.schedule import Schedule
@@ -569,6 +571,24 @@ def test_a_position_within_an_epoch_comes_back_from_its_checkpoint_to_the_bit(tm
         assert (position.step, len(position.run.epochs)) == (end, end // STEPS)
         assert len(position.samples) == within // 2
         assert (position.loss > 0, position.seconds > 0) == (within > 0, within > 0)
+
+
+def test_what_an_optimizer_goes_on_from_is_put_where_its_parameters_are(tmp_path: Path) -> None:
+    """Files are read on the CPU. Torch's ``meta`` stands for a GPU here: a device that has no numbers."""
+    trainer = Trainer(Case("residual", "muon").spec)
+    trainer.advance(2, None, None)
+    checkpoint = Checkpoint(tmp_path / "it.safetensors", "it")
+    checkpoint.write(trainer.state()[0], {})
+    read = checkpoint.read()
+    assert read is not None
+    case = Case("residual", "muon").spec
+    network = Network(case.architecture, case.training.shape).to("meta")
+    optimizer = make_optimizer(network, case.recipe, case.environment)
+    with warnings.catch_warnings(action="ignore"):  # that weights which have no numbers stay so
+        restore(read[0], network, optimizer)
+    kept = [tensor for state in optimizer.state.values() for tensor in state.values()]
+    assert len(kept) > len(optimizer.state)
+    assert {tensor.device.type for tensor in kept} == {"meta"}
 
 
 def test_a_sum_of_losses_in_float32_is_the_same_after_json() -> None:

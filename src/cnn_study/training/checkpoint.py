@@ -82,7 +82,7 @@ def restore(tensors: Tensors, network: nn.Module, optimizer: torch.optim.Optimiz
         parameter = parameters[int(index)]
         # In the parameter's memory format, which the fused optimizers expect and files do not keep.
         like = parameter if tensor.shape == parameter.shape else tensor
-        state.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(tensor)
+        state.setdefault(int(index), {})[key] = torch.empty_like(like, device=parameter.device).copy_(tensor)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
