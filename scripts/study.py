@@ -35,7 +35,7 @@ EMBEDDED = {
     ("data", "dataset"): "fashion_mnist",
     ("data", "train_images"): 5000,
     ("training", "budgets"): [1, 2],
-    ("tune", "images"): 1000,
+    ("tune", "images"): 2000,
     ("replay", "runs", "images"): 1000,
 }
 

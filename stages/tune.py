@@ -1,7 +1,7 @@
 """The spec, train and validation images -> results/tune/ARCHITECTURE.json: the rate that it trains with.
 
-Each rate gets a short run on a part of the training images; the validation images choose. A rate that
-params.yaml fixes is taken as it is.
+Each rate gets a short run on a part of the training images; the validation images choose. Where the best may lie
+beyond the rates that were tried, more are. A rate that params.yaml fixes is taken as it is.
 """
 
 import sys
@@ -11,8 +11,9 @@ from cnn_study.base.code import refuse_edited_sources
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.training.entry import Entry
-from cnn_study.training.recipe import Search, Training
+from cnn_study.training.recipe import Training
 from cnn_study.training.records import Clocks, RunClock, ShortRun, Tuning
+from cnn_study.training.search import Search, choice
 from stages._inputs import Inputs
 
 
@@ -22,22 +23,30 @@ def main(name: str) -> None:
     plan = entry.trained_by(parse(Training, section(params, "training"), "training"))
     search = parse(Search, section(params, "tune"), "tune")
     inputs = Inputs.of("tune", name, entry.network, plan.recipe)
+    images = len(inputs.validation)
     runs: list[ShortRun] = []
     clocks: list[RunClock] = []
+    following = None
     if plan.learning_rate == "tuned":
         training = inputs.training(search.images, search.seed)
-        for rate in search.rates:
-            run = inputs.run(f"rate {rate}", training, search.epochs, rate, search.seed)
-            runs.append(ShortRun.of(rate, search.seed, run))
-            clocks.append(RunClock.of(rate, search.seed, search.epochs, run))
-        chosen = search.pick([run.validation_accuracy for run in runs])
+        rates = search.first(plan.recipe.optimizer)
+        most = len(rates) + search.beyond
+        while rates:
+            for rate in rates:
+                run = inputs.run(f"rate {rate}", training, search.epochs, rate, search.seed)
+                runs.append(ShortRun.of(rate, search.seed, run))
+                clocks.append(RunClock.of(rate, search.seed, search.epochs, run))
+            following = search.following(runs, images)
+            rates = () if following is None or len(runs) == most else (following,)
+        chosen = choice(runs, images)
     else:
         chosen = plan.learning_rate
     refuse_edited_sources()
     Clocks(runs=tuple(clocks)).write(Path("results/timing/tune") / f"{name}.json")
     Tuning(
         learning_rate=chosen,
-        at_edge=bool(runs) and chosen in (search.rates[0], search.rates[-1]),
+        at_edge=following is not None,
+        images=images,
         runs=tuple(runs),
         environment=inputs.environment,
     ).write(Path("results/tune") / f"{name}.json")

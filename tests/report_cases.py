@@ -123,7 +123,7 @@ def search(accuracies: Mapping[float, float | None]) -> Tuning:
     best = max(accuracies, key=lambda rate: accuracies[rate] or 0)
     runs = tuple(short_run(rate, 1000, accuracy) for rate, accuracy in accuracies.items())
     at_edge = best in (min(accuracies), max(accuracies))
-    return Tuning(learning_rate=best, at_edge=at_edge, runs=runs, environment=ENVIRONMENT)
+    return Tuning(learning_rate=best, at_edge=at_edge, images=5000, runs=runs, environment=ENVIRONMENT)
 
 
 def short_run(rate: float, seed: int, accuracy: float | None) -> ShortRun:

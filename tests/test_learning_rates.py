@@ -1,10 +1,11 @@
-"""What the search for learning rates found, and whose rate lies at its edge."""
+"""What the search for learning rates found, what another rate costs, and whose search ended too early."""
 
 from dataclasses import replace
 
 import pandas as pd
 
-from cnn_study.report.topics.learning_rates.search import learning_rates, rate_findings
+from cnn_study.analysis.results import Result
+from cnn_study.report.topics.learning_rates.search import learning_rates, rate_findings, rate_table
 from tests.report_cases import (
     STUDIES,
     SUMMARY,
@@ -16,60 +17,85 @@ from tests.report_cases import (
 )
 
 
-def rates_of(**accuracies: list[float]) -> pd.DataFrame:
+def searches_of(**accuracies: list[float]) -> dict[str, Result]:
     """Searches over 0.1, 0.2, 0.4; an accuracy of 0.1 is a collapse."""
-    results = {
+    return {
         name: replace(
             result(name, right_ones([5], 10)), tuning=search(dict(zip((0.1, 0.2, 0.4), found, strict=True)))
         )
         for name, found in accuracies.items()
     }
-    return learning_rates(results)
+
+
+def rates_of(**accuracies: list[float]) -> pd.DataFrame:
+    """Their table."""
+    return learning_rates(searches_of(**accuracies))
 
 
 RATES = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57])
 
 
-def test_rates_that_differ_are_told_with_their_factor_and_those_at_the_edge_are_flagged() -> None:
-    spread, edge = rate_findings(RATES, SUMMARY, STUDIES)
+def test_rates_that_differ_are_told_with_their_factor() -> None:
+    (spread,) = rate_findings(RATES, SUMMARY, STUDIES, 1)
     assert spread.rule == "rates_differ"
     assert spread.text == (
-        "The learning rate was searched for 2 of 4 networks, by one short run for each rate; the best ones found "
-        "span a factor of 2.0×: 0.2 for narrow one; 0.4 for “wide, twice”."
+        "The learning rate was searched for 2 of 4 networks, by one short run for each rate; those found span a "
+        "factor of 2.0×: 0.2 for narrow one; 0.4 for “wide, twice”."
     )
-    assert edge.rule == "rate_at_edge"
-    assert edge.text.startswith("“wide, twice”: the best learning rate found, 0.4, is the highest of 3 tried")
 
 
 def test_every_network_has_one_rate_only_where_all_were_searched_and_found_one() -> None:
     middle, failed = [0.3, 0.5, 0.4], [0.1, 0.1, 0.1]
     both = {name: SUMMARY[name] for name in ("thin", "wide")}
-    (all_agree,) = rate_findings(rates_of(thin=middle, wide=middle), both, STUDIES)
+    (all_agree,) = rate_findings(rates_of(thin=middle, wide=middle), both, STUDIES, 1)
     assert all_agree.text.endswith(
-        "for 2 of 2 networks, by one short run for each rate; every network has the same best one: 0.2 for narrow "
-        "one and “wide, twice”."
+        "for 2 of 2 networks, by one short run for each rate; every network has the same: 0.2 for narrow one "
+        "and “wide, twice”."
     )
-    (fixed,) = rate_findings(rates_of(thin=middle, wide=middle), SUMMARY, STUDIES)
-    (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), both, STUDIES)
+    (fixed,) = rate_findings(rates_of(thin=middle, wide=middle), SUMMARY, STUDIES, 1)
+    (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), both, STUDIES, 1)
     for finding in (fixed, none_found):
         assert "every" not in finding.text
         assert finding.rule == "rates_agree"
     assert "for 2 of 4 networks" in fixed.text
-    assert "none that trains was found for “wide, twice”; the best ones found are the same" in none_found.text
+    assert "none that trains was found for “wide, twice”; those found are the same" in none_found.text
 
 
-def test_the_lowest_rate_is_an_edge_too_and_the_middle_is_none() -> None:
-    (spread, edge) = rate_findings(rates_of(thin=[0.5, 0.4, 0.3]), SUMMARY, STUDIES)
-    assert spread.rule == "rates_agree"
-    assert "0.1, is the lowest of 3 tried" in edge.text
-    assert len(rate_findings(rates_of(thin=[0.3, 0.5, 0.4]), SUMMARY, STUDIES)) == 1
+def test_a_search_that_ended_at_an_edge_is_flagged() -> None:
+    at_edge = SUMMARY | {"wide": SUMMARY["wide"].model_copy(update={"learning_rate_at_edge": True})}
+    _, edge = rate_findings(RATES, at_edge, STUDIES, 1)
+    assert edge.rule == "rate_at_edge"
+    assert edge.text == (
+        "“wide, twice”: the search ended after 3 rates, from 0.1 to 0.4, and a better one may lie beyond."
+    )
+
+
+def test_what_the_chosen_rate_costs_in_the_search_is_told() -> None:
+    lower = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.57, 0.41])
+    lower["chosen"] = lower["learning_rate"] == 0.1  # as if one standard error did not tell them apart
+    _, cost = rate_findings(lower, SUMMARY, STUDIES, 2)
+    assert cost.rule == "higher_rate_gave_more"
+    assert cost.text.startswith(
+        "For 2 of 2 networks a higher rate than the chosen one gave more, by less than a standard error: in these "
+        "runs of 2 epochs at most +24.0 points (“wide, twice”)."
+    )
+
+
+def test_the_table_has_the_neighbours_of_each_chosen_rate() -> None:
+    table = rate_table(searches_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57], odd=[0.1, 0.1, 0.1]), STUDIES)
+    assert table is not None
+    assert table.rows == (
+        ("narrow one", "0.2", "52.0 %", "−21.0 (0.1)", "collapsed (0.4)"),
+        ("“wide, twice”", "0.4", "57.0 %", "−16.0 (0.2)", "–"),
+    )
+    assert rate_table({}, STUDIES) is None
 
 
 def test_a_search_in_which_nothing_trained_finds_no_best_rate() -> None:
-    (finding,) = rate_findings(rates_of(thin=[0.1, 0.1, 0.1]), SUMMARY, STUDIES)
+    (finding,) = rate_findings(rates_of(thin=[0.1, 0.1, 0.1]), SUMMARY, STUDIES, 1)
     assert finding.rule == "rates_unknown"
-    assert finding.text.endswith("none that trains was found for narrow one; so there is no best one.")
-    assert rate_findings(RATES.head(0), SUMMARY, STUDIES) == []
+    assert finding.text.endswith("none that trains was found for narrow one; so none was found.")
+    assert rate_findings(RATES.head(0), SUMMARY, STUDIES, 1) == []
 
 
 def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given() -> None:
@@ -89,4 +115,6 @@ def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given()
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
     summary = SUMMARY | {"odd": entry(0.1, "diverged"), "wide_matched": entry(0.1, "collapsed")}
     searches = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57], odd=[0.1, 0.1, 0.1])
-    assert_numbers_are_their_own(rate_findings(searches, summary, STUDIES))
+    searches["chosen"] = searches["learning_rate"] == 0.1
+    summary = {name: one.model_copy(update={"learning_rate_at_edge": True}) for name, one in summary.items()}
+    assert_numbers_are_their_own(rate_findings(searches, summary, STUDIES, 1))

@@ -18,11 +18,11 @@ from cnn_study.base.yaml import read_yaml, section
 from cnn_study.params.study import validate
 from cnn_study.sources.datasets import SOURCES
 from cnn_study.training.entry import Override
-from cnn_study.training.recipe import Search, Training
+from cnn_study.training.recipe import Training
 from tests.conftest import REPOSITORY, Project
 
 VALID = read_yaml(REPOSITORY / "params.yaml")
-VALID["tune"].update(lowest=0.01, highest=0.16)  # whatever the published study searches
+VALID["tune"]["range"].update(muon=[0.01, 0.16])  # whatever the published study searches
 
 
 def with_values(change: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +90,14 @@ def keys_of(lines: list[str]) -> set[str]:
         ),
         ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
         ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, one of each class, or all"),
-        ({"tune.lowest": 1.0}, "tune.highest: found 0.16, allowed: at least 1, the lowest"),
+        ({"tune.range.muon": [1.0, 0.16]}, "tune.range.muon: found [1.0, 0.16], allowed: the lowest rate first"),
+        ({"tune.range.sgd": 0.1}, "tune.range.sgd: found 0.1, allowed: a list"),
+        ({"tune.range.adam": ...}, "tune.range.adam: not found, but needed"),
+        (
+            {"tune.range.rmsprop": [0.1, 0.2]},
+            "tune.range.rmsprop: unknown key, allowed here: sgd, adam, adamw, muon",
+        ),
+        ({"tune.beyond": -1}, "tune.beyond: found -1, allowed: at least 0"),
         (
             {"data.train_images": 60_000},
             "data.train_images: found 60000, allowed: at most 50000",
@@ -114,11 +121,7 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10, one of each class"),
         ({"replay.runs.images": 9}, "replay.runs.images: found 9, allowed: at least 10, one of each class"),
         ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),
-        ({"tune.count": 1}, "tune.count: found 1 from 0.01 to 0.16"),
-        (
-            {"tune.lowest": 0.16},
-            "tune.count: found 5 from 0.16 to 0.16",
-        ),
+        ({"tune.factor": 1.0}, "tune.factor: found 1.0, allowed: more than 1"),
         (
             {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 4}]},
             "architectures.depth_4.layers: found that layers[2] takes 4x4 pixels at once of 2x2, which leaves "
@@ -203,21 +206,21 @@ def test_every_image_that_the_test_split_lacks_is_told() -> None:
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    change = {"training.budgets": [], "data.dataset": "x", "tune.count": "x", "architectures.depth_4.layers": []}
+    change = {"training.budgets": [], "data.dataset": "x", "tune.beyond": "x", "architectures.depth_4.layers": []}
     assert len(told(change)) == 4
 
 
 def test_mistakes_that_involve_several_keys_are_told_with_the_simple_ones_beside_them() -> None:
     simple = {"training.budgets": [], "tune.epochs": 0, "data.split_seed": -1, "studies.depth.title": 1}
     several = {
-        "tune.lowest": 1.0,
+        "tune.range.muon": [1.0, 0.5],
         "tune.seed": 0,
         "data.train_images": 60_000,
         "studies.depth.baseline": "depth_5",
         "training.seeds": [0, 1, 1],
     }
-    # The lowest rate is no mistake of its own, and seeds that are wrong themselves are compared with none.
-    expected = (simple | several).keys() - {"tune.lowest", "tune.seed"} | {"tune.highest"}
+    # Seeds that are wrong themselves are compared with none.
+    expected = (simple | several).keys() - {"tune.seed"}
     assert keys_of(told(simple | several)) == expected
     expected = expected - {"training.seeds"} | {"tune.seed"}
     assert keys_of(told(simple | several | {"training.seeds": [0]})) == expected
@@ -382,15 +385,6 @@ def test_a_warmup_is_told_once_where_it_or_what_it_depends_on_is_wrong() -> None
     assert keys_of(told(shared | {own: {"recipe": {"momentum": 0.5}}})) == {"training.recipe.warmup"}
     assert keys_of(told(shared | {own: {"recipe": {"cooldown": 0.1}}})) == {"training.recipe.warmup"}
     assert keys_of(told({own: {"recipe": {"cooldown": 2.0}}})) == {f"{own}.recipe.cooldown"}
-
-
-def test_rates_are_spaced_on_a_log_scale_and_the_best_is_picked() -> None:
-    values = {"lowest": 0.001, "highest": 0.1, "count": 3, "epochs": 1, "images": 10, "seed": 0}
-    search = parse(Search, values, "tune")
-    assert search.rates == (0.001, 0.01, 0.1)
-    assert search.pick([0.2, 0.4, 0.3]) == 0.01
-    assert search.pick([0.4, 0.4, None]) == 0.001
-    assert search.pick([None, None, None]) == 0.001
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from cnn_study.networks.architecture import Architecture
 from cnn_study.params.rules import broken_rules
 from cnn_study.sources.datasets import Data
 from cnn_study.training.entry import Entry
-from cnn_study.training.recipe import Search, Training
+from cnn_study.training.recipe import Training
 from cnn_study.training.replay import Replay
+from cnn_study.training.search import Search
 
 Name = Annotated[str, Field(pattern=NAME)]
 Text = Annotated[str, Field(min_length=1)]

@@ -1,6 +1,5 @@
-"""How networks are trained: the recipe, and the search for a learning rate."""
+"""How networks are trained: from which seeds, to which budgets, by which recipe."""
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -10,6 +9,7 @@ from cnn_study.messages.mistakes import found
 
 Rate = Annotated[float, Field(gt=0, le=100)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Threads = Annotated[int, Field(ge=1, le=1024)]
@@ -48,7 +48,7 @@ class Recipe(Model):
     """How a network is trained, whatever its learning rate, for however many epochs and from whatever seed."""
 
     batch_size: Annotated[int, Field(ge=2, le=65_536)]
-    optimizer: Annotated[Literal["sgd", "adam", "adamw", "muon"], Field(description="sgd: Nesterov's")]
+    optimizer: Annotated[Optimizer, Field(description="sgd: Nesterov's")]
     momentum: Annotated[Fraction, Field(description="for adam and adamw: beta1")]
     adamw_rate: Annotated[
         float,
@@ -82,7 +82,10 @@ class Recipe(Model):
     ]
     label_smoothing: Fraction
     augmentation: Augmentation
-    initialization: Annotated[Literal["he", "pytorch"], Field(description="pytorch: its modules' defaults")]
+    initialization: Annotated[
+        Literal["he", "pytorch"],
+        Field(description="he: with an output layer of zeros; pytorch: its modules' defaults"),
+    ]
     precision: Annotated[
         Literal["auto", "bf16", "fp32"], Field(description="auto: bf16 where the device computes it natively")
     ]
@@ -116,53 +119,3 @@ class Training(Model):
         Literal["tuned"] | Rate, or_word("tuned"), Field(description="the peak rate: found by tune, or a number")
     ]
     recipe: Recipe
-
-
-class Search(Model):
-    """The search for a learning rate: rates evenly spaced on a log scale, a short run with each."""
-
-    lowest: Rate
-    highest: Rate
-    count: Annotated[int, Field(ge=1, le=100)]
-    epochs: Epochs
-    images: ImageCount
-    seed: Annotated[Seed, Field(description="none of training.seeds")]
-
-    @field_validator("highest")
-    @classmethod
-    def _is_highest(cls, highest: float, info: ValidationInfo) -> float:
-        lowest = info.data.get("lowest", highest)
-        if lowest > highest:
-            raise mistake(f"{found(highest)}, allowed: at least {lowest:g}, the lowest")
-        return highest
-
-    @field_validator("count")
-    @classmethod
-    def _gives_different_rates(cls, count: int, info: ValidationInfo) -> int:
-        if "lowest" in info.data and "highest" in info.data:
-            lowest, highest = info.data["lowest"], info.data["highest"]
-            if len(set(_spaced(lowest, highest, count))) < count or (count == 1 and lowest != highest):
-                raise mistake(
-                    f"{found(count)} from {lowest:g} to {highest:g}, allowed: as many different rates as it says"
-                )
-        return count
-
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """The learning rates to try, lowest first, rounded to three digits."""
-        return _spaced(self.lowest, self.highest, self.count)
-
-    def pick(self, accuracies: Sequence[float | None]) -> float:
-        """The rate whose accuracy, None where it diverged, is highest; of equals, the lowest rate.
-
-        If all diverged, the lowest: training will then find, and report, that it diverges as well.
-        """
-        scores = [-1.0 if accuracy is None else accuracy for accuracy in accuracies]
-        return self.rates[scores.index(max(scores))]
-
-
-def _spaced(lowest: float, highest: float, count: int) -> tuple[float, ...]:
-    if count == 1:
-        return (lowest,)
-    step = (highest / lowest) ** (1 / (count - 1))
-    return tuple(float(f"{lowest * step**i:.3g}") for i in range(count))

@@ -128,11 +128,13 @@ class ShortRun(Record):
 class Tuning(Record):
     """The rate that an architecture trains with. ``runs``: those of the search, none where the rate was given.
 
-    ``at_edge``: whether it is the lowest or the highest that was tried, and a better one may lie outside.
+    ``images``: how many they were judged on. ``at_edge``: whether the search ended before it was seen that no
+    better rate lies beyond those that were tried.
     """
 
     learning_rate: float
     at_edge: bool
+    images: int
     runs: tuple[ShortRun, ...]
     environment: Environment
 

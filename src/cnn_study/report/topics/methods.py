@@ -9,6 +9,9 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     params = evidence.params
     training, search = params.training, params.tune
     recipe = training.recipe
+    optimizers = dict.fromkeys(own_training.recipe.optimizer for own_training in params.trainings.values())
+    first = {optimizer: search.first(optimizer) for optimizer in optimizers}
+    ranges = listed([f"{rates[0]:g} to {rates[-1]:g} ({optimizer})" for optimizer, rates in first.items()])
     budgets = listed([str(budget) for budget in sorted(training.budgets)])
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
@@ -40,9 +43,10 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Learning rates",
-            f"{search.count} rates from {search.lowest:g} to {search.highest:g}, {search.epochs} epochs of "
-            f"at most {search.images:,} images each; the highest validation accuracy decides. A rate that "
-            "params.yaml gives is taken as it is.",
+            f"One run for each rate, {counted(search.epochs, 'epoch')} of at most {search.images:,} images. Rates "
+            f"are a factor of {search.factor:g} apart and begin with those of {ranges}; beyond an end where the "
+            "best or the chosen one lies, more are tried. Chosen is the lowest whose validation accuracy is "
+            "within one standard error of the best. A rate that params.yaml gives is taken as it is.",
         ),
         (
             "Comparisons",

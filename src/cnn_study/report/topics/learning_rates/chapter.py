@@ -7,7 +7,7 @@ from cnn_study.report.kit.findings import sentences
 from cnn_study.report.kit.members import of_studies
 from cnn_study.report.kit.page import Figure, Section
 from cnn_study.report.topics.learning_rates.replay import replay_figure, replay_findings
-from cnn_study.report.topics.learning_rates.search import learning_rates, rate_figures, rate_findings
+from cnn_study.report.topics.learning_rates.search import learning_rates, rate_figures, rate_findings, rate_table
 
 
 def chapter(evidence: Evidence) -> Chapter:
@@ -16,9 +16,10 @@ def chapter(evidence: Evidence) -> Chapter:
     searches, replays = learning_rates(evidence.results), replay_table(evidence.replays)
     images = max(replay.images for replay in evidence.replays.values())
     findings = (
-        *rate_findings(searches, evidence.summaries, params.studies),
+        *rate_findings(searches, evidence.summaries, params.studies, params.tune.epochs),
         *replay_findings(replays, params.studies, params.replay.learning_rate, params.replay.runs.epochs, images),
     )
+    costs = rate_table(evidence.results, params.studies)
     figures: list[Figure] = []
     for members in of_studies(params):
         figures += rate_figures(searches, members)
@@ -29,7 +30,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Learning rate",
                 "How much does a ranking owe to the learning rate that all networks were given?",
                 sentences(findings),
-                (),
+                (costs,) if costs else (),
                 (*figures, replay_figure(replays, params, images)),
             ),
         ),

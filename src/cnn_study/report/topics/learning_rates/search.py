@@ -1,4 +1,4 @@
-"""What the search for learning rates found, and whose rate lies at its edge."""
+"""What the search for learning rates found, what another rate costs, and whose search ended too early."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +9,9 @@ from cnn_study.analysis.results import Result, Summary
 from cnn_study.report.kit.charts import CROSS, Spec, inline, lines, quantity, rate_axis, side_by_side, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members, numbers
-from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import Studies, counted, listed, rate, shown, times
+from cnn_study.report.kit.page import Figure, Table
+from cnn_study.report.kit.wording import Studies, counted, listed, percent, points, rate, shown, times
+from cnn_study.training.records import ShortRun
 
 DATA = "plots/data/learning_rates.csv"
 
@@ -72,27 +73,67 @@ def learning_rate_chart(rates: pd.DataFrame, members: Members) -> Spec:
     )
 
 
-def rate_findings(learning_rates: pd.DataFrame, summary: Mapping[str, Summary], studies: Studies) -> list[Finding]:
-    """Where the architectures have their best learning rates, and whose lies at the edge of the search.
+def rate_table(results: Mapping[str, Result], studies: Studies) -> Table | None:
+    """What the neighbours of the chosen rate gave in the search; None where there was none."""
+    rows = []
+    for name, result in results.items():
+        runs = sorted(result.tuning.runs, key=lambda run: run.learning_rate)
+        for lower, own, higher in zip([None, *runs], runs, [*runs[1:], None], strict=False):
+            if own.learning_rate == result.tuning.learning_rate and own.validation_accuracy and _trained(own):
+                accuracy = percent(own.validation_accuracy)
+                beside = (_against(own, other) for other in (lower, higher))
+                rows.append((shown(name, studies), rate(own.learning_rate), accuracy, *beside))
+    if not rows:
+        return None
+    return Table(
+        "What another learning rate costs",
+        ("network", "rate", "validation accuracy", "with the next lower", "with the next higher"),
+        tuple(rows),
+        source(DATA, "tune"),
+        "In the short runs of the search; differences in points, one run each.",
+    )
+
+
+def _trained(run: ShortRun) -> bool:
+    return run.status == "trained"
+
+
+def _against(own: ShortRun, other: ShortRun | None) -> str:
+    if other is None:
+        return "–"
+    told: str = other.status
+    if _trained(other) and other.validation_accuracy is not None and own.validation_accuracy is not None:
+        told = points(100 * (other.validation_accuracy - own.validation_accuracy))
+    return f"{told} ({rate(other.learning_rate)})"
+
+
+def rate_findings(
+    learning_rates: pd.DataFrame, summary: Mapping[str, Summary], studies: Studies, epochs: int
+) -> list[Finding]:
+    """Which learning rates the architectures have, for whom a higher one gave more, and whose search ended early.
 
     ``learning_rates``: plots/data/learning_rates.csv: ``architecture``, ``learning_rate``, ``status``,
-    ``validation_accuracy``, ``chosen``. ``summary`` has all architectures, those with a fixed rate as well.
+    ``validation_accuracy``, ``chosen``, of runs of so many ``epochs``. ``summary`` has all architectures, those
+    with a fixed rate as well.
     """
     if learning_rates.empty:
         return []
-    best = learning_rates[learning_rates["chosen"] & (learning_rates["status"] == "trained")]
-    rates = {
-        str(name): float(found) for name, found in zip(best["architecture"], best["learning_rate"], strict=True)
-    }
+    trained = learning_rates[learning_rates["status"] == "trained"]
+    chosen = trained[trained["chosen"]].set_index("architecture")
+    rates = {str(name): float(found) for name, found in chosen["learning_rate"].items()}
     searched = [str(name) for name in learning_rates["architecture"].unique()]
-    found = [_best_rates(rates, searched, len(summary), studies)]
-    for architecture, chosen in rates.items():
-        tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
-        found += _at_edge(architecture, chosen, sorted(tried.tolist()), studies)
+    found = [_chosen_rates(rates, searched, len(summary), studies)]
+    most = trained.groupby("architecture")["validation_accuracy"].max()
+    less = 100 * (most - chosen["validation_accuracy"])
+    found += _higher_gave_more({str(name): float(lost) for name, lost in less.items()}, studies, epochs)
+    for architecture in searched:
+        if summary[architecture].learning_rate_at_edge:
+            tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
+            found.append(_ended_early(architecture, sorted(tried.tolist()), studies))
     return found
 
 
-def _best_rates(rates: Mapping[str, float], searched: Sequence[str], networks: int, studies: Studies) -> Finding:
+def _chosen_rates(rates: Mapping[str, float], searched: Sequence[str], networks: int, studies: Studies) -> Finding:
     unknown = [name for name in searched if name not in rates]
     numbers: dict[str, Any] = {"networks": networks, "searched": len(searched)}
     numbers |= {"rates": dict(rates), "none_trained": unknown}
@@ -107,25 +148,38 @@ def _best_rates(rates: Mapping[str, float], searched: Sequence[str], networks: i
         for value in sorted(set(rates.values()))
     ]
     if len(parts) == 1 and len(rates) == networks:
-        rule, says = "rates_agree", f"every network has the same best one: {parts[0]}"
+        rule, says = "rates_agree", f"every network has the same: {parts[0]}"
     elif len(parts) == 1:
-        rule, says = "rates_agree", f"the best ones found are the same: {parts[0]}"
+        rule, says = "rates_agree", f"those found are the same: {parts[0]}"
     elif parts:
         numbers["factor"] = max(rates.values()) / min(rates.values())
         span = f"span a factor of {times(numbers['factor'])}"
-        rule, says = "rates_differ", f"the best ones found {span}: {'; '.join(parts)}"
+        rule, says = "rates_differ", f"those found {span}: {'; '.join(parts)}"
     else:
-        rule, says = "rates_unknown", "so there is no best one"
+        rule, says = "rates_unknown", "so none was found"
     return Finding(f"{text}{says}.", "learning_rate", rule, numbers, DATA)
 
 
-def _at_edge(architecture: str, chosen: float, tried: Sequence[float], studies: Studies) -> list[Finding]:
-    if chosen not in (tried[0], tried[-1]):
+def _higher_gave_more(less: Mapping[str, float], studies: Studies, epochs: int) -> list[Finding]:
+    """``less``: the points by which a chosen rate is below the best one."""
+    lost = {name: points_lost for name, points_lost in less.items() if points_lost > 0}
+    if not lost:
         return []
-    where = "highest" if chosen == tried[-1] else "lowest"
+    worst = max(lost, key=lambda name: lost[name])
     text = (
-        f"{shown(architecture, studies)}: the best learning rate found, {rate(chosen)}, is the {where} of "
-        f"{len(tried)} tried, so that a better one may lie beyond."
+        f"For {len(lost)} of {counted(len(less), 'network')} a higher rate than the chosen one gave more, by less "
+        f"than a standard error: in these runs of {counted(epochs, 'epoch')} at most {points(lost[worst])} points "
+        f"({shown(worst, studies)}). The lower rate suits longer runs; a comparison at so small a budget is one "
+        "at the rates of the larger ones."
     )
-    numbers = {"of": architecture, "learning_rate": chosen, "lowest": tried[0], "highest": tried[-1]}
-    return [Finding(text, "learning_rate", "rate_at_edge", numbers | {"tried": len(tried)}, DATA)]
+    numbers = {"networks": len(less), "with_more": len(lost), "points": lost, "epochs": epochs}
+    return [Finding(text, "learning_rate", "higher_rate_gave_more", numbers, DATA)]
+
+
+def _ended_early(architecture: str, tried: Sequence[float], studies: Studies) -> Finding:
+    text = (
+        f"{shown(architecture, studies)}: the search ended after {counted(len(tried), 'rate')}, from "
+        f"{rate(tried[0])} to {rate(tried[-1])}, and a better one may lie beyond."
+    )
+    numbers = {"of": architecture, "lowest": tried[0], "highest": tried[-1], "tried": len(tried)}
+    return Finding(text, "learning_rate", "rate_at_edge", numbers, DATA)

@@ -47,7 +47,7 @@ def members_table(study: ComparedStudy) -> Table:
         source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
         "Means over seeds with 95 % intervals; FLOPs of one forward pass of one image, multiply and add counted "
         "as two. An interval is of one comparison alone; “told apart” accounts for all comparisons of the study. "
-        "A rate at the edge of the search may have a better one beyond.",
+        "Where a rate is at the edge of the search, a better one may lie beyond.",
     )  # fmt: skip
 
 
