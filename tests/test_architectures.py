@@ -13,7 +13,7 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.activations import feature_maps
 from cnn_study.evaluation.influence import center_of_last, effective_rows, influence_of_pixels
 from cnn_study.networks.architecture import Architecture, geometry, named_layers, spec_of
-from cnn_study.networks.network import Network, features, initialize
+from cnn_study.networks.network import Network, features, initialize, weighted_layers
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import (
     count_conv_parameters,
@@ -198,6 +198,14 @@ def test_he_initialisation_keeps_the_variance_of_activations() -> None:
         outputs = network(torch.randn(8, 3, 32, 32))[..., 8:-8, 8:-8]
     # After a ReLU the second moment, not the variance, is what He's rule keeps.
     assert 0.3 < outputs.square().mean().item() < 3
+
+
+def test_a_network_begins_without_a_preference_for_any_class() -> None:
+    network = Network(PARAMS.architectures["depth_6"], SHAPE)
+    initialize(network, "he")
+    images = torch.randint(0, 256, SHAPE.images(4), dtype=torch.uint8)
+    assert torch.equal(network(images), torch.zeros(4, SHAPE.classes))
+    assert all(bool(layer.weight.any()) for name, layer in weighted_layers(network).items() if name != "output")
 
 
 def test_feature_maps_are_of_each_layer_before_its_pool() -> None:

@@ -12,6 +12,8 @@ from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, Head, geometry, named_layers
 from cnn_study.networks.modules import Convolution, MaxPool, Normalize
 
+OUTPUT = "head.output"  # a network's last layer
+
 
 class Network(nn.Module):
     """Bytes (N, C, S, S) to logits (N, classes): ``normalize``, ``features``, ``head``.
@@ -78,13 +80,17 @@ def head(width: int, spec: Head, classes: int) -> nn.Sequential:
 def initialize(network: nn.Module, scheme: Literal["he", "pytorch"]) -> None:
     """Draw the weights anew from torch's global generator.
 
-    ``he``: normal, variance 2 / fan-in, zero biases (He et al., 2015, arXiv 1502.01852).
+    ``he``: normal, variance 2 / fan-in, zero biases (He et al., 2015, arXiv 1502.01852); the output layer all
+    zeros, so that a network begins without a preference (Zhang et al., 2019, arXiv 1901.09321, section 4).
     ``pytorch``: what each module does by default.
     """
-    for module in network.modules():
+    for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             if scheme == "he":
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if name == OUTPUT:
+                    nn.init.zeros_(module.weight)
+                else:
+                    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
             else:
