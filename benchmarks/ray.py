@@ -87,10 +87,11 @@ DVC_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, [0]); runpy.run_mod
 def reduce(params: Any) -> None:
     """Four architectures, two seeds, 4,050 images to train with."""
     params["data"].update(train_images=4500)
-    params["training"].update(epochs=2, seeds=list(SEEDS))
-    params["tune"].update(count=2, epochs=1, images=1000)
-    params["replay"].update(architectures=["kernel_3x3"], learning_rates=[0.001], images=100)
-    params["replay"]["training"].update(seeds=[0])
+    params["training"].update(budgets=[2], seeds=list(SEEDS))
+    params["tune"].update(beyond=0, epochs=1, images=1000)
+    params["tune"]["range"]["muon"] = [0.1, 0.2]
+    params["replay"].update(architectures=["kernel_3x3"])
+    params["replay"]["runs"].update(learning_rates=[0.001], images=100, seeds=[0])
     params["architectures"] = {name: params["architectures"][name] for name in ARCHITECTURES}
     names = {name: name for name in ARCHITECTURES}
     study = {"title": "All", "question": "How long?", "baseline": ARCHITECTURES[0], "members": names}

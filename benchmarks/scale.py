@@ -5,6 +5,7 @@ for each output that a stage would write, recorded as if the stages had run, in 
 Nothing is trained.
 """
 
+import copy
 import json
 import os
 import sys
@@ -33,7 +34,7 @@ def many(count: int) -> Callable[[Any], None]:
         names = [f"network_{number:04}" for number in range(count)]
         params["training"].update(seeds=list(range(SEEDS)))
         params["replay"].update(architectures=names[:1])
-        params["architectures"] = dict.fromkeys(names, entry)
+        params["architectures"] = {name: copy.deepcopy(entry) for name in names}
         study = {"title": "All", "question": "How long?", "baseline": names[0], "members": {n: n for n in names}}
         params["studies"] = {"all": study}
 

@@ -68,7 +68,7 @@ def table(study: Study, summaries: Mapping[str, Summary], compared: Mapping[str,
         if name in against and (one := against[name])["points"] is not None:
             difference = points_within(one["points"], one["interval"])
             difference += "" if one["told_apart"] else ", not told apart"
-        edge = ", at the edge of the search" if found.learning_rate_at_edge else ""
+        edge = ", search cut off" if found.learning_rate_at_edge else ""
         lines.append(
             (
                 shown,

@@ -13,7 +13,7 @@ from cnn_study.base.yaml import read_yaml, section
 from cnn_study.training.entry import Entry
 from cnn_study.training.recipe import Training
 from cnn_study.training.records import Clocks, RunClock, ShortRun, Tuning
-from cnn_study.training.search import Search, choice
+from cnn_study.training.search import Search, Searched
 from stages._inputs import Inputs
 
 
@@ -23,31 +23,26 @@ def main(name: str) -> None:
     plan = entry.trained_by(parse(Training, section(params, "training"), "training"))
     search = parse(Search, section(params, "tune"), "tune")
     inputs = Inputs.of("tune", name, entry.network, plan.recipe)
-    images = len(inputs.validation)
-    runs: list[ShortRun] = []
     clocks: list[RunClock] = []
-    following = None
+
+    def run(rate: float) -> ShortRun:
+        of_rate = inputs.run(f"rate {rate}", training, search.epochs, rate, search.seed)
+        clocks.append(RunClock.of(rate, search.seed, search.epochs, of_rate))
+        return ShortRun.of(rate, search.seed, of_rate)
+
+    images = len(inputs.validation)
     if plan.learning_rate == "tuned":
         training = inputs.training(search.images, search.seed)
-        rates = search.first(plan.recipe.optimizer)
-        most = len(rates) + search.beyond
-        while rates:
-            for rate in rates:
-                run = inputs.run(f"rate {rate}", training, search.epochs, rate, search.seed)
-                runs.append(ShortRun.of(rate, search.seed, run))
-                clocks.append(RunClock.of(rate, search.seed, search.epochs, run))
-            following = search.following(runs, images)
-            rates = () if following is None or len(runs) == most else (following,)
-        chosen = choice(runs, images)
+        searched = search.search(plan.recipe.optimizer, images, run)
     else:
-        chosen = plan.learning_rate
+        searched = Searched((), plan.learning_rate, cut_off=False)
     refuse_edited_sources()
     Clocks(runs=tuple(clocks)).write(Path("results/timing/tune") / f"{name}.json")
     Tuning(
-        learning_rate=chosen,
-        at_edge=following is not None,
-        images=images,
-        runs=tuple(runs),
+        learning_rate=searched.learning_rate,
+        cut_off=searched.cut_off,
+        validation_images=images,
+        runs=searched.runs,
         environment=inputs.environment,
     ).write(Path("results/tune") / f"{name}.json")
 

@@ -20,6 +20,7 @@ from cnn_study.report.kit import wording
 from cnn_study.report.kit.findings import Finding
 from cnn_study.training.finished import FinishedRun, Key, Trained
 from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Run, ShortRun, Status, Tuning
+from cnn_study.training.search import choice
 
 Right = npt.NDArray[np.bool_]
 
@@ -120,10 +121,10 @@ def weighted_layers(**kinds: Kind) -> tuple[LayerCost, ...]:
 
 def search(accuracies: Mapping[float, float | None]) -> Tuning:
     """A search that found these by learning rate; an accuracy of 0.1 is a collapse, None a divergence."""
-    best = max(accuracies, key=lambda rate: accuracies[rate] or 0)
     runs = tuple(short_run(rate, 1000, accuracy) for rate, accuracy in accuracies.items())
-    at_edge = best in (min(accuracies), max(accuracies))
-    return Tuning(learning_rate=best, at_edge=at_edge, images=5000, runs=runs, environment=ENVIRONMENT)
+    return Tuning(
+        learning_rate=choice(runs, 5000), cut_off=False, validation_images=5000, runs=runs, environment=ENVIRONMENT
+    )
 
 
 def short_run(rate: float, seed: int, accuracy: float | None) -> ShortRun:

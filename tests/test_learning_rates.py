@@ -1,4 +1,4 @@
-"""What the search for learning rates found, what another rate costs, and whose search ended too early."""
+"""What the search for learning rates found, what another rate costs, and whose search was cut off."""
 
 from dataclasses import replace
 
@@ -61,23 +61,22 @@ def test_every_network_has_one_rate_only_where_all_were_searched_and_found_one()
     assert "none that trains was found for “wide, twice”; those found are the same" in none_found.text
 
 
-def test_a_search_that_ended_at_an_edge_is_flagged() -> None:
-    at_edge = SUMMARY | {"wide": SUMMARY["wide"].model_copy(update={"learning_rate_at_edge": True})}
-    _, edge = rate_findings(RATES, at_edge, STUDIES, 1)
-    assert edge.rule == "rate_at_edge"
+def test_a_search_that_was_cut_off_is_flagged() -> None:
+    cut_off = SUMMARY | {"wide": SUMMARY["wide"].model_copy(update={"learning_rate_at_edge": True})}
+    _, edge = rate_findings(RATES, cut_off, STUDIES, 1)
+    assert edge.rule == "rate_search_cut_off"
     assert edge.text == (
-        "“wide, twice”: the search ended after 3 rates, from 0.1 to 0.4, and a better one may lie beyond."
+        "“wide, twice”: the search was cut off after 3 rates, from 0.1 to 0.4, and a better one may lie beyond."
     )
 
 
 def test_what_the_chosen_rate_costs_in_the_search_is_told() -> None:
-    lower = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.57, 0.41])
-    lower["chosen"] = lower["learning_rate"] == 0.1  # as if one standard error did not tell them apart
+    lower = rates_of(thin=[0.52, 0.522, 0.1], wide=[0.56, 0.566, 0.565], odd=[0.3, 0.5, 0.4])
     _, cost = rate_findings(lower, SUMMARY, STUDIES, 2)
-    assert cost.rule == "higher_rate_gave_more"
-    assert cost.text.startswith(
-        "For 2 of 2 networks a higher rate than the chosen one gave more, by less than a standard error: in these "
-        "runs of 2 epochs at most +24.0 points (“wide, twice”)."
+    assert cost.rule == "higher_rates_were_better"
+    assert cost.text == (
+        "For 2 of 3 networks a higher rate than the chosen one had a higher validation accuracy in these runs of "
+        "2 epochs, by at most 0.60 points (“wide, twice”). All budgets of a network are trained with its one rate."
     )
 
 
@@ -88,6 +87,7 @@ def test_the_table_has_the_neighbours_of_each_chosen_rate() -> None:
         ("narrow one", "0.2", "52.0 %", "−21.0 (0.1)", "collapsed (0.4)"),
         ("“wide, twice”", "0.4", "57.0 %", "−16.0 (0.2)", "–"),
     )
+    assert "one standard error is about 0.7;" in table.note
     assert rate_table({}, STUDIES) is None
 
 
@@ -115,6 +115,6 @@ def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given()
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
     summary = SUMMARY | {"odd": entry(0.1, "diverged"), "wide_matched": entry(0.1, "collapsed")}
     searches = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57], odd=[0.1, 0.1, 0.1])
-    searches["chosen"] = searches["learning_rate"] == 0.1
+    searches = pd.concat([searches, rates_of(wide_matched=[0.52, 0.522, 0.1])])
     summary = {name: one.model_copy(update={"learning_rate_at_edge": True}) for name, one in summary.items()}
     assert_numbers_are_their_own(rate_findings(searches, summary, STUDIES, 1))

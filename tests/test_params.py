@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import ray, scale
 from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
@@ -22,7 +24,6 @@ from cnn_study.training.recipe import Training
 from tests.conftest import REPOSITORY, Project
 
 VALID = read_yaml(REPOSITORY / "params.yaml")
-VALID["tune"]["range"].update(muon=[0.01, 0.16])  # whatever the published study searches
 
 
 def with_values(change: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +122,11 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10, one of each class"),
         ({"replay.runs.images": 9}, "replay.runs.images: found 9, allowed: at least 10, one of each class"),
         ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),
-        ({"tune.factor": 1.0}, "tune.factor: found 1.0, allowed: more than 1"),
+        ({"tune.factor": 1.0}, "tune.factor: found 1.0, allowed: at least 1.1"),
+        (
+            {"tune.range.sgd": [0.00001, 1], "tune.factor": 1.1},
+            "tune.factor: found 1.1, which makes of tune.range.sgd 121 rates, allowed: at most 100",
+        ),
         (
             {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 4}]},
             "architectures.depth_4.layers: found that layers[2] takes 4x4 pixels at once of 2x2, which leaves "
@@ -532,3 +537,10 @@ def test_what_dvc_sets_for_one_network_alone_may_be_shared(tmp_path: Path, two: 
     entries = set_by_dvc(path, f"architectures.{('one', 'two')[changed]}.layers.0.conv=5")
     assert [entry["layers"][0]["conv"] for entry in entries] == [5 - changed, 4 + changed]
     assert entries[1 - changed] == before["architectures"][("two", "one")[changed]]
+
+
+@pytest.mark.parametrize("change", [ray.reduce, scale.many(3)], ids=["ray", "scale"])
+def test_the_studies_of_benchmarks_are_valid(change: Callable[[Any], None]) -> None:
+    content = copy.deepcopy(VALID)
+    change(content)
+    assert validate(content).architectures

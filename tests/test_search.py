@@ -1,5 +1,6 @@
 """The search for a learning rate: which rates it tries, and which one it chooses."""
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -12,9 +13,9 @@ from tests.report_cases import short_run
 IMAGES = 2500  # at 0.5, one standard error is 0.01
 
 
-def search_by(factor: float = 2) -> Search:
+def search_by(factor: float = 2, beyond: int = 5) -> Search:
     ranges = {"muon": [0.05, 0.2], "sgd": [0.01, 0.3], "adam": [0.001, 0.001], "adamw": [0.001, 0.01]}
-    values = {"range": ranges, "factor": factor, "beyond": 0, "epochs": 1, "images": 10, "seed": 0}
+    values = {"range": ranges, "factor": factor, "beyond": beyond, "epochs": 1, "images": 10, "seed": 0}
     return parse(Search, values, "tune")
 
 
@@ -24,10 +25,11 @@ def runs_of(accuracies: Mapping[float, float | None]) -> list[ShortRun]:
 
 
 def test_the_first_rates_are_a_factor_apart_and_those_of_the_optimizer() -> None:
-    assert search_by().first("muon") == (0.05, 0.1, 0.2)
-    assert search_by().first("adam") == (0.001,)
-    assert search_by(factor=10).first("adamw") == (0.001, 0.01)
-    assert search_by().first("sgd") == (0.01, 0.02, 0.04, 0.08, 0.16)  # 0.32 is above the highest
+    assert search_by().initial_rates("muon") == (0.05, 0.1, 0.2)
+    assert search_by().initial_rates("adam") == (0.001,)
+    assert search_by(factor=10).initial_rates("adamw") == (0.001, 0.01)
+    assert search_by(factor=30).initial_rates("sgd") == (0.01, 0.3)  # whatever the error of a logarithm
+    assert search_by().initial_rates("sgd") == (0.01, 0.02, 0.04, 0.08, 0.16)  # 0.32 is above the highest
 
 
 @pytest.mark.parametrize(
@@ -58,14 +60,44 @@ def test_the_lowest_rate_that_one_standard_error_does_not_tell_from_the_best_is_
         ({0.1: 0.495, 0.2: 0.5, 0.4: 0.3}, 0.05),  # the chosen one is at an end, though the best is not
         ({0.1: 0.4, 0.2: 0.495, 0.4: 0.5}, 0.8),  # and the other way round
         ({0.1: 0.1, 0.2: 0.5, 0.4: 0.3}, None),
-        ({0.1: 0.1, 0.2: None, 0.4: None}, 0.05),  # none has trained: rates that are too high are the usual cause
+        ({0.1: 0.1, 0.2: None}, 0.05),  # none has trained, and one has diverged: they are too high
+        ({0.1: 0.1, 0.2: 0.1, 0.4: 0.1}, 0.05),  # or too high or too low
+        ({0.05: 0.1, 0.1: 0.1, 0.2: 0.1, 0.4: 0.1}, 0.8),
         ({0.3: 0.5}, 0.15),
     ],
 )
-def test_the_search_goes_on_beyond_an_end_where_the_best_or_the_chosen_rate_lies(
+def test_the_search_goes_on_beyond_an_end_where_the_best_or_the_chosen_rate_is(
     accuracies: dict[float, float | None], following: float | None
 ) -> None:
-    assert search_by().following(runs_of(accuracies), IMAGES) == following
+    assert search_by().next_rate(runs_of(accuracies), IMAGES) == following
+
+
+@pytest.mark.parametrize(
+    ("peak", "beyond", "tried", "chosen", "cut_off"),
+    [
+        (0.1, 5, [0.05, 0.1, 0.2], 0.1, False),
+        (0.8, 5, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6], 0.8, False),
+        (0.0125, 5, [0.05, 0.1, 0.2, 0.025, 0.0125, 0.00625], 0.0125, False),
+        (0.8, 3, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6], 0.8, False),  # as many as it takes, and no more
+        (0.8, 2, [0.05, 0.1, 0.2, 0.4, 0.8], 0.8, True),
+        (0.8, 0, [0.05, 0.1, 0.2], 0.2, True),
+    ],
+)
+def test_a_search_climbs_to_the_best_rate_unless_it_is_cut_off(
+    peak: float, beyond: int, tried: list[float], chosen: float, cut_off: bool
+) -> None:
+    def run(rate: float) -> ShortRun:
+        return short_run(rate, 0, 0.8 - 0.1 * abs(math.log2(rate / peak)))
+
+    found = search_by(beyond=beyond).search("muon", IMAGES, run)
+    assert [one.learning_rate for one in found.runs] == tried
+    assert (found.learning_rate, found.cut_off) == (chosen, cut_off)
+
+
+def test_a_search_in_which_nothing_trains_ends_too() -> None:
+    found = search_by(beyond=3).search("muon", IMAGES, lambda rate: short_run(rate, 0, 0.1))
+    assert [one.learning_rate for one in found.runs] == [0.05, 0.1, 0.2, 0.025, 0.4, 0.0125]
+    assert (found.learning_rate, found.cut_off) == (0.0125, True)
 
 
 def test_equal_networks_get_equal_rates_whichever_of_two_tied_rates_came_out_ahead() -> None:

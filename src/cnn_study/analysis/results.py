@@ -132,7 +132,8 @@ class Summary(Record):
     """An architecture's object in metrics/summary.json: accuracies 0 to 1, FLOPs and bytes of one image.
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
-    The file of release 0.1.0 has neither.
+    The file of release 0.1.0 has neither. ``learning_rate_at_edge``: whether the search was cut off where its best
+    or its chosen rate was at an end.
     """
 
     status: Status
@@ -165,7 +166,7 @@ class Summary(Record):
         return cls(
             **dict(by_budget[str(result.budget)]),
             learning_rate=result.tuning.learning_rate,
-            learning_rate_at_edge=result.tuning.at_edge,
+            learning_rate_at_edge=result.tuning.cut_off,
             parameters=profile.parameters,
             conv_parameters=profile.conv_parameters,
             forward_flops=profile.forward_flops,

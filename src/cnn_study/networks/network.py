@@ -78,10 +78,10 @@ def head(width: int, spec: Head, classes: int) -> nn.Sequential:
 
 
 def initialize(network: nn.Module, scheme: Literal["he", "pytorch"]) -> None:
-    """Draw the weights anew from torch's global generator.
+    """Set the weights anew, drawn from torch's global generator.
 
     ``he``: normal, variance 2 / fan-in, zero biases (He et al., 2015, arXiv 1502.01852); the output layer all
-    zeros, so that a network begins without a preference (Zhang et al., 2019, arXiv 1901.09321, section 4).
+    zeros, as in Fixup (Zhang et al., 2019, arXiv 1901.09321), so that no class is preferred at first.
     ``pytorch``: what each module does by default.
     """
     for name, module in network.named_modules():

@@ -128,13 +128,13 @@ class ShortRun(Record):
 class Tuning(Record):
     """The rate that an architecture trains with. ``runs``: those of the search, none where the rate was given.
 
-    ``images``: how many they were judged on. ``at_edge``: whether the search ended before it was seen that no
-    better rate lies beyond those that were tried.
+    ``validation_images``: how many they were judged on. ``cut_off``: whether the search ended where a better rate
+    may lie beyond those that were tried.
     """
 
     learning_rate: float
-    at_edge: bool
-    images: int
+    cut_off: bool
+    validation_images: int
     runs: tuple[ShortRun, ...]
     environment: Environment
 

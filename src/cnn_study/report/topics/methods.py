@@ -10,7 +10,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     training, search = params.training, params.tune
     recipe = training.recipe
     optimizers = dict.fromkeys(own_training.recipe.optimizer for own_training in params.trainings.values())
-    first = {optimizer: search.first(optimizer) for optimizer in optimizers}
+    first = {optimizer: search.initial_rates(optimizer) for optimizer in optimizers}
     ranges = listed([f"{rates[0]:g} to {rates[-1]:g} ({optimizer})" for optimizer, rates in first.items()])
     budgets = listed([str(budget) for budget in sorted(training.budgets)])
     unnamed = [
@@ -43,10 +43,11 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Learning rates",
-            f"One run for each rate, {counted(search.epochs, 'epoch')} of at most {search.images:,} images. Rates "
-            f"are a factor of {search.factor:g} apart and begin with those of {ranges}; beyond an end where the "
-            "best or the chosen one lies, more are tried. Chosen is the lowest whose validation accuracy is "
-            "within one standard error of the best. A rate that params.yaml gives is taken as it is.",
+            f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images "
+            f"with each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "
+            f"{search.beyond} more, below the lowest while that is chosen or none trains, above the highest while "
+            "that is the best. Chosen is the lowest whose validation accuracy is within one standard error of the "
+            "best. A rate that params.yaml gives is taken as it is.",
         ),
         (
             "Comparisons",
@@ -67,7 +68,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (
             "Gradients",
             "Euclidean norm of each layer's weight gradient: the mean over evenly spaced steps of each epoch, and "
-            "over seeds.",
+            "over seeds. Where an output layer begins with zeros, all other gradients of the first step are zero.",
         ),
         (
             "Clocks",

@@ -1,4 +1,4 @@
-"""What the search for learning rates found, what another rate costs, and whose search ended too early."""
+"""What the search for learning rates found, what another rate costs, and whose search was cut off."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +12,7 @@ from cnn_study.report.kit.members import Members, numbers
 from cnn_study.report.kit.page import Figure, Table
 from cnn_study.report.kit.wording import Studies, counted, listed, percent, points, rate, shown, times
 from cnn_study.training.records import ShortRun
+from cnn_study.training.search import standard_error
 
 DATA = "plots/data/learning_rates.csv"
 
@@ -75,7 +76,7 @@ def learning_rate_chart(rates: pd.DataFrame, members: Members) -> Spec:
 
 def rate_table(results: Mapping[str, Result], studies: Studies) -> Table | None:
     """What the neighbours of the chosen rate gave in the search; None where there was none."""
-    rows = []
+    rows, errors = [], []
     for name, result in results.items():
         runs = sorted(result.tuning.runs, key=lambda run: run.learning_rate)
         for lower, own, higher in zip([None, *runs], runs, [*runs[1:], None], strict=False):
@@ -83,14 +84,17 @@ def rate_table(results: Mapping[str, Result], studies: Studies) -> Table | None:
                 accuracy = percent(own.validation_accuracy)
                 beside = (_against(own, other) for other in (lower, higher))
                 rows.append((shown(name, studies), rate(own.learning_rate), accuracy, *beside))
+                errors.append(standard_error(own.validation_accuracy, result.tuning.validation_images))
     if not rows:
         return None
+    error = 100 * sum(errors) / len(errors)
     return Table(
         "What another learning rate costs",
         ("network", "rate", "validation accuracy", "with the next lower", "with the next higher"),
         tuple(rows),
         source(DATA, "tune"),
-        "In the short runs of the search; differences in points, one run each.",
+        "In the runs of the search, one for each rate: differences in points, of which one standard error is "
+        f"about {error:.1f}; –: not tried.",
     )
 
 
@@ -110,7 +114,7 @@ def _against(own: ShortRun, other: ShortRun | None) -> str:
 def rate_findings(
     learning_rates: pd.DataFrame, summary: Mapping[str, Summary], studies: Studies, epochs: int
 ) -> list[Finding]:
-    """Which learning rates the architectures have, for whom a higher one gave more, and whose search ended early.
+    """Which learning rates were chosen, for whom a higher one was better, and whose search was cut off.
 
     ``learning_rates``: plots/data/learning_rates.csv: ``architecture``, ``learning_rate``, ``status``,
     ``validation_accuracy``, ``chosen``, of runs of so many ``epochs``. ``summary`` has all architectures, those
@@ -123,13 +127,13 @@ def rate_findings(
     rates = {str(name): float(found) for name, found in chosen["learning_rate"].items()}
     searched = [str(name) for name in learning_rates["architecture"].unique()]
     found = [_chosen_rates(rates, searched, len(summary), studies)]
-    most = trained.groupby("architecture")["validation_accuracy"].max()
-    less = 100 * (most - chosen["validation_accuracy"])
-    found += _higher_gave_more({str(name): float(lost) for name, lost in less.items()}, studies, epochs)
+    highest = trained.groupby("architecture")["validation_accuracy"].max()
+    shortfall = 100 * (highest - chosen["validation_accuracy"])
+    found += _higher_were_better({str(name): float(points) for name, points in shortfall.items()}, studies, epochs)
     for architecture in searched:
         if summary[architecture].learning_rate_at_edge:
             tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
-            found.append(_ended_early(architecture, sorted(tried.tolist()), studies))
+            found.append(_cut_off(architecture, sorted(tried.tolist()), studies))
     return found
 
 
@@ -160,26 +164,25 @@ def _chosen_rates(rates: Mapping[str, float], searched: Sequence[str], networks:
     return Finding(f"{text}{says}.", "learning_rate", rule, numbers, DATA)
 
 
-def _higher_gave_more(less: Mapping[str, float], studies: Studies, epochs: int) -> list[Finding]:
-    """``less``: the points by which a chosen rate is below the best one."""
-    lost = {name: points_lost for name, points_lost in less.items() if points_lost > 0}
-    if not lost:
+def _higher_were_better(shortfall: Mapping[str, float], studies: Studies, epochs: int) -> list[Finding]:
+    """``shortfall``: the points by which the accuracy with the chosen rate is below the best, by network."""
+    higher = {name: missing for name, missing in shortfall.items() if missing > 0}
+    if not higher:
         return []
-    worst = max(lost, key=lambda name: lost[name])
+    most = max(higher, key=lambda name: higher[name])
     text = (
-        f"For {len(lost)} of {counted(len(less), 'network')} a higher rate than the chosen one gave more, by less "
-        f"than a standard error: in these runs of {counted(epochs, 'epoch')} at most {points(lost[worst])} points "
-        f"({shown(worst, studies)}). The lower rate suits longer runs; a comparison at so small a budget is one "
-        "at the rates of the larger ones."
+        f"For {len(higher)} of {counted(len(shortfall), 'network')} a higher rate than the chosen one had a "
+        f"higher validation accuracy in these runs of {counted(epochs, 'epoch')}, by at most {higher[most]:.2f} "
+        f"points ({shown(most, studies)}). All budgets of a network are trained with its one rate."
     )
-    numbers = {"networks": len(less), "with_more": len(lost), "points": lost, "epochs": epochs}
-    return [Finding(text, "learning_rate", "higher_rate_gave_more", numbers, DATA)]
+    numbers = {"networks": len(shortfall), "higher": len(higher), "points": higher, "epochs": epochs}
+    return [Finding(text, "learning_rate", "higher_rates_were_better", numbers, DATA)]
 
 
-def _ended_early(architecture: str, tried: Sequence[float], studies: Studies) -> Finding:
+def _cut_off(architecture: str, tried: Sequence[float], studies: Studies) -> Finding:
     text = (
-        f"{shown(architecture, studies)}: the search ended after {counted(len(tried), 'rate')}, from "
+        f"{shown(architecture, studies)}: the search was cut off after {counted(len(tried), 'rate')}, from "
         f"{rate(tried[0])} to {rate(tried[-1])}, and a better one may lie beyond."
     )
     numbers = {"of": architecture, "lowest": tried[0], "highest": tried[-1], "tried": len(tried)}
-    return Finding(text, "learning_rate", "rate_at_edge", numbers, DATA)
+    return Finding(text, "learning_rate", "rate_search_cut_off", numbers, DATA)

@@ -34,7 +34,7 @@ def members_table(study: ComparedStudy) -> Table:
                 f"{summary.parameters:,}",
                 f"{summary.conv_parameters:,}",
                 f"{summary.forward_flops / 1e6:.1f}",
-                f"{summary.learning_rate:g}" + (", at the edge" if summary.learning_rate_at_edge else ""),
+                f"{summary.learning_rate:g}" + (", search cut off" if summary.learning_rate_at_edge else ""),
             )
         )
     return Table(
@@ -47,7 +47,7 @@ def members_table(study: ComparedStudy) -> Table:
         source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
         "Means over seeds with 95 % intervals; FLOPs of one forward pass of one image, multiply and add counted "
         "as two. An interval is of one comparison alone; “told apart” accounts for all comparisons of the study. "
-        "Where a rate is at the edge of the search, a better one may lie beyond.",
+        "Where the search for a rate was cut off, a better one may lie beyond those it tried.",
     )  # fmt: skip
 
 
