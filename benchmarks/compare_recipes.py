@@ -19,9 +19,10 @@ def compared(lines: pd.DataFrame) -> pd.DataFrame:
     usual = lines["recipe"].value_counts().index[0]
     wide = lines.pivot_table(index=["network", "seed"], columns="recipe", values="validation")
     points = 100 * wide.sub(wide[usual], axis=0).drop(columns=usual)
-    table = points.groupby(level="network").mean().T
+    table: pd.DataFrame = points.groupby(level="network").mean().T
     table.index = pd.Index([change(usual, recipe) for recipe in table.index])
-    return table.assign(mean=table.mean(axis=1)).sort_values("mean", ascending=False).round(1)
+    table["mean"] = table.mean(axis=1)
+    return table.sort_values("mean", ascending=False).round(1)
 
 
 def change(usual: str, recipe: str) -> str:
@@ -31,7 +32,8 @@ def change(usual: str, recipe: str) -> str:
 
 
 def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in recipe.items() if key != "augmentation"} | recipe["augmentation"]
+    augmentation: dict[str, Any] = recipe["augmentation"]
+    return {key: value for key, value in recipe.items() if key != "augmentation"} | augmentation
 
 
 def main(asked: argparse.Namespace) -> None:
