@@ -24,24 +24,24 @@ class Goal:
 # By the kind of processor.
 GOALS = {
     "avx2": {
-        "kernel_3x3": Goal(64, 1.6, 0.5, 0.7347, 4),
+        "kernel_3x3": Goal(64, 1.6, 0.5, 0.7347, 2),
         "kernel_5x5": Goal(64, 1.4, 0.75),
         "kernel_7x7": Goal(64, 1.2, 0.75),
         "kernel_5x5_matched": Goal(64, 1.6, 0.5),
         "kernel_7x7_matched": Goal(64, 1.6, 0.5),
-        "depth_4": Goal(128, 1.4, 0.5, 0.7679, 4),
-        "depth_6": Goal(128, 1.2, 0.75, 0.7840, 4),
-        "residual": Goal(128, 1.2, 0.5, 0.8106, 3),
+        "depth_4": Goal(128, 1.4, 0.5, 0.7679, 2),
+        "depth_6": Goal(128, 1.2, 0.75, 0.7840, 2),
+        "residual": Goal(128, 1.2, 0.5, 0.8106, 2),
     },
     "bf16": {
-        "kernel_3x3": Goal(64, 3.0, 0.35, 0.7347, 4),
+        "kernel_3x3": Goal(64, 3.0, 0.35, 0.7347, 2),
         "kernel_5x5": Goal(64, 2.4, 0.35),
         "kernel_7x7": Goal(64, 2.25, 0.35),
         "kernel_5x5_matched": Goal(64, 2.0, 0.35),
         "kernel_7x7_matched": Goal(64, 2.0, 0.35),
-        "depth_4": Goal(128, 2.0, 0.35, 0.7679, 4),
-        "depth_6": Goal(128, 2.0, 0.35, 0.7840, 4),
-        "residual": Goal(128, 2.4, 0.35, 0.8106, 3),
+        "depth_4": Goal(128, 2.0, 0.35, 0.7679, 2),
+        "depth_6": Goal(128, 2.0, 0.35, 0.7840, 2),
+        "residual": Goal(128, 2.4, 0.35, 0.8106, 2),
     },
 }
 OPTIMIZER_SHARE = 0.06  # of a step, at most
