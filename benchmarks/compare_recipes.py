@@ -6,6 +6,7 @@ and length with those of the recipe that has most of them: by network, the mean 
 
 import argparse
 import json
+import sys
 from typing import Any
 
 import pandas as pd
@@ -22,13 +23,14 @@ def compared(lines: pd.DataFrame) -> pd.DataFrame:
     table: pd.DataFrame = points.groupby(level="network").mean().T
     table.index = pd.Index([change(usual, recipe) for recipe in table.index])
     table["mean"] = table.mean(axis=1)
-    return table.sort_values("mean", ascending=False).round(1)
+    return table.sort_values("mean", ascending=False).round(1) + 0.0  # which makes -0.0 positive
 
 
 def change(usual: str, recipe: str) -> str:
     """The keys of ``recipe`` that are not those of ``usual``, with their values."""
     usual_keys, keys = _flat(json.loads(usual)), _flat(json.loads(recipe))
-    return ", ".join(f"{key} {value}" for key, value in keys.items() if value != usual_keys.get(key))
+    told = [f"{key} {value}" for key, value in keys.items() if value != usual_keys.get(key)]
+    return ", ".join(told + [f"no {key}" for key in usual_keys if key not in keys])
 
 
 def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def main(asked: argparse.Namespace) -> None:
     lines = pd.read_csv(LINES)
     here = lines["processor"].str.contains(asked.processor, regex=False)
     chosen = lines[here & (lines["learning_rate"] == asked.rate) & (lines["epochs"] == asked.epochs)]
+    if chosen.empty:
+        sys.exit(f"{LINES}: found no run of {asked.epochs} epochs at rate {asked.rate:g} on {asked.processor!r}")
     print(compared(chosen).to_string(na_rep=""))
 
 

@@ -5,7 +5,15 @@ from dataclasses import replace
 import pandas as pd
 
 from cnn_study.analysis.results import Result
-from cnn_study.report.topics.learning_rates.search import learning_rates, rate_findings, rate_table
+from cnn_study.base.yaml import read_yaml
+from cnn_study.params.study import validate
+from cnn_study.report.topics.learning_rates.search import (
+    learning_rates,
+    rate_findings,
+    rate_table,
+    search_in_words,
+)
+from tests.conftest import REPOSITORY
 from tests.report_cases import (
     STUDIES,
     SUMMARY,
@@ -87,14 +95,14 @@ def test_the_table_has_the_neighbours_of_each_chosen_rate() -> None:
         ("narrow one", "0.2", "52.0 %", "−21.0 (0.1)", "collapsed (0.4)"),
         ("“wide, twice”", "0.4", "57.0 %", "−16.0 (0.2)", "–"),
     )
-    assert "one standard error is about 0.7;" in table.note
+    assert "one standard error of an accuracy, by the validation images alone, is about 0.7." in table.note
     assert rate_table({}, STUDIES) is None
 
 
 def test_a_search_in_which_nothing_trained_finds_no_best_rate() -> None:
     (finding,) = rate_findings(rates_of(thin=[0.1, 0.1, 0.1]), SUMMARY, STUDIES, 1)
     assert finding.rule == "rates_unknown"
-    assert finding.text.endswith("none that trains was found for narrow one; so none was found.")
+    assert finding.text.endswith("none that trains was found for narrow one.")
     assert rate_findings(RATES.head(0), SUMMARY, STUDIES, 1) == []
 
 
@@ -110,6 +118,17 @@ def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given()
     ]
     assert table["status"].to_list()[-1] == "diverged"
     assert table["validation_accuracy"].isna().to_list() == [False] * 4 + [True]
+
+
+def test_methods_say_how_rates_are_found_for_those_that_are() -> None:
+    params = read_yaml(REPOSITORY / "params.yaml")
+    params["tune"]["range"]["adam"] = [0.001, 0.003]
+    params["architectures"]["depth_4"]["training"] = {"recipe": {"optimizer": "adam"}}
+    assert ": first from 0.05 to 0.2 (muon) and 0.001 to 0.002 (adam), then up to 5 more, " in search_in_words(
+        validate(params)
+    )
+    params["training"]["learning_rate"] = 0.1
+    assert search_in_words(validate(params)) == "A rate that params.yaml gives is taken as it is."
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:

@@ -133,7 +133,7 @@ class Summary(Record):
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
     The file of release 0.1.0 has neither. ``learning_rate_at_edge``: whether the search was cut off where its best
-    or its chosen rate was at an end.
+    or its chosen rate was at an end, or none had trained.
     """
 
     status: Status

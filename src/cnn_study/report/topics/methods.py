@@ -1,17 +1,15 @@
 """How the numbers came about."""
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.params.study import Params
 from cnn_study.report.kit.wording import DATASETS, capitalized, counted, listed, percent, with_status
 
 
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """Terms and their explanations."""
     params = evidence.params
-    training, search = params.training, params.tune
+    training = params.training
     recipe = training.recipe
-    optimizers = dict.fromkeys(own_training.recipe.optimizer for own_training in params.trainings.values())
-    first = {optimizer: search.initial_rates(optimizer) for optimizer in optimizers}
-    ranges = listed([f"{rates[0]:g} to {rates[-1]:g} ({optimizer})" for optimizer, rates in first.items()])
     budgets = listed([str(budget) for budget in sorted(training.budgets)])
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
@@ -41,14 +39,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "chance explains its validation accuracy (99.9 % binomial interval), diverged if its loss was not "
             "finite; neither is ranked.",
         ),
-        (
-            "Learning rates",
-            f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images "
-            f"with each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "
-            f"{search.beyond} more, below the lowest while that is chosen or none trains, above the highest while "
-            "that is the best. Chosen is the lowest whose validation accuracy is within one standard error of the "
-            "best. A rate that params.yaml gives is taken as it is.",
-        ),
+        ("Learning rates", search_in_words(params)),
         (
             "Comparisons",
             "Paired by seed and by test image, with the variance of Obuchowski and Rockette (1995): seeds are "
@@ -88,4 +79,24 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             else ()
         ),
         *((("In no study", ", ".join(unnamed)),) if unnamed else ()),
+    )
+
+
+def search_in_words(params: Params) -> str:
+    """How rates are found."""
+    search = params.tune
+    searched = dict.fromkeys(
+        training.recipe.optimizer for training in params.trainings.values() if training.learning_rate == "tuned"
+    )
+    given = "A rate that params.yaml gives is taken as it is."
+    if not searched:
+        return given
+    first = {optimizer: search.initial_rates(optimizer) for optimizer in searched}
+    ranges = listed([f"{rates[0]:g} to {rates[-1]:g} ({optimizer})" for optimizer, rates in first.items()])
+    return (
+        f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images with "
+        f"each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "
+        f"{search.beyond} more, below the lowest while that is chosen and above the highest while that is the "
+        "best; where none trains, below the lowest if any diverged, else on both sides in turns. Chosen is the "
+        f"lowest whose validation accuracy is within one standard error of the best. {given}"
     )

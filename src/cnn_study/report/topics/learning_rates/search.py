@@ -93,8 +93,8 @@ def rate_table(results: Mapping[str, Result], studies: Studies) -> Table | None:
         ("network", "rate", "validation accuracy", "with the next lower", "with the next higher"),
         tuple(rows),
         source(DATA, "tune"),
-        "In the runs of the search, one for each rate: differences in points, of which one standard error is "
-        f"about {error:.1f}; –: not tried.",
+        "In the runs of the search, one for each rate: differences in points; one standard error of an accuracy, "
+        f"by the validation images alone, is about {error:.1f}. –: not tried.",
     )
 
 
@@ -129,7 +129,9 @@ def rate_findings(
     found = [_chosen_rates(rates, searched, len(summary), studies)]
     highest = trained.groupby("architecture")["validation_accuracy"].max()
     shortfall = 100 * (highest - chosen["validation_accuracy"])
-    found += _higher_were_better({str(name): float(points) for name, points in shortfall.items()}, studies, epochs)
+    found += _higher_were_better(
+        {str(name): float(missing) for name, missing in shortfall.items()}, studies, epochs
+    )
     for architecture in searched:
         if summary[architecture].learning_rate_at_edge:
             tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
@@ -160,7 +162,7 @@ def _chosen_rates(rates: Mapping[str, float], searched: Sequence[str], networks:
         span = f"span a factor of {times(numbers['factor'])}"
         rule, says = "rates_differ", f"those found {span}: {'; '.join(parts)}"
     else:
-        rule, says = "rates_unknown", "so none was found"
+        return Finding(f"{text.removesuffix('; ')}.", "learning_rate", "rates_unknown", numbers, DATA)
     return Finding(f"{text}{says}.", "learning_rate", rule, numbers, DATA)
 
 
