@@ -7,12 +7,8 @@ import pandas as pd
 from cnn_study.analysis.results import Result
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
-from cnn_study.report.topics.learning_rates.search import (
-    learning_rates,
-    rate_findings,
-    rate_table,
-    search_in_words,
-)
+from cnn_study.report.topics.learning_rates.search import learning_rates, rate_findings, rate_table
+from cnn_study.report.topics.methods import search_in_words
 from tests.conftest import REPOSITORY
 from tests.report_cases import (
     STUDIES,
