@@ -13,7 +13,8 @@ from cnn_study.base.yaml import read_yaml, section
 from cnn_study.training.entry import Entry
 from cnn_study.training.recipe import Training
 from cnn_study.training.records import Clocks, RunClock, ShortRun, Tuning
-from cnn_study.training.search import Search, Searched
+from cnn_study.training.search import Search
+from cnn_study.training.tuning import Searched, searched
 from stages._inputs import Inputs
 
 
@@ -33,16 +34,16 @@ def main(name: str) -> None:
     images = len(inputs.validation)
     if plan.learning_rate == "tuned":
         training = inputs.training(search.images, search.seed)
-        searched = search.search(plan.recipe.optimizer, images, run)
+        found = searched(search, plan.recipe.optimizer, images, run)
     else:
-        searched = Searched((), plan.learning_rate, cut_off=False)
+        found = Searched((), plan.learning_rate, cut_off=False)
     refuse_edited_sources()
     Clocks(runs=tuple(clocks)).write(Path("results/timing/tune") / f"{name}.json")
     Tuning(
-        learning_rate=searched.learning_rate,
-        cut_off=searched.cut_off,
+        learning_rate=found.learning_rate,
+        cut_off=found.cut_off,
         validation_images=images,
-        runs=searched.runs,
+        runs=found.runs,
         environment=inputs.environment,
     ).write(Path("results/tune") / f"{name}.json")
 

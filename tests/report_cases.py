@@ -20,7 +20,7 @@ from cnn_study.report.kit import wording
 from cnn_study.report.kit.findings import Finding
 from cnn_study.training.finished import FinishedRun, Key, Trained
 from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Run, ShortRun, Status, Tuning
-from cnn_study.training.search import choice
+from cnn_study.training.tuning import choice
 
 Right = npt.NDArray[np.bool_]
 

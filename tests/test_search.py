@@ -7,7 +7,8 @@ import pytest
 
 from cnn_study.base.schema import parse
 from cnn_study.training.records import ShortRun
-from cnn_study.training.search import Search, choice, standard_error
+from cnn_study.training.search import Search
+from cnn_study.training.tuning import choice, next_rate, searched, standard_error
 from tests.report_cases import short_run
 
 IMAGES = 2500  # at 0.5, one standard error is 0.01
@@ -69,7 +70,7 @@ def test_the_lowest_rate_that_one_standard_error_does_not_tell_from_the_best_is_
 def test_the_search_goes_on_beyond_an_end_where_the_best_or_the_chosen_rate_is(
     accuracies: dict[float, float | None], following: float | None
 ) -> None:
-    assert search_by().next_rate(runs_of(accuracies), IMAGES) == following
+    assert next_rate(runs_of(accuracies), IMAGES, factor=2) == following
 
 
 @pytest.mark.parametrize(
@@ -89,13 +90,13 @@ def test_a_search_climbs_to_the_best_rate_unless_it_is_cut_off(
     def run(rate: float) -> ShortRun:
         return short_run(rate, 0, 0.8 - 0.1 * abs(math.log2(rate / peak)))
 
-    found = search_by(beyond=beyond).search("muon", IMAGES, run)
+    found = searched(search_by(beyond=beyond), "muon", IMAGES, run)
     assert [one.learning_rate for one in found.runs] == tried
     assert (found.learning_rate, found.cut_off) == (chosen, cut_off)
 
 
 def test_a_search_in_which_nothing_trains_ends_too() -> None:
-    found = search_by(beyond=3).search("muon", IMAGES, lambda rate: short_run(rate, 0, 0.1))
+    found = searched(search_by(beyond=3), "muon", IMAGES, lambda rate: short_run(rate, 0, 0.1))
     assert [one.learning_rate for one in found.runs] == [0.05, 0.1, 0.2, 0.025, 0.4, 0.0125]
     assert (found.learning_rate, found.cut_off) == (0.0125, True)
 

@@ -12,7 +12,7 @@ from cnn_study.report.kit.members import Members, numbers
 from cnn_study.report.kit.page import Figure, Table
 from cnn_study.report.kit.wording import Studies, counted, listed, percent, points, rate, shown, times
 from cnn_study.training.records import ShortRun
-from cnn_study.training.search import standard_error
+from cnn_study.training.tuning import standard_error
 
 DATA = "plots/data/learning_rates.csv"
 
