@@ -54,8 +54,9 @@ def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others
     assert after["small"] == before["small"]
     published = [*project.folder.glob("metrics/*"), *project.folder.glob("plots/**/*.csv")]
     assert len(published) > 6
-    for path in published:  # as a name: sentences have the word, too
-        assert not re.search(r"\bother\b(?! ranked)", path.read_text()), path
+    for path in published:
+        # But for the one sentence that has the word, where the clock leaves a network off the front.
+        assert "other" not in path.read_text().replace("every other ranked network", ""), path
     assert not list(project.folder.glob("**/other*"))
     assert project.repro() == set()
     assert "up to date" in project.run("dvc", "status")
