@@ -1,56 +1,107 @@
-"""Which differences of test accuracy are more than luck: of the seeds, and of the choice of test images.
+"""Networks compared: the difference in test accuracy of a pair, at each budget, and what is shown of it.
 
-How much of a difference is luck is worked out in ``variance``.
+Verdicts are given on one family of pairs: all that the studies compare, each once, at the largest budget that
+both networks have. What is said of smaller budgets describes, and has no verdict. How much a difference varies
+is worked out in ``variance``, what may be said of many at once in ``verdicts``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cnn_study.analysis.accuracies import Accuracies
+from cnn_study.analysis.best import Best
 from cnn_study.analysis.results import Result
-from cnn_study.analysis.variance import LEVEL, Spread
+from cnn_study.analysis.variance import LEVEL, Contrast
+from cnn_study.analysis.verdicts import Judged, Verdict, judge
 from cnn_study.params.study import Study
 
 Labels = npt.NDArray[np.int64]
+Pair = tuple[str, str]
+_Signed = TypeVar("_Signed", "Difference", "Change")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``of`` minus ``against`` at one ``budget``, in percentage points, not rounded.
+
+    ``seeds``: how many runs of each. With one of either there is no ``interval``, of 95 %, and no ``p_value``, of
+    no difference; both are of this comparison alone.
+    """
+
+    budget: int
+    seeds: tuple[int, int]
+    points: float
+    interval: tuple[float, float] | None
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """The difference at the largest budget minus that at a smaller ``budget``, in percentage points.
+
+    Taken within seeds, since the runs of a seed share their beginning. ``stable``: the 95 % ``interval`` lies
+    within the margin. ``reversed``: the two differences have opposite signs, and the interval leaves out zero.
+    """
+
+    budget: int
+    points: float
+    interval: tuple[float, float] | None
+    stable: bool
+    reversed: bool
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """``of`` minus ``against``: test accuracy in percentage points, not rounded, paired by seed and image.
+    """``of`` against ``against``.
 
-    At the largest ``budget`` that both were trained to. Where there is none, or one of the two has not trained, or
-    they share no seed, nothing is compared but FLOPs and parameters. One pair of seeds tells nothing of the spread
-    between seeds: there are ``points`` then, but no interval and no p-value.
-
-    ``seeds_to_tell`` is the fewest seeds, at least 2, with which a true difference of 1 point has a ``p_value``
-    below 0.05, not corrected for any number of comparisons, in 80 % of studies with as many test images. It is as
-    rough as the spread, of few seeds, that it is computed from. There are two reasons for None:
-    ``images_forbid``, where no number of seeds is enough, since the part of the variance that comes from the
-    choice of so few images stays; else the spread is unknown, with fewer than two pairs of seeds.
+    ``largest``: the difference at the largest budget that both were trained to; None where there is no such, or
+    one of the two has not trained: then nothing is compared but FLOPs and parameters. ``smaller`` and
+    ``changes``: at smaller budgets to which both have trained, the smallest first. ``judged``: what is shown, in
+    its family; None without an interval.
     """
 
     of: str
     against: str
-    budget: int | None  # in epochs; None where not both trained
-    seeds: int  # pairs of runs with the same seed; 0 where nothing is compared
-    points: float | None  # mean difference
-    interval: tuple[float, float] | None  # 95 %, of this comparison alone
-    p_value: float | None  # of no difference, of this comparison alone
-    p_holm: float | None  # corrected for all the comparisons of its family (Holm, 1979): a study, or given pairs
-    significant: bool  # p_holm < 0.05
-    seeds_to_tell: int | None
+    largest: Difference | None
+    judged: Judged | None
+    smaller: tuple[Difference, ...]
+    changes: tuple[Change, ...]
     ratios: dict[str, float | None]  # of over against: mean train_seconds, forward_flops, parameters
-    classes: dict[str, float]  # mean difference for each class that has test images
-    images_forbid: bool = False  # see seeds_to_tell
+    classes: dict[str, float]  # mean difference in points for each class that has test images
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """In its family."""
+        return None if self.judged is None else self.judged.verdict
+
+    @property
+    def significant(self) -> bool:
+        """Whether the two differ, corrected for the number of pairs."""
+        return self.verdict in ("better", "worse")
+
+    @property
+    def points(self) -> float | None:
+        """The difference at the largest budget."""
+        return None if self.largest is None else self.largest.points
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Its 95 % interval, of this comparison alone."""
+        return None if self.largest is None else self.largest.interval
 
     def record(self) -> dict[str, Any]:
         """As metrics/conclusions.json has it: without the ratio of times, which a clock measured."""
         ratios = {key: ratio for key, ratio in self.ratios.items() if key != "train_seconds"}
-        named = {"significant": "told_apart"}
-        return {named.get(key, key): value for key, value in asdict(replace(self, ratios=ratios)).items()}
+        kept = asdict(replace(self, ratios=ratios))
+        largest = kept.pop("largest") or dict.fromkeys(Difference.__annotations__)
+        judged = kept.pop("judged") or dict.fromkeys(Judged.__annotations__)
+        detectable = judged.pop("detectable")
+        judged["minimum_detectable_points"] = None if detectable is None else 100 * detectable
+        return {"of": kept.pop("of"), "against": kept.pop("against"), **largest, **judged, **kept}
 
 
 @dataclass(frozen=True)
@@ -62,7 +113,8 @@ class StudyComparison:
     not_ranked: dict[str, str]  # status of the other members
     against_baseline: list[Comparison]  # every member but the baseline, in the order of the study
     controls: list[Comparison]  # in the order of the study
-    pareto: list[str]  # the front of the ranked in mean train_seconds and test accuracy, fastest first
+    best: Best | None  # of the ranked, at the largest budget that all have; None of fewer than two
+    pareto: list[str]  # of the ranked those that are worth their training time, fastest first
 
     def record(self) -> dict[str, Any]:
         """As metrics/conclusions.json has it: without what a clock measured."""
@@ -72,6 +124,7 @@ class StudyComparison:
             "not_ranked": self.not_ranked,
             "against_baseline": [comparison.record() for comparison in self.against_baseline],
             "controls": [comparison.record() for comparison in self.controls],
+            "best": None if self.best is None else asdict(self.best),
         }
 
 
@@ -80,165 +133,175 @@ def seconds_ratios(comparisons: Iterable[Comparison]) -> dict[str, float | None]
     return {f"{pair.of} over {pair.against}": pair.ratios["train_seconds"] for pair in comparisons}
 
 
-def compare_all(
-    results: Mapping[str, Result],
-    studies: Mapping[str, Study],
-    labels: Labels,
-    classes: Sequence[str],
-) -> dict[str, StudyComparison]:
-    """Every study by its key. ``labels`` (N,) of the test images, ``classes`` their names by label."""
-    comparer = _Comparer(results, labels, classes)
-    return {key: _compare_study(key, study, comparer) for key, study in studies.items()}
-
-
-def compare_pairs(
-    results: Mapping[str, Result],
-    pairs: Sequence[tuple[str, str]],
-    labels: Labels,
-    classes: Sequence[str],
-) -> list[Comparison]:
-    """Pairs (of, against) in the order given, corrected for their own number and for nothing else.
-
-    Left out are pairs with an architecture that is not in ``results``. The other arguments are those of
-    ``compare_all``; with the same ones a pair differs from a study's in nothing but ``p_holm`` and
-    ``significant``.
-    """
-    known = [pair for pair in pairs if all(name in results for name in pair)]
-    named = {name: results[name] for pair in known for name in pair}
-    comparer = _Comparer(named, labels, classes)
-    return _corrected([comparer.compare(*pair) for pair in known])
-
-
-def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """The names that no other dominates, fastest first; ``points`` are (seconds, accuracy).
-
-    One point dominates another if it is no worse in both and better in one, so of equal points all stay.
-    """
-    front: list[str] = []
-    for name, (seconds, accuracy) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1], item[0])):
-        # Only a faster point or the best of the equally fast can dominate, and the last on the front is best.
-        if not front or accuracy > points[front[-1]][1] or (seconds, accuracy) == points[front[-1]]:
-            front.append(name)
-    return front
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number, in the order given (Holm, 1979)."""
-    values = np.array(p_values, dtype=float)
-    order = values.argsort()
-    corrected = np.empty_like(values)
-    corrected[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)).clip(max=1)
-    return [float(value) for value in corrected]
-
-
 @dataclass(frozen=True)
-class _Runs:
-    """An architecture's runs to one budget, by ``seeds`` (S,)."""
+class Comparer:
+    """All that comparisons are made from.
 
-    seeds: list[int]
-    correct: npt.NDArray[np.bool_]  # which images each run has right: (S, N)
-
-    @classmethod
-    def of(cls, result: Result, labels: Labels, budget: int) -> "_Runs | None":
-        """None where they have not all trained."""
-        runs = result.runs_to(budget)
-        if any(run.status != "trained" for run in runs):
-            return None
-        correct = [right for right in result.correct(labels, budget) if right is not None]
-        return cls([run.seed for run in runs], np.array(correct))
-
-
-@dataclass(frozen=True)
-class _Comparer:
-    """What comparisons are made from."""
+    ``classes``: their names by label; ``margin``: below which networks are equivalent, in percentage points.
+    """
 
     results: Mapping[str, Result]
-    labels: Labels
+    accuracies: Accuracies
     classes: Sequence[str]
+    margin: float
 
-    def compare(self, of: str, against: str) -> Comparison:
-        """Not corrected."""
+    def studies(self, studies: Mapping[str, Study]) -> dict[str, StudyComparison]:
+        """Every study by its key; the pairs of all are one family."""
+        pairs = [pair for study in studies.values() for pair in pairs_of(study)]
+        judged = self.family(pairs)
+        return {key: self._study(key, study, judged) for key, study in studies.items()}
+
+    def family(self, pairs: Iterable[Pair]) -> dict[Pair, Comparison]:
+        """Pairs (of, against), judged together, each as it stands here and the other way round."""
+        compared = [self._compare(*pair) for pair in {frozenset(pair): pair for pair in pairs}.values()]
+        contrasts = [self._contrast(pair) for pair in compared]
+        judged = iter(judge([one for one in contrasts if one is not None], self.margin / 100))
+        family = [
+            pair if contrast is None else replace(pair, judged=next(judged))
+            for pair, contrast in zip(compared, contrasts, strict=True)
+        ]
+        return {(pair.of, pair.against): pair for one in family for pair in (one, self._reversed(one))}
+
+    def _study(self, key: str, study: Study, judged: Mapping[Pair, Comparison]) -> StudyComparison:
+        trained = [name for name in study.members if self.results[name].status == "trained"]
+        accuracy = {name: self.accuracies.mean(name, self.results[name].budget) for name in trained}
+        points = {
+            name: (_mean_seconds(self.results[name], self.results[name].budget), accuracy[name])
+            for name in trained
+        }
+        members = [(name, study.baseline) for name in study.members if name != study.baseline]
+        return StudyComparison(
+            study=key,
+            ranking=sorted(accuracy, key=lambda name: (-accuracy[name], name)),
+            not_ranked={name: self.results[name].status for name in study.members if name not in accuracy},
+            against_baseline=[judged[pair] for pair in members],
+            controls=[judged[control.of, control.against] for control in study.controls],
+            best=self._best(trained),
+            pareto=pareto_front(points, self._better),
+        )
+
+    def _best(self, names: Sequence[str]) -> Best | None:
+        budget = self.accuracies.largest(names)
+        if budget is None or len(names) < 2:
+            return None
+        outcomes = {name: found for name in names if (found := self.accuracies.outcomes(budget).get(name))}
+        return (
+            Best.of(budget, outcomes, self.accuracies.variances(budget)) if len(outcomes) == len(names) else None
+        )
+
+    def _better(self, of: str, against: str) -> bool:
+        """Whether ``of`` is significantly more accurate, by the p-value of this pair alone."""
+        budget = self.accuracies.largest((of, against))
+        contrast = None if budget is None else self.accuracies.contrast(of, against, budget)
+        return contrast is not None and contrast.difference > 0 and contrast.p_different() < LEVEL
+
+    def _contrast(self, pair: Comparison) -> Contrast | None:
+        if pair.largest is None:
+            return None
+        return self.accuracies.contrast(pair.of, pair.against, pair.largest.budget)
+
+    def _compare(self, of: str, against: str) -> Comparison:
+        """Not judged."""
         pair = self.results[of], self.results[against]
-        budget = max(set(pair[0].budgets) & set(pair[1].budgets), default=None)
-        if budget is None:
-            return _facts(*pair, None)
-        one, other = (_Runs.of(result, self.labels, budget) for result in pair)
-        if one is None or other is None:
-            return _facts(*pair, None)
-        return _compare(_facts(*pair, budget), one, other, self.labels, self.classes)
+        budgets = self.accuracies.budgets((of, against))
+        if not budgets or not self.accuracies.trained(of, against, budget=budgets[-1]):
+            return Comparison(of, against, None, None, (), (), _ratios(*pair, None), {})
+        last = self._difference(of, against, budgets[-1])
+        smaller = [one for one in budgets[:-1] if self.accuracies.trained(of, against, budget=one)]
+        differences = [self._difference(of, against, budget) for budget in smaller]
+        return Comparison(
+            of,
+            against,
+            largest=last,
+            judged=None,
+            smaller=tuple(differences),
+            changes=tuple(self._change(of, against, one, last) for one in differences),
+            ratios=_ratios(*pair, last.budget),
+            classes=self._classes(of, against, last.budget),
+        )
+
+    def _difference(self, of: str, against: str, budget: int) -> Difference:
+        contrast = self.accuracies.contrast(of, against, budget)
+        points = 100 * (self.accuracies.mean(of, budget) - self.accuracies.mean(against, budget))
+        seeds = self.accuracies.runs(of, budget), self.accuracies.runs(against, budget)
+        if contrast is None:
+            return Difference(budget, seeds, points, None, None)
+        return Difference(budget, seeds, points, _in_points(contrast), contrast.p_different())
+
+    def _change(self, of: str, against: str, before: Difference, last: Difference) -> Change:
+        points = last.points - before.points
+        contrast = self.accuracies.change(of, against, before.budget, last.budget)
+        if contrast is None:
+            return Change(before.budget, points, None, stable=False, reversed=False)
+        low, high = _in_points(contrast)
+        return Change(
+            before.budget,
+            points,
+            (low, high),
+            stable=-self.margin < low and high < self.margin,
+            reversed=last.points * before.points < 0 and not low <= 0 <= high,
+        )
+
+    def _classes(self, of: str, against: str, budget: int) -> dict[str, float]:
+        by_image = self.accuracies.by_image(of, budget) - self.accuracies.by_image(against, budget)
+        labels = self.accuracies.labels
+        return {
+            name: 100 * float(by_image[labels == label].mean())
+            for label, name in enumerate(self.classes)
+            if (labels == label).any()
+        }
+
+    def _reversed(self, pair: Comparison) -> Comparison:
+        """The same, of the second against the first."""
+        opposite: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
+        judged = pair.judged
+        return replace(
+            pair,
+            of=pair.against,
+            against=pair.of,
+            largest=None if pair.largest is None else _minus(pair.largest),
+            judged=None
+            if judged is None
+            else replace(judged, verdict=opposite.get(judged.verdict, judged.verdict)),
+            smaller=tuple(_minus(one) for one in pair.smaller),
+            changes=tuple(_minus(one) for one in pair.changes),
+            ratios={key: ratio and 1 / ratio for key, ratio in pair.ratios.items()},
+            classes={name: -points for name, points in pair.classes.items()},
+        )
 
 
-def _compare_study(key: str, study: Study, comparer: _Comparer) -> StudyComparison:
-    results = comparer.results
-    members = [comparer.compare(name, study.baseline) for name in study.members if name != study.baseline]
-    controls = [comparer.compare(control.of, control.against) for control in study.controls]
-    compared = _corrected([*members, *controls])
-    trained = [name for name in study.members if results[name].status == "trained"]
-    accuracy = {name: _mean(results[name].test_accuracies(comparer.labels)) for name in trained}
-    points = {name: (_mean_seconds(results[name], results[name].budget), accuracy[name]) for name in trained}
-    return StudyComparison(
-        study=key,
-        ranking=sorted(accuracy, key=lambda name: (-accuracy[name], name)),
-        not_ranked={name: results[name].status for name in study.members if name not in accuracy},
-        against_baseline=compared[: len(members)],
-        controls=compared[len(members) :],
-        pareto=pareto_front(points),
-    )
+def pairs_of(study: Study) -> list[Pair]:
+    """What a study compares: each member with its baseline, and its controls."""
+    members = [(name, study.baseline) for name in study.members if name != study.baseline]
+    return [*members, *((control.of, control.against) for control in study.controls)]
 
 
-def _facts(of: Result, against: Result, budget: int | None) -> Comparison:
-    """What is known of a pair without a look at what its networks learned; ``budget``: to which both trained."""
+def pareto_front(points: Mapping[str, tuple[float, float]], better: Callable[[str, str], bool]) -> list[str]:
+    """The networks worth their cost, cheapest first: each is better than every cheaper one.
+
+    ``points``: (cost, accuracy) by name. ``better``: whether one is significantly more accurate than another. Of
+    equally cheap ones the more accurate goes first.
+    """
+    order = sorted(points, key=lambda name: (points[name][0], -points[name][1], name))
+    return [name for place, name in enumerate(order) if all(better(name, cheaper) for cheaper in order[:place])]
+
+
+def _minus(one: _Signed) -> _Signed:
+    interval = None if one.interval is None else (-one.interval[1], -one.interval[0])
+    return replace(one, points=-one.points, interval=interval)
+
+
+def _in_points(contrast: Contrast) -> tuple[float, float]:
+    low, high = contrast.interval()
+    return 100 * low, 100 * high
+
+
+def _ratios(of: Result, against: Result, budget: int | None) -> dict[str, float | None]:
     seconds = None if budget is None else _mean_seconds(of, budget) / _mean_seconds(against, budget)
-    ratios = {"train_seconds": seconds} | {
+    return {"train_seconds": seconds} | {
         key: getattr(of.profile, key) / getattr(against.profile, key) for key in ("forward_flops", "parameters")
     }
-    return Comparison(of.name, against.name, budget, 0, None, None, None, None, False, None, ratios, {})
 
 
 def _mean_seconds(result: Result, budget: int) -> float:
-    return _mean([run.clock.train_seconds for run in result.runs_to(budget)])
-
-
-def _mean(values: Iterable[float | None]) -> float:
-    return float(np.mean([value for value in values if value is not None]))
-
-
-def _compare(facts: Comparison, of: _Runs, against: _Runs, labels: Labels, classes: Sequence[str]) -> Comparison:
-    seeds, rows, others = np.intersect1d(of.seeds, against.seeds, return_indices=True)
-    if len(seeds) == 0:
-        return facts
-    differences = of.correct[rows].astype(float) - against.correct[others]
-    mean = float(differences.mean())
-    comparison = replace(
-        facts,
-        seeds=len(seeds),
-        points=100 * mean,
-        classes={
-            name: 100 * float(differences[:, labels == label].mean())
-            for label, name in enumerate(classes)
-            if (labels == label).any()
-        },
-    )
-    if len(seeds) == 1:
-        return comparison
-    spread = Spread.of(differences)
-    half = spread.half_interval(len(seeds))
-    return replace(
-        comparison,
-        interval=(100 * (mean - half), 100 * (mean + half)),
-        p_value=spread.p_value(mean, len(seeds)),
-        seeds_to_tell=spread.seeds_to_tell(),
-        images_forbid=spread.images_forbid(),
-    )
-
-
-def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """With Holm's correction for the distinct pairs, of which a family may name one twice or both ways."""
-    family = {frozenset((c.of, c.against)): c.p_value for c in comparisons if c.p_value is not None}
-    corrected = dict(zip(family, holm(list(family.values())), strict=True))
-    return [
-        replace(c, p_holm=p_holm, significant=p_holm < LEVEL)
-        if (p_holm := corrected.get(frozenset((c.of, c.against)))) is not None
-        else c
-        for c in comparisons
-    ]
+    return float(np.mean([run.clock.train_seconds for run in result.runs_to(budget)]))

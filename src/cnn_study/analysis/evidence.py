@@ -1,11 +1,12 @@
 """Everything that the report is made from, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from cnn_study.analysis.comparisons import Comparison, StudyComparison, compare_all, compare_pairs
+from cnn_study.analysis.accuracies import Accuracies
+from cnn_study.analysis.comparisons import Comparer, Comparison, Pair, StudyComparison, pairs_of
 from cnn_study.analysis.results import Result, Summaries, Summary, Timing, environments
 from cnn_study.data.splits import Integers
 from cnn_study.params.study import Params
@@ -54,10 +55,28 @@ class Evidence:
         return bool(self.environments["comparable"])
 
     @cached_property
+    def accuracies(self) -> Accuracies:
+        """Which test images all runs have right."""
+        optimizers = {name: training.recipe.optimizer for name, training in self.params.trainings.items()}
+        return Accuracies(self.results, self.labels, optimizers)
+
+    @cached_property
+    def comparer(self) -> Comparer:
+        """That makes the comparisons."""
+        return Comparer(self.results, self.accuracies, self.classes, self.params.analysis.margin)
+
+    @cached_property
     def compared(self) -> dict[str, StudyComparison]:
         """Every study by its key."""
-        return compare_all(self.results, self.params.studies, self.labels, self.classes)
+        return self.comparer.studies(self.params.studies)
 
-    def compare(self, pairs: tuple[tuple[str, str], ...]) -> list[Comparison]:
-        """Pairs (of, against) as a family of their own, but those with an architecture that is not there."""
-        return compare_pairs(self.results, pairs, self.labels, self.classes)
+    def compare(self, pairs: Iterable[Pair]) -> list[Comparison]:
+        """Pairs (of, against), but those with an architecture that is not there.
+
+        What a study compares as well is what the study finds; the others are a family of their own.
+        """
+        known = [pair for pair in pairs if all(name in self.results for name in pair)]
+        of_studies = {frozenset(pair) for study in self.params.studies.values() for pair in pairs_of(study)}
+        judged = self.comparer.family(pair for study in self.params.studies.values() for pair in pairs_of(study))
+        judged |= self.comparer.family(pair for pair in known if frozenset(pair) not in of_studies)
+        return [judged[pair] for pair in known]

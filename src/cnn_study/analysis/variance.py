@@ -1,100 +1,229 @@
 """How much a difference of test accuracy varies: from seed to seed, and with the choice of test images.
 
-Two architectures are compared as Obuchowski and Rockette (1995) compare two imaging modalities by readers who all
-read the same cases: seeds are the readers, test images the cases, and runs are paired by both. The variance of the
-mean difference over n pairs of runs is
+Two networks are compared as Obuchowski and Rockette (1995) compare two imaging modalities: seeds are their
+readers, test images their cases. Each network has seeds of its own, since runs of two networks with the same
+seed have nothing in common that would show in their accuracies; all look at the same images. The variance of a
+difference of means over n and m runs is
 
-    between / n + shared,
+    v_of / n + v_against / m + shared.
 
-``between`` the variance from seed to seed of a pair's difference, ``shared`` the covariance of two pairs'
-differences that comes from the choice of images, which more seeds do not take away. Accuracies are means over
-images, so the covariance is had from the differences by image, and nothing is resampled. Few seeds are few degrees
-of freedom, so the interval and the p-value are Student's, with the degrees of freedom of Satterthwaite (1946) for
-the sum; Hillis (2007) takes those of the first term alone.
+*v* is the variance of one run's accuracy on these images from seed to seed. It has two parts: how far runs
+differ in what they would reach on endless images, and their luck with the finite test set. Where a run's errors
+on different images are independent, the second is the mean over images of p (1 - p) divided by their number, p
+being the probability that a run has the image right (Jordan, 2023, arXiv 2304.01910): the *image part*.
 
-One thing is added. Three runs can happen to differ by the same amount, but ``between`` is at least what a pair's
-own luck with the images makes of it, and that is known well: it is never taken for less. In simulations with 3
-seeds (tests/test_comparisons.py) the interval holds the true difference in 93 to 99 % of studies, the less often
-the more the seeds matter. Where runs differ by little more than chance, it holds it in nearly all.
+*shared* is what more runs do not take away: the variance, over the choice of images, of the difference between
+the two networks' probabilities. Accuracies are means over images, so it is had in closed form, and nothing is
+resampled.
+
+A few runs say little of a variance. Networks that are trained alike, to one budget by one optimizer, lend each
+other degrees of freedom: see ``moderation``. Fewer networks than that takes keep their own variances, which are
+never taken for less than their image parts.
 """
 
-from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from math import inf, sqrt
+from functools import cached_property
+from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, stats
+
+from cnn_study.analysis.moderation import FEWEST, moderated
 
 LEVEL = 0.05
 POWER = 0.8
-MARGIN = 0.01  # the difference of accuracy, as a fraction, that ``seeds_to_tell`` is about
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Variances of the difference of accuracy, in fractions squared."""
+class Outcomes:
+    """What n runs of a network make of each of N test images: (n, N), n and N at least 2.
 
-    between: float  # from seed to seed, of one pair of runs; its luck with the images is a part of it
-    shared: float  # from the choice of the test images, common to all pairs of runs
-    images: int  # how many test images there are
+    1 where a run has the image right, else 0; or the change of that from one budget of the run to another.
+    """
+
+    values: Floats
+
+    @property
+    def runs(self) -> int:
+        """How many."""
+        return int(self.values.shape[0])
+
+    @property
+    def images(self) -> int:
+        """How many."""
+        return int(self.values.shape[1])
+
+    @cached_property
+    def by_image(self) -> Floats:
+        """The mean over runs, (N,)."""
+        return np.asarray(self.values.mean(axis=0))
+
+    @cached_property
+    def by_run(self) -> Floats:
+        """The mean over images, (n,): a run's accuracy."""
+        return np.asarray(self.values.mean(axis=1))
+
+    @cached_property
+    def mean(self) -> float:
+        """Over both."""
+        return float(self.values.mean())
+
+    @cached_property
+    def between(self) -> float:
+        """The variance from seed to seed of a run's mean over these images, of ``runs`` - 1 degrees of freedom."""
+        return float(self.by_run.var(ddof=1))
+
+    @cached_property
+    def image_part(self) -> float:
+        """What ``between`` would be if runs differed by chance alone, independently on each image."""
+        return float(self.values.var(axis=0, ddof=1).mean()) / self.images
+
+
+@dataclass(frozen=True)
+class Variance:
+    """Of one run's mean over the test images, from seed to seed, with its degrees of freedom.
+
+    ``runs`` and ``most``: the network's, and the degrees of freedom that all networks of its pool have together.
+    """
+
+    value: float
+    freedom: float
+    runs: int
+    most: float
+    pool: Hashable
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Networks whose variances moderate each other; variances are of accuracies, 0 to 1.
+
+    ``common``: the median of the moderated ones. ``image_part``: the mean of the networks'. ``equal``: the p-value
+    of the hypothesis that all variances are the same (Bartlett, 1937); None of fewer than two networks.
+    ``moderated``: whether there are enough of them.
+    """
+
+    networks: tuple[str, ...]
+    freedom: int
+    common: float
+    image_part: float
+    equal: float | None
+    moderated: bool
+
+
+def variances(outcomes: Mapping[str, Outcomes], pools: Mapping[str, Hashable]) -> dict[str, Variance]:
+    """The variance of each network, moderated by those of its pool."""
+    found: dict[str, Variance] = {}
+    for pool, names in _members(outcomes, pools).items():
+        freedoms = [outcomes[name].runs - 1 for name in names]
+        enough = len(names) >= FEWEST
+        own = [
+            outcomes[name].between if enough else max(outcomes[name].between, outcomes[name].image_part)
+            for name in names
+        ]
+        for name, one in zip(names, moderated(own, freedoms), strict=True):
+            most = sum(freedoms)
+            found[name] = Variance(one.variance, one.freedom, outcomes[name].runs, most, pool)
+    return found
+
+
+def pools_of(outcomes: Mapping[str, Outcomes], pools: Mapping[str, Hashable]) -> dict[Hashable, Pool]:
+    """What is said of each pool."""
+    found = variances(outcomes, pools)
+    return {
+        pool: Pool(
+            networks=tuple(names),
+            freedom=sum(outcomes[name].runs - 1 for name in names),
+            common=float(np.median([found[name].value for name in names])),
+            image_part=float(np.mean([outcomes[name].image_part for name in names])),
+            equal=_equal([outcomes[name] for name in names]),
+            moderated=len(names) >= FEWEST,
+        )
+        for pool, names in _members(outcomes, pools).items()
+    }
+
+
+def _members(outcomes: Mapping[str, Outcomes], pools: Mapping[str, Hashable]) -> dict[Hashable, list[str]]:
+    members: dict[Hashable, list[str]] = defaultdict(list)
+    for name in outcomes:
+        members[pools[name]].append(name)
+    return members
+
+
+def _equal(outcomes: list[Outcomes]) -> float | None:
+    varying = [one.by_run for one in outcomes if one.between > 0]
+    return float(stats.bartlett(*varying).pvalue) if len(varying) > 1 else None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The difference of two networks' means, its variance, and the degrees of freedom of that.
+
+    Degrees of freedom are Satterthwaite's (1946) for the sum of three variances; those of two networks of one pool
+    never count for more than the pool's, since what they share is known only once.
+    """
+
+    difference: float
+    variance: float
+    freedom: float
 
     @classmethod
-    def of(cls, differences: npt.NDArray[np.float64]) -> "Spread":
-        """From a pair's differences by image (n, N), n and N at least 2.
+    def of(cls, of: Outcomes, against: Outcomes, variance_of: Variance, variance_against: Variance) -> "Contrast":
+        """``of`` minus ``against``, which have the same images."""
+        both = variance_of, variance_against
+        parts = [one.value / one.runs for one in both]
+        # Over images - 1: unbiased. A mean over n runs of its own luck with an image adds image_part / n.
+        of_images = float((of.by_image - against.by_image).var(ddof=1)) / of.images
+        shared = max(0.0, of_images - of.image_part / of.runs - against.image_part / against.runs)
+        variance = sum(parts) + shared
+        difference = of.mean - against.mean
+        if variance == 0:
+            return cls(difference, 0.0, of.images - 1)
+        squares = [part**2 / one.freedom for part, one in zip(parts, both, strict=True)]
+        between = sum(squares)
+        if between > 0:
+            most = sum({one.pool: one.most for one in both}.values())
+            between = max(between, sum(parts) ** 2 / most)
+        return cls(difference, variance, variance**2 / (between + shared**2 / (of.images - 1)))
 
-        With the choice of images, one seed's difference varies by ``shared`` + own, the mean of n seeds' by
-        ``shared`` + own / n; both variances are measured, and solved for the two parts.
+    @property
+    def error(self) -> float:
+        """The standard error."""
+        return sqrt(self.variance)
+
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval."""
+        half = float(stats.t.ppf(1 - LEVEL / 2, self.freedom)) * self.error
+        return self.difference - half, self.difference + half
+
+    def p_different(self) -> float:
+        """How probable a difference as large as this or larger is if there is none."""
+        if self.variance == 0:
+            return float(self.difference == 0)
+        return float(2 * stats.t.sf(abs(self.difference) / self.error, self.freedom))
+
+    def p_equivalent(self, margin: float) -> float:
+        """How probable one as small as this or smaller is if the true one is ``margin`` or more.
+
+        By two one-sided tests (Schuirmann, 1987), of which this is the larger p-value.
         """
-        seeds, images = differences.shape
-        # Over images - 1 and not images: unbiased, what the jackknife gives, and of as many degrees of freedom.
-        of_one = float(differences.var(axis=1, ddof=1).mean() / images)
-        of_mean = float(differences.mean(axis=0).var(ddof=1) / images)
-        shared = max(0.0, (seeds * of_mean - of_one) / (seeds - 1))
-        between = float(differences.mean(axis=1).var(ddof=1))
-        return cls(max(between, of_one - shared), shared, images)
+        room = margin - abs(self.difference)
+        if self.variance == 0:
+            return float(room <= 0)
+        return float(stats.t.sf(room / self.error, self.freedom))
 
-    def of_mean(self, seeds: float) -> tuple[float, float]:
-        """The variance of the mean over ``seeds`` pairs, and its degrees of freedom (Satterthwaite, 1946)."""
-        between = self.between / seeds
-        variance = between + self.shared
-        if variance == 0:
-            return 0.0, seeds - 1
-        return variance, variance**2 / (between**2 / (seeds - 1) + self.shared**2 / (self.images - 1))
+    def detectable(self, level: float) -> float:
+        """The smallest true difference that a test at ``level`` finds significant in 80 % of studies like this."""
+        if self.variance == 0:
+            return 0.0
+        quantile = float(stats.t.ppf(1 - level / 2, self.freedom))
 
-    def half_interval(self, seeds: int) -> float:
-        """Half the width of the 95 % interval of the mean over ``seeds`` pairs."""
-        variance, freedom = self.of_mean(seeds)
-        return float(stats.t.ppf(1 - LEVEL / 2, freedom) * sqrt(variance))
+        # The chance of the other tail is nothing.
+        def lacking(errors: float) -> float:
+            return POWER - float(stats.nct.sf(quantile, self.freedom, errors))
 
-    def p_value(self, mean: float, seeds: int) -> float:
-        """How probable a difference as large as ``mean`` or larger is if there is none."""
-        variance, freedom = self.of_mean(seeds)
-        if variance == 0:
-            return float(mean == 0)
-        return float(2 * stats.t.sf(abs(mean) / sqrt(variance), freedom))
-
-    def power(self, seeds: float) -> float:
-        """How probable a p-value below LEVEL is with ``seeds`` pairs if the difference is MARGIN.
-
-        The chance that a variable of the noncentral t distribution, with MARGIN in standard errors for its
-        noncentrality, lies above the quantile that the p-value is compared with. The other tail is nothing.
-        """
-        variance, freedom = self.of_mean(seeds)
-        if variance == 0:
-            return 1.0
-        return float(stats.nct.sf(stats.t.ppf(1 - LEVEL / 2, freedom), freedom, MARGIN / sqrt(variance)))
-
-    def seeds_to_tell(self) -> int | None:
-        """The fewest pairs with a power of POWER; None if no number has it."""
-        if self.images_forbid():
-            return None
-        enough = 2
-        while self.power(enough) < POWER:
-            enough *= 2
-        candidates = range(2, enough + 1)
-        return candidates[bisect_left(candidates, POWER, key=self.power)]
-
-    def images_forbid(self) -> bool:
-        """Whether even endless pairs, of which only the choice of images is left, lack a power of POWER."""
-        return self.power(inf) < POWER
+        return float(optimize.brentq(lacking, 0.0, 3 * quantile + 10)) * self.error

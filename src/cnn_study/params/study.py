@@ -40,6 +40,19 @@ class Study(Model):
     controls: Annotated[tuple[Control, ...], Field(strict=False)] = ()
 
 
+class Analysis(Model):
+    """How results are compared."""
+
+    margin: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=100,
+            description="percentage points of test accuracy; networks that differ by less are equivalent",
+        ),
+    ]
+
+
 class Params(Model):
     """Every knob of the study."""
 
@@ -48,6 +61,7 @@ class Params(Model):
     tune: Search
     replay: Replay
     evaluate: Evaluate
+    analysis: Analysis
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     entries: Annotated[dict[Name, Entry], Field(min_length=1, alias="architectures")]
 

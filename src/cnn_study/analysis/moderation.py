@@ -1,0 +1,163 @@
+"""Variances of a few runs each, moderated by one another (Smyth, 2004; Phipson et al., 2016).
+
+The variance that three runs show is a rough guess of the variance that all runs would show. Where many networks
+have been trained alike, theirs are guesses as well, of numbers that resemble each other: the true variances are
+taken for draws from a scaled inverse chi-squared distribution, whose two parameters are estimated from all of
+them. A network's variance is then a mean of its own and the common one, weighted by their degrees of freedom.
+
+Networks that vary much more than the others must not decide what is common. So the parameters are those with
+which the logarithms of the variances, winsorised, have the mean and the variance that they have, and a network
+that is not like the others gets few degrees of freedom from what is common.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, inf, log
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special, stats
+
+Floats = npt.NDArray[np.float64]
+FEWEST = 5  # variances: of fewer nothing is said of how they are distributed
+TAILS = 0.05, 0.1  # the shares of the lowest and of the highest that are winsorised
+NODES = 32  # of Gauss and Legendre's quadrature
+MOST_SHARE = 0.9  # of 1 / (1 + degrees of freedom of the common variance): a ninth of one, nearly none
+
+
+@dataclass(frozen=True)
+class Moderated:
+    """A variance, and its degrees of freedom."""
+
+    variance: float
+    freedom: float
+
+
+def moderated(variances: Sequence[float], freedoms: Sequence[int]) -> list[Moderated]:
+    """Each variance moderated by all.
+
+    ``freedoms``: their degrees of freedom, at least 1 each; none gets more than all have together. Fewer than
+    ``FEWEST`` variances stay what they are, and so do those of which half are 0.
+    """
+    if len(variances) < FEWEST or not np.median(variances) > 0:
+        return [Moderated(variance, freedom) for variance, freedom in zip(variances, freedoms, strict=True)]
+    own, freedom = np.array(variances, dtype=float), np.array(freedoms, dtype=float)
+    common, common_freedom = prior(own, freedom)
+    # With endless degrees of freedom in common, variances do not differ: of those the mean says most.
+    equal = np.isinf(common_freedom)
+    pooled = float(np.average(own[equal], weights=freedom[equal])) if equal.any() else common
+    return [
+        Moderated(pooled, float(freedom[equal].sum()))
+        if of_common == inf
+        else Moderated(
+            float((of_common * common + of_own * variance) / (of_common + of_own)),
+            float(min(of_common + of_own, freedom.sum())),
+        )
+        for variance, of_own, of_common in zip(own, freedom, common_freedom, strict=True)
+    ]
+
+
+def prior(variances: Floats, freedoms: Floats) -> tuple[float, Floats]:
+    """The common variance, and its degrees of freedom for each network (Phipson et al., 2016, section 3).
+
+    A variance is distributed as the common one times F, with its own degrees of freedom and those of the common
+    one. As there, variances with fewer degrees of freedom than others are carried over to as many.
+    """
+    # Not 0, of which there is no logarithm: runs can happen to have the same number of images right.
+    variances = variances.clip(min=1e-5 * float(np.median(variances)))
+    most = float(freedoms.max())
+    variances = _carried_over(variances, freedoms, most)
+    logs = np.log(variances)
+    winsorised = logs.clip(*np.quantile(logs, [TAILS[0], 1 - TAILS[1]]))
+    spread = float(winsorised.var(ddof=1))
+
+    def excess(share: float) -> float:
+        return spread - _winsorised_moments(most, _freedom(share))[1]
+
+    if excess(0.0) <= 0:
+        share = 0.0
+    elif excess(MOST_SHARE) >= 0:
+        share = MOST_SHARE
+    else:
+        share = float(optimize.brentq(excess, 0.0, MOST_SHARE))
+    common_freedom = _freedom(share)
+    common = exp(float(winsorised.mean()) - _winsorised_moments(most, common_freedom)[0])
+    return common, _of_each(variances / common, most, common_freedom)
+
+
+def _of_each(ratios: Floats, freedom: float, common_freedom: float) -> Floats:
+    """The degrees of freedom of the common variance for each: fewer where a ratio is higher than F's are."""
+    count = len(ratios)
+    seen = (count - stats.rankdata(ratios) + 0.5) / count  # the share of those that are as high or higher
+    expected = np.exp(_log_upper_tail(ratios, freedom, common_freedom))
+    like_the_others = (expected / seen).clip(max=1.0)
+    if bool((like_the_others == 1).all()):
+        return np.full(count, common_freedom)
+    usual = min(common_freedom, count * freedom)
+    least = min(usual, _freedom_with_median(float(ratios.max()), freedom))
+    found = np.where(like_the_others == 1, common_freedom, like_the_others * usual + (1 - like_the_others) * least)
+    # What is less like an outlier than another has at least as many.
+    highest_first = ratios.argsort()[::-1]
+    found[highest_first] = np.maximum.accumulate(found[highest_first])
+    return found
+
+
+def _freedom_with_median(ratio: float, freedom: float) -> float:
+    """Of the common variance: so few that half of all ratios lie above this one."""
+
+    def excess(share: float) -> float:
+        return float(_log_upper_tail(np.array([ratio]), freedom, _freedom(share))[0]) - log(0.5)
+
+    if excess(0.0) >= 0:
+        return inf
+    return _freedom(MOST_SHARE if excess(MOST_SHARE) <= 0 else float(optimize.brentq(excess, 0.0, MOST_SHARE)))
+
+
+def _freedom(share: float) -> float:
+    return inf if share == 0 else 1 / share - 1
+
+
+def _log_upper_tail(ratios: Floats, freedom: float, common_freedom: float) -> Floats:
+    if common_freedom == inf:
+        found = stats.chi2.logsf(ratios * freedom, freedom)
+    else:
+        found = stats.f.logsf(ratios, freedom, common_freedom)
+    return np.asarray(found, dtype=float)
+
+
+def _quantiles(shares: Floats, freedom: float, common_freedom: float) -> Floats:
+    """Of F."""
+    if common_freedom == inf:
+        return np.asarray(stats.chi2.ppf(shares, freedom) / freedom, dtype=float)
+    return np.asarray(stats.f.ppf(shares, freedom, common_freedom), dtype=float)
+
+
+def _winsorised_moments(freedom: float, common_freedom: float) -> tuple[float, float]:
+    """Mean and variance of the logarithm of F, winsorised as the variances are."""
+    nodes, weights = special.roots_legendre(NODES)
+    low, high = TAILS[0], 1 - TAILS[1]
+    shares = np.concatenate([low + (high - low) * (nodes + 1) / 2, [low, high]])
+    masses = np.concatenate([weights * (high - low) / 2, TAILS])
+    logs = np.log(_quantiles(shares, freedom, common_freedom))
+    mean = float(masses @ logs)
+    return mean, float(masses @ (logs - mean) ** 2)
+
+
+def _carried_over(variances: Floats, freedoms: Floats, most: float) -> Floats:
+    """As if all had ``most`` degrees of freedom: each at the same place in its distribution.
+
+    For want of the robust parameters, which need this first, the common variance is the median's.
+    """
+    fewer = freedoms < most
+    medians = np.asarray(stats.chi2.median(freedoms) / freedoms, dtype=float)
+    common = float(np.median(variances / medians))
+    carried = variances.copy()
+    for place in np.flatnonzero(fewer):
+        ratio, own = variances[place] / common, float(freedoms[place])
+        if ratio * own > float(stats.chi2.median(own)):  # where the upper tail is the smaller, take that
+            tail = max(float(stats.chi2.sf(ratio * own, own)), 1e-300)
+            ratio = float(stats.chi2.isf(tail, most)) / most
+        else:
+            ratio = float(stats.chi2.ppf(stats.chi2.cdf(ratio * own, own), most)) / most
+        carried[place] = common * ratio
+    return carried
