@@ -43,15 +43,13 @@ def moderated(variances: Sequence[float], freedoms: Sequence[int]) -> list[Moder
         return [Moderated(variance, freedom) for variance, freedom in zip(variances, freedoms, strict=True)]
     own, freedom = np.array(variances, dtype=float), np.array(freedoms, dtype=float)
     common, common_freedom = prior(own, freedom)
-    # With endless degrees of freedom in common, variances do not differ: of those the mean says most.
-    equal = np.isinf(common_freedom)
-    pooled = float(np.average(own[equal], weights=freedom[equal])) if equal.any() else common
+    most = float(freedom.sum())
     return [
-        Moderated(pooled, float(freedom[equal].sum()))
+        Moderated(common, most)
         if of_common == inf
         else Moderated(
             float((of_common * common + of_own * variance) / (of_common + of_own)),
-            float(min(of_common + of_own, freedom.sum())),
+            float(min(of_common + of_own, most)),
         )
         for variance, of_own, of_common in zip(own, freedom, common_freedom, strict=True)
     ]
@@ -60,6 +58,7 @@ def moderated(variances: Sequence[float], freedoms: Sequence[int]) -> list[Moder
 def prior(variances: Floats, freedoms: Floats) -> tuple[float, Floats]:
     """The common variance, and its degrees of freedom for each network (Phipson et al., 2016, section 3).
 
+    Those of the common variance are inf where the variances differ by no more than chance.
     A variance is distributed as the common one times F, with its own degrees of freedom and those of the common
     one. As there, variances with fewer degrees of freedom than others are carried over to as many.
     """
@@ -82,20 +81,29 @@ def prior(variances: Floats, freedoms: Floats) -> tuple[float, Floats]:
         share = float(optimize.brentq(excess, 0.0, MOST_SHARE))
     common_freedom = _freedom(share)
     common = exp(float(winsorised.mean()) - _winsorised_moments(most, common_freedom)[0])
-    return common, _of_each(variances / common, most, common_freedom)
+    ratios = variances / common
+    alike = _alike(ratios, most, common_freedom)
+    if common_freedom == inf:
+        # The variances do not differ: their mean says more of them than that of their logarithms.
+        common = float(np.average(variances, weights=freedoms * alike))
+    return common, _of_each(ratios, alike, most, common_freedom)
 
 
-def _of_each(ratios: Floats, freedom: float, common_freedom: float) -> Floats:
-    """The degrees of freedom of the common variance for each: fewer where a ratio is higher than F's are."""
+def _alike(ratios: Floats, freedom: float, common_freedom: float) -> Floats:
+    """How probable it is that each is no outlier: less than 1 where a ratio is higher than F's are."""
     count = len(ratios)
     seen = (count - stats.rankdata(ratios) + 0.5) / count  # the share of those that are as high or higher
     expected = np.exp(_log_upper_tail(ratios, freedom, common_freedom))
-    like_the_others = (expected / seen).clip(max=1.0)
-    if bool((like_the_others == 1).all()):
-        return np.full(count, common_freedom)
-    usual = min(common_freedom, count * freedom)
+    return np.asarray((expected / seen).clip(max=1.0))
+
+
+def _of_each(ratios: Floats, alike: Floats, freedom: float, common_freedom: float) -> Floats:
+    """The degrees of freedom of the common variance for each: few for an outlier."""
+    if bool((alike == 1).all()):
+        return np.full(len(ratios), common_freedom)
+    usual = min(common_freedom, len(ratios) * freedom)
     least = min(usual, _freedom_with_median(float(ratios.max()), freedom))
-    found = np.where(like_the_others == 1, common_freedom, like_the_others * usual + (1 - like_the_others) * least)
+    found = np.where(alike == 1, common_freedom, alike * usual + (1 - alike) * least)
     # What is less like an outlier than another has at least as many.
     highest_first = ratios.argsort()[::-1]
     found[highest_first] = np.maximum.accumulate(found[highest_first])
