@@ -67,7 +67,10 @@ def table(study: Study, summaries: Mapping[str, Summary], compared: Mapping[str,
         found, difference = summaries[name], "baseline" if name == study.baseline else "not ranked"
         if name in against and (one := against[name])["points"] is not None:
             difference = points_within(one["points"], one["interval"])
-            difference += "" if one["told_apart"] else ", not told apart"
+            # Release 0.1.0 has no verdicts.
+            difference += (
+                f", {one['verdict']}" if "verdict" in one else "" if one["told_apart"] else ", not significant"
+            )
         edge = ", search cut off" if found.learning_rate_at_edge else ""
         lines.append(
             (

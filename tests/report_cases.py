@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.best import Best
+from cnn_study.analysis.comparisons import Comparison, Difference, StudyComparison
 from cnn_study.analysis.results import BudgetSummary, FieldSides, Result, Summary, Timing, worst
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.verdicts import Judged, Verdict
 from cnn_study.base.environment import Environment
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
@@ -232,25 +234,41 @@ SUMMARY = {"thin": entry(0.7011), "wide": entry(0.7233), "odd": entry(0.6877), "
 TIMING = {"thin": took(41.0, 3.0), "wide": took(8.36, 1.0)}
 
 
-def compared(of: str, against: str, points: float | None, told: bool, **more: Any) -> Comparison:
-    interval = None if points is None else (points - 1.4, points + 1.4)
+def compared(
+    of: str,
+    against: str,
+    points: float | None,
+    verdict: Verdict | None = "not decided",
+    *,
+    interval: tuple[float, float] | None = (0.0, 0.0),
+    seeds: tuple[int, int] = (3, 3),
+    **more: Any,
+) -> Comparison:
+    """A comparison as given; ``interval``: 1.4 points to both sides unless given. No verdict without one."""
+    if points is not None and interval == (0.0, 0.0):
+        interval = (points - 1.4, points + 1.4)
     values: dict[str, Any] = {
-        "budget": 4,
-        "seeds": 3,
-        "interval": interval,
-        "p_value": 0.02,
-        "p_holm": 0.04,
-        "seeds_to_tell": 17,
+        "largest": None if points is None else Difference(BUDGET, seeds, points, interval, 0.02),
+        "judged": judged(verdict) if verdict and points is not None and interval else None,
+        "smaller": (),
+        "changes": (),
         "ratios": {"train_seconds": 1.62, "forward_flops": 23.4, "parameters": 0.0312},
         "classes": {"cat": 4.6, "dog": 0.2, "ship": -3.5},
     }
-    return Comparison(of=of, against=against, points=points, significant=told, **(values | more))
+    return Comparison(of=of, against=against, **(values | more))
 
 
-WIDE = compared("wide", "thin", 2.2, told=True)
-ODD = compared("odd", "thin", -1.3, told=False)
-CONTROL = compared("wide", "wide_matched", 1.9, told=True)
-COMPARISON = StudyComparison("width", ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], ["wide", "thin"])
+def judged(verdict: Verdict, *, smaller_than_margin: bool = False, detectable: float = 0.017) -> Judged:
+    """A verdict with made-up p-values."""
+    return Judged(verdict, smaller_than_margin or verdict == "equivalent", 0.04, 0.03, 0.01, detectable)
+
+
+WIDE = compared("wide", "thin", 2.2, "better")
+ODD = compared("odd", "thin", -1.3)
+CONTROL = compared("wide", "wide_matched", 1.9, "better")
+BEST = Best(BUDGET, "wide", 0.02, {"wide": 0.93, "thin": 0.06, "odd": 0.01})
+MARGIN = 1.0  # points
+COMPARISON = StudyComparison("width", ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], BEST, ["wide", "thin"])
 
 
 WAYS = (wording.points, wording.percent, wording.round_percent, wording.times, wording.seconds)
@@ -270,6 +288,7 @@ def numbers_without_source(text: str, numbers: Mapping[str, Any], names: tuple[s
     """The numbers in a text, names apart, that are no way of writing one of ``numbers``."""
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(name, "")
+    text = text.replace("95 % CI", "")
     written = set(re.findall(r"[−+-]?\d+(?:\.\d+)?(?:e[-+]\d+)?", text))
     ways: set[str] = set()
     for number in numbers_in(numbers):

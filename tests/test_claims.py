@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cnn_study.analysis.comparisons import Comparison
+from cnn_study.analysis.comparisons import Comparison, Difference
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.verdicts import Verdict
 from cnn_study.report.topics.claims.checks import CLAIMS, Claim, check_claims
 from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
 from cnn_study.training.records import Status
-from tests.report_cases import entry, numbers_in, numbers_without_source, took
+from tests.report_cases import compared, entry, numbers_in, numbers_without_source, took
 
 NAMES = ("3×3", "5×5", "7×7", "1×1+3×3", "2 layers", "4 layers", "6 layers", "residual")
 ACCURACIES = {
@@ -69,9 +70,10 @@ def replay_of(rate: float = RATE, **statuses: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["architecture", "learning_rate", "seed", "status", "validation_accuracy"])
 
 
-def comparison(of: str, against: str, points: float | None, told: bool, seeds: int = 3) -> Comparison:
+def comparison(of: str, against: str, points: float | None, told: bool, seeds: int = 3, **more: Any) -> Comparison:
     interval = None if points is None or seeds == 1 else (points - 1.3, points + 1.3)
-    return Comparison(of, against, 4, seeds, points, interval, 0.01, 0.02, told, 9, {}, {})
+    verdict: Verdict = "not decided" if not (told and points) else "better" if points > 0 else "worse"
+    return compared(of, against, points, verdict, interval=interval, seeds=(seeds, seeds), **more)
 
 
 def with_pair(changed: Comparison) -> dict[str, Any]:
@@ -140,25 +142,43 @@ def test_each_pair_of_a_claim_about_accuracy_can_sink_it(claim: str, of: str, ag
     for told, points, verdict in (
         (True, 1.0, "holds"),
         (True, -1.0, "does not hold"),
-        (False, 1.0, "cannot be told"),
-        (False, -1.0, "cannot be told"),
+        (False, 1.0, "not decided"),
+        (False, -1.0, "not decided"),
     ):
         found = checked(claim, with_pair(comparison(of, against, points, told)))
         assert found.verdict == verdict
-        written = f"{points:+.1f} [{points - 1.3:+.1f}, {points + 1.3:+.1f}]".replace("-", "−")
+        written = f"{points:+.1f} points, 95 % CI {points - 1.3:+.1f} to {points + 1.3:+.1f}".replace("-", "−")
         assert verdict == "holds" or written in found.because
 
 
 def test_accuracies_decide_nothing_that_the_test_has_not_told() -> None:
     numbers = with_pair(comparison("depth_6", "depth_4", 30.0, told=False))
     numbers["summary"]["depth_6"] = entry(0.99, half=0.001)
-    assert checked("accuracy_grows_with_depth", numbers).verdict == "cannot be told"
+    assert checked("accuracy_grows_with_depth", numbers).verdict == "not decided"
 
 
-@pytest.mark.parametrize("compared", [[], [comparison("depth_6", "depth_4", None, told=False, seeds=0)]])
-def test_a_pair_that_is_not_compared_is_not_measured(compared: list[Comparison]) -> None:
+def test_a_network_that_is_equivalent_is_not_more_accurate() -> None:
+    found = checked("accuracy_grows_with_depth", with_pair(compared("depth_6", "depth_4", 0.3, "equivalent")))
+    assert found.verdict == "does not hold"
+    assert found.because.endswith("equivalent")
+
+
+@pytest.mark.parametrize(("interval", "named"), [((-3.0, -0.1), True), ((-3.0, 0.1), False), (None, False)])
+def test_a_smaller_budget_that_says_the_other_way_round_is_named_and_decides_nothing(
+    interval: tuple[float, float] | None, named: bool
+) -> None:
+    smaller = (Difference(1, (3, 3), -1.5, interval, 0.04),)
+    worse = compared("depth_6", "depth_4", 2.0, "worse", smaller=smaller)
+    better = compared("depth_6", "depth_4", 2.0, "better", smaller=smaller)
+    assert checked("accuracy_grows_with_depth", with_pair(better)).verdict == "holds"
+    because = checked("accuracy_grows_with_depth", with_pair(worse)).because
+    assert ("but −1.5 points, 95 % CI −3.0 to −0.1 at 1 epoch" in because) == named
+
+
+@pytest.mark.parametrize("pair", [[], [comparison("depth_6", "depth_4", None, told=False, seeds=0)]])
+def test_a_pair_that_is_not_compared_is_not_measured(pair: list[Comparison]) -> None:
     others = [one for one in world()["compared"] if one.of != "depth_6"]
-    found = checked("accuracy_grows_with_depth", world() | {"compared": [*others, *compared]})
+    found = checked("accuracy_grows_with_depth", world() | {"compared": [*others, *pair]})
     assert (found.verdict, found.because) == ("not measured", "6 layers and 4 layers are not compared")
 
 
@@ -178,7 +198,7 @@ def test_with_one_seed_nothing_about_accuracies_times_and_norms_is_told() -> Non
         "six_layers_grow_slowest",
     ):
         found = checked(claim, numbers)
-        assert found.verdict == "cannot be told"
+        assert found.verdict == "not decided"
         assert "one run" in found.because
 
 
@@ -187,8 +207,8 @@ def test_with_one_seed_nothing_about_accuracies_times_and_norms_is_told() -> Non
     [
         (("collapsed", "collapsed"), ("collapsed",), "holds"),
         (("collapsed", "diverged"), ("diverged",), "holds"),
-        (("collapsed", "trained"), ("collapsed",), "cannot be told"),
-        (("diverged", "trained", "trained"), ("collapsed",), "cannot be told"),
+        (("collapsed", "trained"), ("collapsed",), "not decided"),
+        (("diverged", "trained", "trained"), ("collapsed",), "not decided"),
         (("trained", "trained"), ("collapsed",), "does not hold"),
         (("trained",), ("collapsed", "trained"), "does not hold"),
         ((), ("collapsed",), "not measured"),
@@ -244,7 +264,7 @@ def test_what_the_replay_and_the_studys_own_runs_did_is_both_said() -> None:
 )
 @pytest.mark.parametrize(
     ("difference", "verdict"),
-    [(4.1, "holds"), (3.9, "cannot be told"), (-3.9, "cannot be told"), (-4.1, "does not hold")],
+    [(4.1, "holds"), (3.9, "not decided"), (-3.9, "not decided"), (-4.1, "does not hold")],
 )
 def test_times_are_told_where_their_intervals_part(
     claim: str, slower: str, faster: str, difference: float, verdict: str
@@ -277,7 +297,7 @@ def test_fields_must_agree_to_the_pixel_whether_trained_or_not() -> None:
 )
 @pytest.mark.parametrize(
     ("apart", "verdict"),
-    [(1.001, "holds"), (0.999, "cannot be told"), (-0.999, "cannot be told"), (-1.001, "does not hold")],
+    [(1.001, "holds"), (0.999, "not decided"), (-0.999, "not decided"), (-1.001, "does not hold")],
 )
 def test_last_norms_are_told_where_their_intervals_part(
     claim: str, of: str, against: str, apart: float, verdict: str
@@ -305,12 +325,12 @@ def test_a_total_norm_is_the_root_of_the_sum_of_the_layers_squares_seed_by_seed(
     [
         ((2.0, 3.0, 4.0, 1.5), "holds"),
         ((2.0, 3.0, 4.0, 1.9), "holds"),
-        ((2.0, 3.0, 4.0, 1.92), "cannot be told"),  # 1.92 and 2 reach out 0.025 times as much: 1.97 and 1.95
-        ((2.0, 3.0, 4.0, 2.08), "cannot be told"),
+        ((2.0, 3.0, 4.0, 1.92), "not decided"),  # 1.92 and 2 reach out 0.025 times as much: 1.97 and 1.95
+        ((2.0, 3.0, 4.0, 2.08), "not decided"),
         ((2.0, 3.0, 4.0, 2.12), "does not hold"),
         ((2.0, 3.0, 4.0, 1.03), "holds"),
-        ((2.0, 3.0, 4.0, 1.02), "cannot be told"),
-        ((2.0, 3.0, 4.0, 0.98), "cannot be told"),
+        ((2.0, 3.0, 4.0, 1.02), "not decided"),
+        ((2.0, 3.0, 4.0, 0.98), "not decided"),
         ((2.0, 3.0, 4.0, 0.97), "does not hold"),
         ((0.9, 0.8, 0.7, 0.5), "does not hold"),
     ],
@@ -328,7 +348,7 @@ def test_growth_is_each_seeds_own() -> None:
     )
     gradients["gradient_norm"] *= 10.0 ** gradients["seed"]
     assert checked("six_layers_grow_slowest", world() | {"gradients": gradients}).verdict == "holds"
-    assert checked("residual_ends_largest", world() | {"gradients": gradients}).verdict == "cannot be told"
+    assert checked("residual_ends_largest", world() | {"gradients": gradients}).verdict == "not decided"
 
 
 def test_growth_needs_two_epochs_and_norms_need_one() -> None:

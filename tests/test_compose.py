@@ -85,9 +85,9 @@ def test_the_answer_is_who_wins_and_what_the_controls_say(whole: Page) -> None:
     assert len(texts) == 5
     assert "5×5 has the highest mean test accuracy" in texts[0]
     assert "residual has the highest mean test accuracy" in texts[1]
-    # Of the controls, those of the planted winner are told apart, and stand first.
+    # Of the controls, those of the planted winner are significant, and stand first.
     assert all("residual is more accurate than" in text for text in texts[2:4])
-    assert "cannot be told from" in texts[4]
+    assert "is not decided" in texts[4]
     assert len(whole.answer_figures) == 2
 
 
@@ -238,7 +238,14 @@ def test_a_page_whose_pictures_are_missing_is_not_written(whole: Page) -> None:
 
 def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
     conclusions, timed = conclusions_of(chapters_of(evidence))
-    assert set(conclusions) == {"studies", "claimed_pairs", "calibration_errors", "findings", "claims"}
+    assert set(conclusions) == {
+        "studies",
+        "variances",
+        "claimed_pairs",
+        "calibration_errors",
+        "findings",
+        "claims",
+    }
     assert set(timed) == {"pareto", "train_seconds_ratios", "findings", "claims"}
     assert "seconds" not in str(conclusions["studies"]) + str(conclusions["claimed_pairs"])
     assert "pareto" not in str(conclusions["studies"])

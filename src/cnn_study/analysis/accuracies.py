@@ -1,6 +1,6 @@
 """Which test images the runs of all networks have right, by budget, and how accuracies vary."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import numpy as np
@@ -59,9 +59,14 @@ class Accuracies:
         changes = self._changes(budget, later)
         return _contrast(of, against, changes, variances(changes, self.optimizers))
 
-    def pools(self, budget: int) -> dict[Hashable, Pool]:
-        """Of the networks that are trained to the budget, by optimizer."""
-        return pools_of(self.outcomes(budget), self.optimizers)
+    def pools(self) -> dict[tuple[int, str], Pool]:
+        """Of the networks that are trained to a budget by an optimizer, by both."""
+        budgets = sorted({budget for result in self.results.values() for budget in result.budgets})
+        return {
+            (budget, str(optimizer)): pool
+            for budget in budgets
+            for optimizer, pool in pools_of(self.outcomes(budget), self.optimizers).items()
+        }
 
     def _right_by_seed(self, name: str, budget: int) -> dict[int, npt.NDArray[np.bool_]]:
         result = self.results[name]

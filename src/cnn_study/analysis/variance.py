@@ -26,6 +26,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +114,17 @@ class Pool:
     image_part: float
     equal: float | None
     moderated: bool
+
+    def record(self) -> dict[str, Any]:
+        """As metrics/conclusions.json has it: standard deviations in percentage points."""
+        return {
+            "networks": list(self.networks),
+            "degrees_of_freedom": self.freedom,
+            "standard_deviation_points": 100 * sqrt(self.common),
+            "of_the_image_part_points": 100 * sqrt(self.image_part),
+            "p_equal": self.equal,
+            "moderated": self.moderated,
+        }
 
 
 def variances(outcomes: Mapping[str, Outcomes], pools: Mapping[str, Hashable]) -> dict[str, Variance]:

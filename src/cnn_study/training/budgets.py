@@ -70,9 +70,9 @@ def train_to(
 ) -> Iterator[Reached]:
     """Train to each of ``budgets``, the smallest first, on one trunk, or go on from ``checkpoints``.
 
-    Each run has the bits of one to its budget alone. Its network is the trainer's, which goes on with it: to be
-    used before the next is asked for. An accuracy that chance explains makes a run ``collapsed``. ``watch``
-    gives a monitor of the trunk, for None, and of each budget's branch.
+    Each run has the bits of one to its budget alone. Its network is the trainer's, which goes on with it to the
+    next budget: to be used before that is asked for. An accuracy that chance explains makes a run ``collapsed``.
+    ``watch`` gives a monitor of the trunk, for None, and of each budget's branch.
     """
     trainer = Trainer(spec)
     # All at once: their files are replaced while these runs go on.
@@ -95,7 +95,8 @@ def train_to(
                 monitor.resumed(len(trainer.run.epochs))
         _advance(trainer, trainer.schedule.end(budget), budget, place, monitor)
         yield Reached(budget, trainer.network, _judged(trainer.run, spec))
-        trainer.put_back(*left)
+        if budget != max(budgets):  # the last network stays as it is, whoever asks for one more
+            trainer.put_back(*left)
 
 
 def _advance(

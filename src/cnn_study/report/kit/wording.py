@@ -18,9 +18,14 @@ def points(difference: float) -> str:
 
 
 def points_within(difference: float, interval: tuple[float, float] | None) -> str:
-    """With its 95 % interval: +0.3 [−0.1, +0.7] points."""
-    within = "" if interval is None else f" [{points(interval[0])}, {points(interval[1])}]"
-    return f"{points(difference)}{within} points"
+    """With its 95 % confidence interval: +0.3 points, 95 % CI −0.1 to +0.7."""
+    within = "" if interval is None else f", 95 % CI {points(interval[0])} to {points(interval[1])}"
+    return f"{points(difference)} points{within}"
+
+
+def counted_points(number: float) -> str:
+    """A number of points that was set, not measured: 1 point, 0.5 points."""
+    return f"{number:g} point" if number == 1 else f"{number:g} points"
 
 
 def percent(fraction: float) -> str:

@@ -2,7 +2,15 @@
 
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.params.study import Params
-from cnn_study.report.kit.wording import DATASETS, capitalized, counted, listed, percent, with_status
+from cnn_study.report.kit.wording import (
+    DATASETS,
+    capitalized,
+    counted,
+    counted_points,
+    listed,
+    percent,
+    with_status,
+)
 
 
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
@@ -10,6 +18,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     params = evidence.params
     training = params.training
     recipe = training.recipe
+    margin = counted_points(params.analysis.margin)
     budgets = listed([str(budget) for budget in sorted(training.budgets)])
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
@@ -42,12 +51,22 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ("Learning rates", search_in_words(params)),
         (
             "Comparisons",
-            "Paired by seed and by test image, with the variance of Obuchowski and Rockette (1995): seeds are "
-            "their readers, test images their cases. The interval is Student's, with Satterthwaite's degrees of "
-            "freedom for the variance between seeds and that of the choice of test images; Holm's correction at "
-            "5 % within a study, and within the pairs that the report's claims are about, so that a pair can be "
-            "told apart in one of these and not in the other. The intervals of single accuracies are Student's "
-            "over seeds.",
+            "Networks are compared on the same test images, each with seeds of its own. The variance of a "
+            "difference is Obuchowski and Rockette's (1995), seeds being their readers and test images their "
+            "cases; the interval is Student's with Satterthwaite's degrees of freedom. "
+            f"{variances_in_words(evidence)}",
+        ),
+        (
+            "Verdicts",
+            "At the largest budget that both networks have, on all pairs of all studies together. For each "
+            f"pair two null hypotheses are tested: that it does not differ, and that it differs by {margin} or "
+            "more; at most one is true, so that a pair takes one place in Holm's procedure (1979), which keeps "
+            "the chance of one wrong verdict or more at 5 %. Pairs that only the original report's claims are "
+            "about are a family of their own. Differences at smaller budgets have intervals, and no verdict. "
+            "The minimum detectable difference is found in 80 % of studies, at the level that the procedure "
+            "applies to the pair. A network is called the best where its p-values against all others are below "
+            "0.05 (Hsu, 1996); the probability of being the best is that of a flat prior. The intervals of "
+            "single accuracies are Student's over seeds.",
         ),
         (
             "Receptive fields",
@@ -80,6 +99,30 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         *((("In no study", ", ".join(unnamed)),) if unnamed else ()),
     )
+
+
+def variances_in_words(evidence: Evidence) -> str:
+    """How much runs differ, at the largest budget."""
+    pools = evidence.accuracies.pools()
+    largest = max((budget for budget, _ in pools), default=None)
+    parts = []
+    for (budget, optimizer), pool in pools.items():
+        if budget != largest:
+            continue
+        record = pool.record()
+        deviation, images = (
+            f"{record[key]:.2f}" for key in ("standard_deviation_points", "of_the_image_part_points")
+        )
+        of_pool = f"{counted(len(pool.networks), 'network')} trained by {optimizer} for {counted(budget, 'epoch')}"
+        equal = "" if pool.equal is None else f", equal for all with p = {pool.equal:.2g} (Bartlett's test)"
+        moderated = "moderated by one another" if pool.moderated else "their own, since they are few"
+        parts.append(
+            f"The variances between the seeds of {of_pool} are {moderated}: a standard deviation of {deviation} "
+            f"points in the median{equal}. Runs that differ by independent errors on these test images alone "
+            f"(Jordan, 2023) would have {images} points."
+        )
+    moderating = "Variances are moderated (Smyth, 2004; Phipson et al., 2016) within one optimizer and one budget."
+    return " ".join([moderating, *parts])
 
 
 def search_in_words(params: Params) -> str:

@@ -13,8 +13,7 @@ from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
 def chapter(evidence: Evidence) -> Chapter:
     """Each claim with its verdict.
 
-    CLAIMED_PAIRS, all that the claims are about, are one family of comparisons, whichever of them a study tests
-    as well.
+    Of CLAIMED_PAIRS, all that the claims are about, those that no study tests are a family of their own.
     """
     pairs = evidence.compare(CLAIMED_PAIRS)
     claims = check_claims(

@@ -136,7 +136,7 @@ def _statuses(replay: pd.DataFrame, rate: float) -> dict[str, list[str]]:
 def _judged(claim: str, statements: Sequence[Statement], data: str, *, timed: bool) -> Claim:
     """One statement that is the other way round is enough against the claim; for it, all are needed."""
     verdicts = [statement.verdict for statement in statements]
-    against: tuple[Verdict, ...] = ("does not hold", "not measured", "cannot be told")
+    against: tuple[Verdict, ...] = ("does not hold", "not measured", "not decided")
     verdict: Verdict = next((verdict for verdict in against if verdict in verdicts), "holds")
     reasons = dict.fromkeys(statement.because for statement in statements if statement.verdict == verdict)
     return Claim(

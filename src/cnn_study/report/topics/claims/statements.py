@@ -2,23 +2,23 @@
 
 Two rules decide for a pair:
 
-- Accuracy: the test that compares the runs by seed and image.
+- Accuracy: the verdict on the two at their largest budget. Where they are equivalent, none is more accurate.
 - Training times and gradient norms: whether the 95 % intervals of the two means over seeds are disjoint.
 
-Where the difference is not significant by these, the verdict is "cannot be told", whichever mean is larger.
+Where the difference is not significant by these, the verdict is "not decided", whichever mean is larger.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from cnn_study.analysis.comparisons import Comparison
+from cnn_study.analysis.comparisons import Comparison, Difference
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate, intervals_disjoint
 from cnn_study.report.kit.wording import counted, listed, points_within, seconds_within
 from cnn_study.report.topics.claims.networks import KERNELS, Pair
 
-Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
+Verdict = Literal["holds", "does not hold", "not decided", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Measurements:
 
 
 def _verdict(sign: int) -> Verdict:
-    return "holds" if sign > 0 else "does not hold" if sign < 0 else "cannot be told"
+    return "holds" if sign > 0 else "does not hold" if sign < 0 else "not decided"
 
 
 def _not_trained(measured: Measurements, names: Mapping[str, str], pair: Pair) -> Statement | None:
@@ -80,16 +80,34 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
     comparison = measured.compared.get(pair)
     if comparison is None or comparison.points is None:
         return Statement(_key(pair), "not measured", f"{names[of]} and {names[against]} are not compared", {})
-    sign = int(comparison.points > 0) - int(comparison.points < 0) if comparison.significant else 0
-    how = (
-        "told apart" if sign else "not told apart" if comparison.interval else "one run each, without an interval"
-    )
+    verdicts: dict[str | None, Verdict] = {
+        "better": "holds",
+        "worse": "does not hold",
+        "equivalent": "does not hold",
+        "not decided": "not decided",
+        None: "not decided",
+    }
+    how = {"better": "significant", "worse": "significant", None: "one run of at least one, without an interval"}
     because = (
-        f"{names[of]} against {names[against]} {points_within(comparison.points, comparison.interval)}, {how}"
+        f"{names[of]} against {names[against]} {points_within(comparison.points, comparison.interval)}, "
+        f"{how.get(comparison.verdict, comparison.verdict)}"
     )
+    opposed = [one for one in comparison.smaller if _opposes(one, comparison.points)]
+    for one in opposed:
+        because += f", but {points_within(one.points, one.interval)} at {counted(one.budget, 'epoch')}"
     record = comparison.record()
-    keys = ("seeds", "points", "interval", "p_holm", "told_apart")
-    return Statement(_key(pair), _verdict(sign), because, {key: record[key] for key in keys})
+    keys = ("budget", "seeds", "points", "interval", "p_different", "p_equivalent", "verdict")
+    numbers = {key: record[key] for key in keys} | {"opposed": [asdict(one) for one in opposed]}
+    return Statement(_key(pair), verdicts[comparison.verdict], because, numbers)
+
+
+def _opposes(smaller: Difference, points: float) -> bool:
+    """Whether a smaller budget says the other way round, by its interval alone."""
+    return smaller.interval is not None and smaller.points * points < 0 and not _holds_zero(smaller.interval)
+
+
+def _holds_zero(interval: tuple[float, float]) -> bool:
+    return interval[0] <= 0 <= interval[1]
 
 
 def _larger(

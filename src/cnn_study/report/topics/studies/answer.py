@@ -19,7 +19,9 @@ def answer(evidence: Evidence) -> tuple[Sentence, ...]:
     asked = [finding for study in studies for finding in controls(study)]
 
     def weight(finding: Finding) -> tuple[bool, float]:
-        return not finding.numbers.get("told_apart"), -abs(finding.numbers.get("points") or 0.0)
+        return finding.numbers.get("verdict") not in ("better", "worse"), -abs(
+            finding.numbers.get("points") or 0.0
+        )
 
     said = sentences([*winners, *sorted(asked, key=weight)][:ANSWERS])
     if evidence.comparable:

@@ -10,6 +10,7 @@ from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import Finding, sentences
 from cnn_study.report.kit.members import Members, member_table, of_studies
 from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.topics.studies.budgets import budget_figures, by_budget, order_changes, stability
 from cnn_study.report.topics.studies.class_changes import class_changes, class_figures, winner_classes
 from cnn_study.report.topics.studies.cost import cost, cost_figures, pareto, winner_cost
 from cnn_study.report.topics.studies.curves import curves, validation_figure
@@ -20,17 +21,20 @@ from cnn_study.report.topics.studies.differences import (
     controls_table,
     differences,
 )
-from cnn_study.report.topics.studies.ranking import members_table, not_ranked, runner_up, winner
+from cnn_study.report.topics.studies.ranking import best, members_table, not_ranked, runner_up, winner
 from cnn_study.report.topics.studies.study import ComparedStudy, compared_studies
 
 # What a section says, in order.
 RULES: tuple[Callable[[ComparedStudy], list[Finding]], ...] = (
     winner,
+    best,
     runner_up,
     winner_cost,
     winner_classes,
     against_baseline,
     controls,
+    stability,
+    order_changes,
     not_ranked,
     pareto,
 )
@@ -43,6 +47,7 @@ def chapter(evidence: Evidence) -> Chapter:
     tables = {
         "curves": curves(evidence.results, members),
         "differences": differences(evidence.compared),
+        "budgets": by_budget(evidence.compared),
         "class_changes": class_changes(evidence.compared),
     }
     timed_tables = {"cost": cost(evidence.results, members, evidence.labels)}
@@ -57,7 +62,13 @@ def chapter(evidence: Evidence) -> Chapter:
         findings=tuple(finding for study in studies for finding in findings[study.key]),
         tables=tables,
         timed_tables=timed_tables,
-        conclusions={"studies": {key: study.record() for key, study in evidence.compared.items()}},
+        conclusions={
+            "studies": {key: study.record() for key, study in evidence.compared.items()},
+            "variances": [
+                {"budget": budget, "optimizer": optimizer} | pool.record()
+                for (budget, optimizer), pool in evidence.accuracies.pools().items()
+            ],
+        },
         timed_conclusions={
             "pareto": {key: study.pareto for key, study in evidence.compared.items()},
             "train_seconds_ratios": seconds_ratios(pairs),
@@ -76,8 +87,9 @@ def _section(
     """One study: its question, its networks in a table, charts, conclusions."""
     figures: list[Figure] = [validation_figure(tables["curves"], members)]
     if study.comparison.ranking:
-        figures += cost_figures(tables["cost"], members)
+        figures += cost_figures(tables["cost"], members, study.comparison.pareto)
     figures += control_figures(tables["differences"], members)
+    figures += budget_figures(tables["budgets"], members)
     figures += class_figures(tables["class_changes"], members, study.spec)
     shown = [members_table(study)]
     if study.spec.controls:

@@ -10,8 +10,8 @@ from cnn_study.report.kit.charts import Spec, down, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import counted, points
-from cnn_study.report.topics.studies.study import ComparedStudy
+from cnn_study.report.kit.wording import points
+from cnn_study.report.topics.studies.study import ComparedStudy, seeds_in_words
 
 DATA = "plots/data/class_changes.csv"
 
@@ -92,7 +92,12 @@ def winner_classes(study: ComparedStudy) -> list[Finding]:
     }
     text = (
         f"Against the baseline {study.name(against.against)}, {study.name(against.of)} {ends[rule]}; "
-        f"these are means over {counted(against.seeds, 'seed')}, and single classes are not tested."
+        f"these are means over {seeds_in_words(against)}, and single classes are not tested."
     )
-    numbers = {"of": against.of, "against": against.against, "seeds": against.seeds, "classes": against.classes}
+    numbers = {
+        "of": against.of,
+        "against": against.against,
+        "seeds": against.largest.seeds if against.largest else (),
+        "classes": against.classes,
+    }
     return [study.finding(rule, text, numbers)]

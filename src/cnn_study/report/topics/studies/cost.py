@@ -1,12 +1,11 @@
 """What accuracy costs: training time, FLOPs, parameters, and the front that no other network beats in both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import pareto_front
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.statistics import Estimate, intervals_disjoint
 from cnn_study.data.splits import Integers
@@ -49,15 +48,16 @@ def cost(results: Mapping[str, Result], members: pd.DataFrame, labels: Integers)
     return members.merge(pd.DataFrame(rows), on="architecture")
 
 
-def cost_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
-    """What accuracy costs in time, and how long each network takes."""
+def cost_figures(table: pd.DataFrame, members: Members, front: Sequence[str]) -> list[Figure]:
+    """What accuracy costs in time, with the Pareto ``front``, and how long each network takes."""
     return [
         Figure(
             f"studies-{members.key}-accuracy_against_time",
             f"{members.title}: test accuracy against training time",
-            "Small points are runs, large ones means; the line is the Pareto front of the means.",
+            "Small points are runs, large ones means. On the Pareto front is what is significantly more "
+            "accurate than every faster network.",
             source(DATA, "train and analyze"),
-            accuracy_against_time(table, members),
+            accuracy_against_time(table, members, front),
         ),
         Figure(
             f"studies-{members.key}-training_time",
@@ -69,18 +69,15 @@ def cost_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
     ]
 
 
-def accuracy_against_time(cost: pd.DataFrame, members: Members) -> Spec:
-    """Test accuracy against training time: small points for seeds, large ones for means, their Pareto front.
+def accuracy_against_time(cost: pd.DataFrame, members: Members, front: Sequence[str]) -> Spec:
+    """Test accuracy against training time: small points for seeds, large ones for means, the Pareto ``front``.
 
     An architecture of which a seed did not train is left out.
     """
     rows = all_seeds_trained(members.rows(cost))
     means = rows.groupby("name", sort=False)[["train_seconds", "test_accuracy"]].mean()
-    points = {
-        str(name): (float(mean["train_seconds"]), float(mean["test_accuracy"])) for name, mean in means.iterrows()
-    }
-    front = means.loc[pareto_front(points)]
-    edge = front.tail(1).assign(train_seconds=rows["train_seconds"].max())  # nothing slower does better
+    on_front = means.loc[[members.names[name] for name in front]]
+    edge = on_front.tail(1).assign(train_seconds=rows["train_seconds"].max())  # nothing slower does better
     scale = {"zero": False, "padding": 15}
     x = quantity("train_seconds", "seconds of training", scale=scale_for(rows["train_seconds"]) | scale)
     y = quantity("test_accuracy", "test accuracy", scale=scale, axis={"format": "%"})
@@ -95,11 +92,11 @@ def accuracy_against_time(cost: pd.DataFrame, members: Members) -> Spec:
         rows[["name", "seed", "train_seconds", "test_accuracy"]],
         height=360,
         layer=[
-            {"data": inline(pd.concat([front, edge])), "mark": steps, "encoding": {"x": x, "y": y}},
+            {"data": inline(pd.concat([on_front, edge])), "mark": steps, "encoding": {"x": x, "y": y}},
             {
                 "data": inline(edge),
                 "mark": label,
-                "encoding": {"x": x, "y": y, "text": {"value": "Pareto front of the means"}},
+                "encoding": {"x": x, "y": y, "text": {"value": "Pareto front"}},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 40},
@@ -188,10 +185,8 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         f"{study.name(name)} ({seconds(mean_of(times_of[name]))}, {percent(mean_of(accuracies[name]))})"
         for name in front
     ]
-    text = (
-        f"The Pareto front of mean training time and mean test accuracy is {listed(parts)}: every other ranked "
-        "network is matched or beaten in both means by one of these"
-    )
+    worth = "Worth its training time is" if len(front) == 1 else "Worth their training time are"
+    text = f"{worth} {listed(parts)}: each is significantly more accurate than every faster network"
     unclear: set[str] = set()
     for pair in pairwise(front):
         if not intervals_disjoint(*(times_of[name] for name in pair)):

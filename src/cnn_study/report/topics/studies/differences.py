@@ -12,14 +12,7 @@ from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
 from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times
-from cnn_study.report.topics.studies.study import (
-    VERDICTS,
-    ComparedStudy,
-    in_words,
-    is_measured,
-    numbers_of,
-    relation_of,
-)
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
 
 DATA = "plots/data/differences.csv"
 
@@ -38,14 +31,14 @@ def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "points": pair.points,
             "low": None if pair.interval is None else pair.interval[0],
             "high": None if pair.interval is None else pair.interval[1],
-            "told_apart": pair.significant,
+            "verdict": pair.verdict,
         }
         for key, study in compared.items()
         for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
         for pair in group
         if pair.points is not None
     ]
-    columns = ["study", "kind", "of", "against", "points", "low", "high", "told_apart"]
+    columns = ["study", "kind", "of", "against", "points", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -64,8 +57,8 @@ def baseline_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"studies-{members.key}-differences",
             f"{members.title}: what the comparison with the baseline shows",
-            "Difference in mean test accuracy, with 95 % intervals; hollow points are not told apart from the "
-            "baseline once the number of comparisons is accounted for.",
+            "Difference in mean test accuracy, with 95 % confidence intervals; filled points are significant "
+            "after correction for the number of comparisons.",
             source(DATA),
             difference_chart(rows, members),
         )
@@ -81,7 +74,7 @@ def control_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"studies-{members.key}-controls",
             f"{members.title}: controls",
-            "Pairs that differ in one thing; intervals of 95 %, hollow points are not told apart.",
+            "Pairs that answer a question of their own; 95 % confidence intervals, filled points are significant.",
             source(DATA),
             difference_chart(rows, members),
         )
@@ -102,16 +95,23 @@ def difference_chart(comparisons: pd.DataFrame, members: Members) -> Spec:
     else:
         rows = rows.assign(label=rows["name"] + " − " + against)
     colours = members.by_name(rows, "color", legend=False)
-    tips = [tip("label", "difference"), *(tip(key, form="+.2f") for key in ("points", "low", "high"))]
-    filled = {"condition": {"test": "datum.told_apart", "value": 1}, "value": 0}
+    tips = [
+        tip("label", "difference"),
+        *(tip(key, form="+.2f") for key in ("points", "low", "high")),
+        tip("verdict"),
+    ]
+    filled = {
+        "condition": {"test": "datum.verdict == 'better' || datum.verdict == 'worse'", "value": 1},
+        "value": 0,
+    }
     axis = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'", "grid": True, "titleAnchor": "end"}
     x = quantity("points", title, axis=axis)
     shared = {"y": down("label", rows), "tooltip": tips}
     whiskers = shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}}
     dots = shared | {"x": x, "fillOpacity": filled, "fill": colours["color"], "stroke": colours["color"]}
     return single(
-        f"{members.title}: differences in test accuracy with 95 % intervals (hollow: not told apart)",
-        rows[["name", "label", "points", "low", "high", "told_apart"]],
+        f"{members.title}: differences in test accuracy with 95 % confidence intervals (filled: significant)",
+        rows[["name", "label", "points", "low", "high", "verdict"]],
         height=30 * len(rows),
         layer=[
             {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"x": {"datum": 0}}},
@@ -140,7 +140,7 @@ def cell(pair: Comparison | None) -> str:
     """A comparison in a table's cell."""
     if pair is None or pair.points is None:
         return "–"
-    verdict = "" if pair.p_holm is None else f", {VERDICTS[pair.significant]}"
+    verdict = "" if pair.verdict is None else f": {pair.verdict}"
     return points_within(pair.points, pair.interval) + verdict
 
 
@@ -153,8 +153,8 @@ def against_baseline(study: ComparedStudy) -> list[Finding]:
         if (comparison.of, comparison.against) in elsewhere:
             continue
         name = f"the baseline {study.name(comparison.against)}"
-        text = f"{in_words(comparison, study.name(comparison.of), name)}."
-        findings.append(study.finding(f"baseline_{relation_of(comparison)}", text, numbers_of(comparison)))
+        text = f"{capitalized(study.in_words(comparison, study.name(comparison.of), name))}."
+        findings.append(study.finding(f"baseline_{rule_of(comparison)}", text, study.numbers_of(comparison)))
     return findings
 
 
@@ -167,9 +167,9 @@ def controls(study: ComparedStudy) -> list[Finding]:
         if (comparison := measured.get((control.of, control.against))) is None:
             findings.append(_unanswered(study, control, asked))
             continue
-        text = f"{asked}: {in_words(comparison, study.name(comparison.of), study.name(comparison.against))}."
-        numbers = {"question": control.question} | numbers_of(comparison)
-        findings.append(study.finding(f"control_{relation_of(comparison)}", text, numbers))
+        text = f"{asked}: {study.in_words(comparison, *map(study.name, (comparison.of, comparison.against)))}."
+        numbers = {"question": control.question} | study.numbers_of(comparison)
+        findings.append(study.finding(f"control_{rule_of(comparison)}", text, numbers))
     return findings
 
 

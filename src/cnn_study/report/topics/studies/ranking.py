@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cnn_study.analysis.variance import LEVEL
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
@@ -10,11 +11,15 @@ from cnn_study.report.kit.wording import (
     counted,
     listed,
     mean_of,
+    percent,
     points,
+    round_percent,
     seconds_within,
 )
 from cnn_study.report.topics.studies.differences import cell
-from cnn_study.report.topics.studies.study import ComparedStudy, in_words, is_measured, numbers_of, relation_of
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
+
+CANDIDATE = 0.05  # a probability of being the best from which a network is named
 
 
 def members_table(study: ComparedStudy) -> Table:
@@ -45,9 +50,9 @@ def members_table(study: ComparedStudy) -> Table:
         ),
         tuple(rows),
         source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
-        "Means over seeds with 95 % intervals; FLOPs of one forward pass of one image, multiply and add counted "
-        "as two. An interval is of one comparison alone; “told apart” accounts for all comparisons of the study. "
-        "Where the search for a rate was cut off, a better one may lie beyond those it tried.",
+        "Means over seeds with 95 % confidence intervals; FLOPs of one forward pass of one image, multiply and "
+        "add counted as two. An interval is of one comparison alone; a verdict accounts for all comparisons of "
+        "all studies. Where the search for a rate was cut off, a better one may lie beyond those it tried.",
     )  # fmt: skip
 
 
@@ -76,9 +81,36 @@ def winner(study: ComparedStudy) -> list[Finding]:
         why = f", which {FAILURES[status]}" if status in FAILURES else ""
         text += f"; it is not compared with {name}{why}."
         return [study.finding("winner_not_compared", text, numbers)]
-    rule = {"better": "winner", "worse": "winner_worse", "not_told": "winner_not_told"}[relation_of(against)]
-    text += f"; {in_words(against, 'it', name)}."
-    return [study.finding(rule, text, numbers | {"against_baseline": numbers_of(against)})]
+    rule = "winner" if against.verdict == "better" else f"winner_{rule_of(against)}"
+    text += f"; {study.in_words(against, 'it', name)}."
+    return [study.finding(rule, text, numbers | {"against_baseline": study.numbers_of(against)})]
+
+
+def best(study: ComparedStudy) -> list[Finding]:
+    """Whether the network with the highest mean may be called the best of its study."""
+    found = study.comparison.best
+    if found is None:
+        return []
+    name, chance = study.name(found.network), found.probability[found.network]
+    numbers = {
+        "budget": found.budget,
+        "best": found.network,
+        "p_value": found.p_value,
+        "probability": found.probability,
+    }
+    sure = f"{percent(chance)} probability"
+    if found.significant:
+        text = (
+            f"{name} is the most accurate of the study: the p-value against each of the others is below 0.05 "
+            f"({sure} of being the best)."
+        )
+        return [study.finding("best", text, numbers | {"level": LEVEL})]
+    likely = [one for one, share in found.probability.items() if share >= CANDIDATE]
+    text = (
+        f"Which network is the most accurate of the study is not decided: {name} has a {sure} of being so; a "
+        f"probability of at least {round_percent(CANDIDATE)} have {listed([study.name(one) for one in likely])}."
+    )
+    return [study.finding("best_not_decided", text, numbers | {"candidate": CANDIDATE})]
 
 
 def runner_up(study: ComparedStudy) -> list[Finding]:
@@ -92,15 +124,15 @@ def runner_up(study: ComparedStudy) -> list[Finding]:
         if {c.of, c.against} == {first, second} and is_measured(c)
     ]
     if pair:
-        text = f"Winner and runner-up: {in_words(pair[0], study.name(pair[0].of), study.name(pair[0].against))}."
-        return [study.finding("runner_up_tested", text, numbers_of(pair[0]))]
+        text = f"Winner and runner-up: {study.in_words(pair[0], *map(study.name, (pair[0].of, pair[0].against)))}."
+        return [study.finding("runner_up_tested", text, study.numbers_of(pair[0]))]
     accuracies = {architecture: study.accuracy(architecture) for architecture in (first, second)}
     ahead = 100 * (mean_of(accuracies[first]) - mean_of(accuracies[second]))
     reached = listed([accuracy_within(accuracies[architecture]) for architecture in (first, second)])
     numbers = {"points": ahead, "test_accuracy": {name: of.summary for name, of in accuracies.items()}}
     text = (
         f"The means of {study.name(first)} and the runner-up {study.name(second)}, {reached}, differ by "
-        f"{points(ahead)} points; the study does not test this pair, so which is more accurate is not told."
+        f"{points(ahead)} points; the study does not test this pair."
     )
     return [study.finding("runner_up_not_tested", text, numbers)]
 

@@ -1,6 +1,6 @@
 """What is known of one study, and how a comparison in it is put into words.
 
-A sentence says that one network is more accurate than another only where the difference is significant.
+A sentence says that one network is more accurate than another only where the verdict does.
 """
 
 from collections.abc import Mapping
@@ -11,24 +11,23 @@ from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
-from cnn_study.analysis.variance import POWER
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
-from cnn_study.report.kit.wording import counted, named, points_within, round_percent
-
-VERDICTS = {True: "told apart", False: "not told apart"}
+from cnn_study.report.kit.wording import counted, counted_points, named, points_within
 
 
 @dataclass(frozen=True)
 class ComparedStudy:
     """A study: its ``key`` and ``spec`` in params.yaml, and what came of it.
 
-    ``summary`` and ``timing``: the objects of metrics/summary.json and timing.json by architecture.
+    ``margin``: within which networks are equivalent, in points. ``summary`` and ``timing``: the objects of
+    metrics/summary.json and timing.json by architecture.
     """
 
     key: str
     spec: Study
     comparison: StudyComparison
+    margin: float
     summary: Mapping[str, Summary]
     timing: Mapping[str, Timing]
 
@@ -49,6 +48,14 @@ class ComparedStudy:
         pairs = self.comparison.against_baseline
         return next((pair for pair in pairs if pair.of == architecture and is_measured(pair)), None)
 
+    def in_words(self, comparison: Comparison, of: str, against: str) -> str:
+        """As the function does."""
+        return in_words(comparison, of, against, self.margin)
+
+    def numbers_of(self, comparison: Comparison) -> dict[str, Any]:
+        """As the function does."""
+        return numbers_of(comparison, self.margin)
+
     def finding(
         self, rule: str, text: str, numbers: dict[str, Any], data: str = CONCLUSIONS, *, timed: bool = False
     ) -> Finding:
@@ -59,7 +66,14 @@ class ComparedStudy:
 def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
     """Every study, in the order of params.yaml."""
     return [
-        ComparedStudy(key, spec, evidence.compared[key], evidence.summaries, evidence.timings)
+        ComparedStudy(
+            key,
+            spec,
+            evidence.compared[key],
+            evidence.params.analysis.margin,
+            evidence.summaries,
+            evidence.timings,
+        )
         for key, spec in evidence.params.studies.items()
     ]
 
@@ -69,42 +83,47 @@ def is_measured(comparison: Comparison) -> bool:
     return comparison.points is not None
 
 
-def relation_of(comparison: Comparison) -> str:
-    """One of ``better``, ``worse``, ``not_told``: better and worse are significant."""
-    if not comparison.significant or not comparison.points:
-        return "not_told"
-    return "better" if comparison.points > 0 else "worse"
+def rule_of(comparison: Comparison) -> str:
+    """The verdict as a part of a rule's name: ``better``, ``worse``, ``equivalent`` or ``not_decided``."""
+    return (comparison.verdict or "not decided").replace(" ", "_")
 
 
-def in_words(comparison: Comparison, of: str, against: str) -> str:
-    """``of`` is more accurate than ``against`` (+1.2 [+0.8, +1.5] points, 3 seeds), or whatever the test says."""
-    relations = {
-        "better": "is more accurate than",
-        "worse": "is less accurate than",
-        "not_told": "cannot be told from",
-    }
-    relation = relation_of(comparison)
+def in_words(comparison: Comparison, of: str, against: str, margin: float) -> str:
+    """``of`` is more accurate than ``against`` (+1.2 points, 95 % CI +0.8 to +1.5), or whatever the verdict is.
+
+    ``margin``: within which networks are equivalent, in points.
+    """
     difference = points_within(comparison.points or 0.0, comparison.interval)
-    text = f"{of} {relations[relation]} {against} ({difference}, {counted(comparison.seeds, 'seed')})"
-    if relation == "not_told":
-        if comparison.interval and not comparison.interval[0] <= 0 <= comparison.interval[1]:
-            text += ": its interval leaves out zero, but not once corrected for the number of comparisons"
-        text += f"; {_seeds_needed(comparison)}"
+    judged, seeds = comparison.judged, seeds_in_words(comparison)
+    if judged is None:
+        return (
+            f"{of} and {against} differ by {difference}, of {seeds}: one run has no interval, nothing is decided"
+        )
+    within = f"by less than {counted_points(margin)}"
+    texts = {
+        "better": f"{of} is more accurate than {against}"
+        + (f", but {within}" if judged.smaller_than_margin else ""),
+        "worse": f"{of} is less accurate than {against}"
+        + (f", but {within}" if judged.smaller_than_margin else ""),
+        "equivalent": f"{of} and {against} are equivalent within {counted_points(margin)}",
+        "not decided": f"the difference between {of} and {against} is not decided",
+    }
+    text = f"{texts[judged.verdict]} ({difference}, {seeds})"
+    if judged.verdict == "not decided":
+        smallest = f"{100 * judged.detectable:.1f}"
+        text += f"; the minimum detectable difference is {smallest} points"
     return text
 
 
-def _seeds_needed(comparison: Comparison) -> str:
-    tells = "would tell a difference of one point"
-    if comparison.images_forbid:
-        return f"no number of seeds {tells} with these test images"
-    if comparison.seeds_to_tell is None:
-        return f"how many seeds {tells} is not known" + (" with one seed" if comparison.seeds == 1 else "")
-    seeds = counted(comparison.seeds_to_tell, "seed")
-    return f"{seeds} {tells} in {round_percent(POWER)} of studies, before correction"
+def seeds_in_words(comparison: Comparison) -> str:
+    """3 seeds; 3 and 2 seeds."""
+    of, against = comparison.largest.seeds if comparison.largest else (0, 0)
+    return counted(of, "seed") if of == against else f"{of} and {counted(against, 'seed')}"
 
 
-def numbers_of(comparison: Comparison) -> dict[str, Any]:
+def numbers_of(comparison: Comparison, margin: float) -> dict[str, Any]:
     """For a finding: what the sentence that ``in_words`` gives rests on."""
-    keys = ("of", "against", "seeds", "points", "interval", "told_apart", "seeds_to_tell", "images_forbid")
+    keys = ("of", "against", "seeds", "points", "interval", "verdict", "smaller_than_margin")
     record = comparison.record()
-    return {key: record[key] for key in keys} | {"power": POWER}
+    detectable = record["minimum_detectable_points"]
+    return {key: record[key] for key in keys} | {"minimum_detectable_points": detectable, "margin": margin}

@@ -1,0 +1,171 @@
+"""How the differences depend on the training budget: they are described, and only the changes are tested."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from cnn_study.analysis.comparisons import Change, Comparison, StudyComparison
+from cnn_study.report.kit.charts import ONCE, Spec, quantity, single, tip
+from cnn_study.report.kit.findings import CONCLUSIONS, Finding, source
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.page import Figure
+from cnn_study.report.kit.wording import counted, counted_points, listed, points, points_within
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+
+DATA = "plots/data/budgets.csv"
+
+
+def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
+    """The ``points`` of each ``kind`` (baseline, control) of comparison at each ``budget``, ``low`` to ``high``.
+
+    ``verdict``: at the largest budget; smaller ones have none. The difference at the largest budget less this one
+    is ``change``, from ``change_low`` to ``change_high``.
+    """
+    rows = [
+        {
+            "study": key,
+            "kind": kind,
+            "of": pair.of,
+            "against": pair.against,
+            "budget": one.budget,
+            "points": one.points,
+            "low": None if one.interval is None else one.interval[0],
+            "high": None if one.interval is None else one.interval[1],
+            "verdict": pair.verdict if one is pair.largest else None,
+            "change": None if change is None else change.points,
+            "change_low": None if change is None or change.interval is None else change.interval[0],
+            "change_high": None if change is None or change.interval is None else change.interval[1],
+        }
+        for key, study in compared.items()
+        for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
+        for pair in group
+        if pair.largest is not None
+        for one, change in (*zip(pair.smaller, pair.changes, strict=True), (pair.largest, None))
+    ]
+    columns = [
+        "study", "kind", "of", "against", "budget", "points", "low", "high", "verdict", "change", "change_low",
+        "change_high",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def budget_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+    """The differences to the baseline by budget, where there is more than one."""
+    rows = table[(table["study"] == members.key) & (table["kind"] == "baseline")]
+    rows = rows.rename(columns={"of": "architecture"})
+    if rows["budget"].nunique() < 2:
+        return []
+    return [
+        Figure(
+            f"studies-{members.key}-budgets",
+            f"{members.title}: differences to the baseline by training budget",
+            "Lines reach over the 95 % confidence interval of each comparison alone. Only the largest budget has "
+            "verdicts.",
+            source(DATA),
+            budget_chart(rows, members),
+        )
+    ]
+
+
+def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
+    """Differences in test accuracy as points with intervals, by budget, those of one budget side by side."""
+    rows = members.rows(rows)
+    styles = members.by_name(rows, "color", "shape")
+    x = {"field": "budget", "type": "ordinal", "title": "epochs", "axis": {"labelAngle": 0}}
+    beside = {"xOffset": {"field": "name", "sort": list(rows["name"].unique())}}
+    y = quantity("points", "percentage points more than the baseline", axis={"format": "+.1f"})
+    tips = [
+        tip("name", "network"),
+        tip("budget", "epochs"),
+        *(tip(key, form="+.2f") for key in ("points", "low", "high")),
+    ]
+    whiskers = {"y": y | {"field": "low"}, "y2": {"field": "high"}, "color": styles["color"]}
+    return single(
+        f"{members.title}: differences to the baseline by training budget",
+        rows[["name", "budget", "points", "low", "high"]],
+        height=300,
+        layer=[
+            {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 0}}},
+            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"x": x} | beside | whiskers},
+            {
+                "mark": {"type": "point", "filled": True, "size": 60},
+                "encoding": {"x": x, "y": y, "tooltip": tips} | beside | styles,
+            },
+        ],
+    )
+
+
+def order_changes(study: ComparedStudy) -> list[Finding]:
+    """Each comparison that has another sign at a smaller budget, by a change that is significant itself."""
+    findings = []
+    for pair in _pairs(study):
+        for before, change in zip(pair.smaller, pair.changes, strict=True):
+            if not (change.reversed and pair.largest and change.interval):
+                continue
+            names = f"{study.name(pair.of)} − {study.name(pair.against)}"
+            text = (
+                f"The order changes with the budget: {names} is {points(before.points)} points at "
+                f"{counted(before.budget, 'epoch')} and {points(pair.largest.points)} at {pair.largest.budget}, a "
+                f"change of {points_within(change.points, change.interval)}."
+            )
+            numbers = {
+                "of": pair.of,
+                "against": pair.against,
+                "budgets": [before.budget, pair.largest.budget],
+                "points": [before.points, pair.largest.points],
+                "change": change.points,
+                "interval": list(change.interval),
+            }
+            findings.append(study.finding("order_changes", text, numbers, CONCLUSIONS))
+    return findings
+
+
+def stability(study: ComparedStudy) -> list[Finding]:
+    """From which budget on each difference is shown to stay the same but for less than the margin."""
+    pairs = [pair for pair in _pairs(study) if pair.changes and pair.largest]
+    if not pairs:
+        return []
+    since = {f"{pair.of} - {pair.against}": _stable_from(pair.changes) for pair in pairs}
+    names = [f"{study.name(pair.of)} − {study.name(pair.against)}" for pair in pairs]
+    stable = [
+        f"{name} from {counted(budget, 'epoch')} on"
+        for name, budget in zip(names, since.values(), strict=True)
+        if budget is not None
+    ]
+    others = [name for name, budget in zip(names, since.values(), strict=True) if budget is None]
+    margin = counted_points(study.margin)
+    said = [
+        *(
+            [f"within {margin} of the difference at the largest budget (95 % CI) stay {listed(stable)}"]
+            if stable
+            else []
+        ),
+        *(
+            [
+                f"not shown to do so: {listed(others)}"
+                if stable
+                else f"no difference is shown to stay within {margin}"
+            ]
+            if others
+            else []
+        ),
+    ]
+    text = f"Over training budgets, {'; '.join(said)}."
+    return [study.finding("stability", text, {"margin": study.margin, "stable_from": since}, CONCLUSIONS)]
+
+
+def _pairs(study: ComparedStudy) -> list[Comparison]:
+    pairs = (*study.comparison.against_baseline, *study.comparison.controls)
+    return [
+        pair for pair in {frozenset((one.of, one.against)): one for one in pairs}.values() if is_measured(pair)
+    ]
+
+
+def _stable_from(changes: tuple[Change, ...]) -> int | None:
+    """The smallest budget from which on all changes to the largest are stable."""
+    found = None
+    for change in reversed(changes):
+        if not change.stable:
+            break
+        found = change.budget
+    return found
