@@ -181,8 +181,8 @@ class Comparer:
         )
 
     def _best(self, names: Sequence[str]) -> Best | None:
-        budget = self.accuracies.largest(names)
-        if budget is None or len(names) < 2:
+        budget = self.accuracies.largest(names) if len(names) > 1 else None
+        if budget is None:
             return None
         outcomes = {name: found for name in names if (found := self.accuracies.outcomes(budget).get(name))}
         return (
