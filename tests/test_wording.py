@@ -30,7 +30,7 @@ def test_a_mean_has_its_interval_where_there_is_one() -> None:
     assert wording.accuracy_within(mean(0.8208)) == "82.1 %"
     assert wording.seconds_within(mean(52.2, 9.44, 58.0)) == "52 s [9.4 s, 58 s]"
     assert wording.seconds_within(mean(52.2)) == "52 s"
-    assert wording.points_within(0.34, (-0.04, 0.72)) == "+0.3 [+0.0, +0.7] points"
+    assert wording.points_within(0.34, (-0.04, 0.72)) == "+0.3 points, 95 % CI +0.0 to +0.7"
     assert wording.points_within(0.34, None) == "+0.3 points"
 
 
