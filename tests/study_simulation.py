@@ -1,8 +1,9 @@
 """Studies drawn from real runs: which CIFAR-10 test images trained networks have right, in tests/data/runs.npz.
 
-Images are drawn anew for each study, with replacement, and runs from how often each network has an image right. The
-real runs are few, so that a network's share of them overstates how far it differs from others on an image: the shares
-are drawn towards the mean of all networks, by as much as makes networks differ as the unbiased estimate says.
+Images are drawn anew for each study, with replacement, and runs from how often each network has an image right.
+The real runs are few, so that a network's share of them overstates how far it differs from others on an image:
+the shares are drawn towards the mean of all networks, by as much as makes networks differ as the unbiased
+estimate says.
 """
 
 from collections.abc import Sequence

@@ -82,3 +82,30 @@ def test_intervals_of_the_most_variable_network_hold_less_often_and_how_often() 
         if VARIABLE in pair
     ]
     assert 0.8 <= np.mean(held) <= 0.95
+
+
+def test_a_difference_of_one_point_is_found_with_three_seeds() -> None:
+    points = [float(network % 2) for network in range(NETWORKS)]
+    found = list(studies(Population(points, EXTRA["equal"]), [3] * NETWORKS, 40, images=10_000))
+    differing = [pair for pair in PAIRS if points[pair[0]] != points[pair[1]]]
+    alone = [one.contrasts[pair].p_different() < 0.05 for one in found for pair in differing]
+    together = [one.verdicts[pair].verdict in ("better", "worse") for one in found for pair in differing]
+    assert np.mean(alone) >= 0.9
+    assert 0.55 <= np.mean(together) <= 0.9
+    # What is said to be detectable is a little more than the point that is found less often than in 80 %.
+    detectable = np.mean([one.verdicts[pair].detectable for one in found for pair in differing])
+    assert (100 * detectable > 1) == (np.mean(together) < 0.8)
+
+
+def test_a_network_that_is_probably_the_best_is_the_best_as_often_as_that_says() -> None:
+    generator = np.random.default_rng(1)
+    right = []
+    for _ in range(150):
+        population = Population([float(point) for point in generator.normal(size=NETWORKS)], EXTRA["equal"])
+        outcomes = population.study(generator, [3] * NETWORKS, IMAGES)
+        found = Analysis.of(outcomes, [])
+        chances = probability_of_best(list(outcomes.values()), [found.variances[network] for network in outcomes])
+        if max(chances) >= 0.9:
+            right.append(np.argmax(chances) == population.points.argmax())
+    assert len(right) >= 20
+    assert np.mean(right) >= 0.8
