@@ -175,11 +175,11 @@ STUDY = Study.model_validate(
         "question": "which",
         "baseline": "thin",
         "members": {"thin": "narrow one", "wide": "wide, twice", "odd": "odd one"},
-        "controls": [{"of": "wide", "against": "wide_matched", "question": "the width alone"}],
+        "controls": [{"of": "wide", "against": "wide_matched", "question": "the width"}],
     }
 )
 STUDIES = {"width": STUDY}
-NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width alone")
+NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width")
 
 
 def around(mean: float, half: float | None = 0.004) -> Estimate:

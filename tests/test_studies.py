@@ -210,9 +210,7 @@ def test_with_one_seed_there_is_no_interval_and_nothing_is_told() -> None:
 
 def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_well() -> None:
     winner, other = compared("wide", "thin", 2.2, told=True), compared("odd", "thin", -1.3, told=True)
-    study = STUDY.model_copy(
-        update={"controls": (Control(of="odd", against="thin", question="the oddness alone"),)}
-    )
+    study = STUDY.model_copy(update={"controls": (Control(of="odd", against="thin", question="the oddness"),)})
     comparison = replace(COMPARISON, against_baseline=[winner, other], controls=[other])
     rules = [
         finding.rule for finding in study_findings(ComparedStudy("width", study, comparison, SUMMARY, TIMING))
@@ -232,7 +230,7 @@ def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_w
 def test_a_control_answers_its_question(points: float, told: bool, rule: str, words: str) -> None:
     found = found_in_study(controls=[compared("wide", "wide_matched", points, told)])
     written = f"{points:+.1f} [".replace("-", "−")
-    assert found[rule].text.startswith(f"The width alone: “wide, twice” {words} wide_matched ({written}")
+    assert found[rule].text.startswith(f"The width: “wide, twice” {words} wide_matched ({written}")
     assert found[rule].about == "width"
 
 
@@ -240,9 +238,9 @@ def test_a_control_whose_network_failed_or_is_missing_is_not_measured() -> None:
     summary = SUMMARY | {"wide_matched": entry(0.1, "trained", "diverged")}
     failed = compared("wide", "wide_matched", None, told=False)
     text = found_in_study(summary=summary, controls=[failed])["control_not_measured"].text
-    assert text == "The width alone: not measured, since wide_matched diverged (the loss was not finite)."
+    assert text == "The width: not measured, since wide_matched diverged (the loss was not finite)."
     text = found_in_study(controls=[])["control_not_measured"].text
-    assert text == "The width alone: not measured, since “wide, twice” and wide_matched are not compared."
+    assert text == "The width: not measured, since “wide, twice” and wide_matched are not compared."
 
 
 # Classes and the Pareto front.

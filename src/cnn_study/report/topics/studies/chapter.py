@@ -22,6 +22,7 @@ from cnn_study.report.topics.studies.differences import (
 )
 from cnn_study.report.topics.studies.ranking import members_table, not_ranked, runner_up, winner
 from cnn_study.report.topics.studies.study import ComparedStudy, compared_studies
+from cnn_study.report.topics.studies.what_differs import differing_table, more_than_depth, what_differs_table
 
 # What a section says, in order.
 RULES: tuple[Callable[[ComparedStudy], list[Finding]], ...] = (
@@ -31,6 +32,7 @@ RULES: tuple[Callable[[ComparedStudy], list[Finding]], ...] = (
     winner_classes,
     against_baseline,
     controls,
+    more_than_depth,
     not_ranked,
     pareto,
 )
@@ -44,6 +46,7 @@ def chapter(evidence: Evidence) -> Chapter:
         "curves": curves(evidence.results, members),
         "differences": differences(evidence.compared),
         "class_changes": class_changes(evidence.compared),
+        "what_differs": differing_table(studies),
     }
     timed_tables = {"cost": cost(evidence.results, members, evidence.labels)}
     findings = {study.key: study_findings(study) for study in studies}
@@ -66,7 +69,7 @@ def chapter(evidence: Evidence) -> Chapter:
 
 
 def study_findings(study: ComparedStudy) -> list[Finding]:
-    """The winner and its cost, each member against the baseline, each control, who failed, the Pareto front."""
+    """What the rules say of a study, in their order."""
     return [finding for rule in RULES for finding in rule(study)]
 
 
@@ -81,7 +84,8 @@ def _section(
     figures += class_figures(tables["class_changes"], members, study.spec)
     shown = [members_table(study)]
     if study.spec.controls:
-        shown.append(controls_table(study.spec, study.comparison))
+        shown.append(controls_table(study))
+    shown.append(what_differs_table(study))
     return Section(
         study.key, study.spec.title, study.spec.question, sentences(findings), tuple(shown), tuple(figures)
     )

@@ -3,8 +3,8 @@
 A sentence says that one network is more accurate than another only where the difference is significant.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
@@ -12,6 +12,7 @@ from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.variance import POWER
+from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import counted, named, points_within, round_percent
@@ -23,7 +24,8 @@ VERDICTS = {True: "told apart", False: "not told apart"}
 class ComparedStudy:
     """A study: its ``key`` and ``spec`` in params.yaml, and what came of it.
 
-    ``summary`` and ``timing``: the objects of metrics/summary.json and timing.json by architecture.
+    ``summary`` and ``timing``: the objects of metrics/summary.json and timing.json by architecture. ``differing``:
+    what the two networks of each pair differ in, by (of, against).
     """
 
     key: str
@@ -31,6 +33,7 @@ class ComparedStudy:
     comparison: StudyComparison
     summary: Mapping[str, Summary]
     timing: Mapping[str, Timing]
+    differing: Mapping[Pair, Sequence[Difference]] = field(default_factory=dict)
 
     def name(self, architecture: str) -> str:
         """As the study shows it, to stand in a sentence."""
@@ -58,8 +61,9 @@ class ComparedStudy:
 
 def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
     """Every study, in the order of params.yaml."""
+    differing = what_differs_in_studies(evidence.params, evidence.results)
     return [
-        ComparedStudy(key, spec, evidence.compared[key], evidence.summaries, evidence.timings)
+        ComparedStudy(key, spec, evidence.compared[key], evidence.summaries, evidence.timings, differing[key])
         for key, spec in evidence.params.studies.items()
     ]
 
