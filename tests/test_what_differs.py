@@ -153,6 +153,14 @@ def test_where_in_a_network_something_stands_is_compared_layer_by_layer(layers: 
     assert found.what in ("pools", "normalisation")
 
 
+def test_networks_of_as_many_layers_are_compared_layer_by_layer_and_others_by_what_changes() -> None:
+    small, large = {"conv": 8, "kernel": 3}, {"conv": 8, "kernel": 5}
+    later, earlier = plain(small, small, large), plain(small, large, large)
+    assert "window" in names(choices(what_differs(later, earlier)))
+    assert names(choices(what_differs(plain(small, small, large, large), earlier))) >= {"layers"}
+    assert "window" not in names(choices(what_differs(plain(small, small, large, large), earlier)))
+
+
 def test_hidden_layers_are_counted_and_dropout_is_compared() -> None:
     assert names(choices(what_differs(plain(hidden=(8, 8)), plain(hidden=(8,))))) == {"hidden width"}
     dropout = facts(spec_of({"layers": PLAIN, "head": {"dropout": 0.5}}))
