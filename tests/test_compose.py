@@ -251,6 +251,18 @@ def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
     assert set(timed["train_seconds_ratios"]) >= {"kernel_5x5 over kernel_3x3", "residual over depth_6"}
 
 
+def test_claims_about_gradients_are_open_where_networks_have_another_recipe_than_the_report(
+    evidence: Evidence,
+) -> None:
+    conclusions, _ = conclusions_of(chapters_of(evidence))
+    verdicts = {claim["claim"]: claim["verdict"] for claim in conclusions["claims"]}
+    assert {verdict for claim, verdict in verdicts.items() if "radient" in claim} == {"not comparable"}
+    assert len([verdict for verdict in verdicts.values() if verdict == "not comparable"]) == 3
+    (claim,) = (claim for claim in conclusions["claims"] if "residual network is the largest" in claim["claim"])
+    assert claim["numbers"]["residual"]["optimizer"] == ["muon", "adam"]
+    assert claim["numbers"]["residual"]["learning rate"] == ["0.2", "0.01"]
+
+
 def test_every_chapter_adds_tables_and_pictures_of_its_own(evidence: Evidence, whole: Page) -> None:
     chapters = chapters_of(evidence)
     tables = [name for chapter in chapters for name in (*chapter.tables, *chapter.timed_tables)]

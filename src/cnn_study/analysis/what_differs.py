@@ -77,7 +77,7 @@ def what_differs(of: NetworkFacts, against: NetworkFacts) -> tuple[Difference, .
         *_of_specs(of.spec, against.spec),
         *_weights("weights in convolutions", of.conv_weights, against.conv_weights),
         *recipe_differences(of.training.recipe, against.training.recipe),
-        *_different("learning rate", f"{of.rate:g}", f"{against.rate:g}", follows=searched),
+        *rate_differences(of.rate, against.rate, follows=searched),
         *_different("receptive field", f"{of.field} px", f"{against.field} px", follows=True),
         *_weights("weights in all", of.weights, against.weights, follows=True),
     ]
@@ -120,6 +120,11 @@ def recipe_differences(of: Recipe, against: Recipe) -> list[Difference]:
         if key not in NOT_COMPARED and _has_effect(key, one) and _has_effect(key, other)
         for difference in _different(key.replace("_", " "), one[key], other[key])
     ]
+
+
+def rate_differences(of: float, against: float, *, follows: bool = False) -> list[Difference]:
+    """Of two learning rates; ``follows``: whether the same search has found both."""
+    return _different("learning rate", f"{of:g}", f"{against:g}", follows=follows)
 
 
 def _by_key(recipe: Recipe) -> dict[str, str]:

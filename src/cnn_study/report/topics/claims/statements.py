@@ -18,7 +18,7 @@ from cnn_study.analysis.statistics import Estimate, intervals_disjoint
 from cnn_study.report.kit.wording import counted, listed, points_within, seconds_within
 from cnn_study.report.topics.claims.networks import KERNELS, Pair
 
-Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
+Verdict = Literal["holds", "does not hold", "cannot be told", "not measured", "not comparable"]
 
 
 @dataclass(frozen=True)
