@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnn_study.analysis.best import Best
-from cnn_study.analysis.comparisons import Comparison, Difference, StudyComparison
+from cnn_study.analysis.comparisons import AccuracyDifference, Comparison, StudyComparison
 from cnn_study.analysis.results import BudgetSummary, FieldSides, Result, Summary, Timing, worst
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.verdicts import Judged, Verdict
@@ -177,11 +177,11 @@ STUDY = Study.model_validate(
         "question": "which",
         "baseline": "thin",
         "members": {"thin": "narrow one", "wide": "wide, twice", "odd": "odd one"},
-        "controls": [{"of": "wide", "against": "wide_matched", "question": "the width alone"}],
+        "controls": [{"of": "wide", "against": "wide_matched", "question": "the width"}],
     }
 )
 STUDIES = {"width": STUDY}
-NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width alone")
+NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width")
 
 
 def around(mean: float, half: float | None = 0.004) -> Estimate:
@@ -248,7 +248,7 @@ def compared(
     if points is not None and interval == (0.0, 0.0):
         interval = (points - 1.4, points + 1.4)
     values: dict[str, Any] = {
-        "largest": None if points is None else Difference(BUDGET, seeds, points, interval, 0.02),
+        "largest": None if points is None else AccuracyDifference(BUDGET, seeds, points, interval, 0.02),
         "judged": judged(verdict) if verdict and points is not None and interval else None,
         "smaller": (),
         "changes": (),

@@ -38,6 +38,8 @@ BY_HAND = {  # parameters, parameters of the convolutions, forward FLOPs, recept
     "residual": (161_482, 150_400, 106_647_552, 27),
     "residual_no_shortcut": (159_306, 148_352, 105_598_976, 27),
     "residual_no_norm": (161_034, 150_784, 106_647_552, 27),
+    "kernel_3x3_dilated_2": (1_070_794, 19_392, 13_308_928, 16),
+    "kernel_3x3_dilated_3": (1_070_794, 19_392, 13_308_928, 22),
 }
 
 
@@ -53,16 +55,23 @@ def test_a_network_costs_what_was_worked_out(name: str) -> None:
     assert (*cost, geometry(architecture, SHAPE)[-1].receptive_field) == BY_HAND[name]
 
 
-def test_all_twelve_networks_are_there_and_give_ten_logits() -> None:
-    assert len(PARAMS.architectures) == 12
+def test_all_networks_are_there_and_give_ten_logits() -> None:
+    assert len(PARAMS.architectures) == 19
     images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
     for architecture in PARAMS.architectures.values():
         assert Network(architecture, SHAPE)(images).shape == (2, 10)
 
 
-@pytest.mark.parametrize("name", ["kernel_5x5_matched", "kernel_7x7_matched"])
-def test_a_matched_network_has_the_weights_of_the_3x3_one_within_a_percent(name: str) -> None:
-    matched, rival = Network(PARAMS.architectures[name], SHAPE), Network(PARAMS.architectures["kernel_3x3"], SHAPE)
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("kernel_5x5_matched", "kernel_3x3"),
+        ("kernel_7x7_matched", "kernel_3x3"),
+        ("kernel_3x3_wide", "kernel_5x5"),
+    ],
+)
+def test_a_matched_network_has_the_weights_of_the_other_one_within_a_percent(name: str, other: str) -> None:
+    matched, rival = (Network(PARAMS.architectures[one], SHAPE) for one in (name, other))
     assert count_parameters(matched) == pytest.approx(count_parameters(rival), rel=0.01)
     assert count_conv_parameters(matched) == pytest.approx(count_conv_parameters(rival), rel=0.01)
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cnn_study.analysis.comparisons import Comparison, Difference
+from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.verdicts import Verdict
+from cnn_study.analysis.what_differs import Difference
 from cnn_study.report.topics.claims.checks import CLAIMS, Claim, check_claims
 from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
 from cnn_study.training.records import Status
@@ -46,6 +47,7 @@ def world() -> dict[str, Any]:
         "gradients": norms_of(NORMS),
         "replay": replay_of(kernel_3x3=["collapsed"] * 2, kernel_7x7=["collapsed"] * 2),
         "rate": RATE,
+        "recipes": {name: [] for name in ACCURACIES},
     }
 
 
@@ -167,7 +169,7 @@ def test_a_network_that_is_equivalent_is_not_more_accurate() -> None:
 def test_a_smaller_budget_that_says_the_other_way_round_is_named_and_decides_nothing(
     interval: tuple[float, float] | None, named: bool
 ) -> None:
-    smaller = (Difference(1, (3, 3), -1.5, interval, 0.04),)
+    smaller = (AccuracyDifference(1, (3, 3), -1.5, interval, 0.04),)
     worse = compared("depth_6", "depth_4", 2.0, "worse", smaller=smaller)
     better = compared("depth_6", "depth_4", 2.0, "better", smaller=smaller)
     assert checked("accuracy_grows_with_depth", with_pair(better)).verdict == "holds"
@@ -351,6 +353,23 @@ def test_growth_is_each_seeds_own() -> None:
     assert checked("residual_ends_largest", world() | {"gradients": gradients}).verdict == "not decided"
 
 
+@pytest.mark.parametrize("name", ["kernel_3x3", "depth_4", "depth_6", "residual"])
+def test_what_went_on_in_the_reports_own_runs_is_not_comparable_with_another_recipe(name: str) -> None:
+    differ = [Difference("optimizer", "muon", "adam"), Difference("learning rate", "0.2", "0.01")]
+    numbers = world() | {"recipes": {name: differ, "kernel_5x5": differ}}
+    before = {claim.claim: claim for claim in check_claims(**world())}
+    changed = [claim for claim in check_claims(**numbers) if claim != before[claim.claim]]
+    assert [claim.claim for claim in changed] == [claim for claim in before if "radient" in claim]
+    for claim in changed:
+        assert (claim.verdict, claim.data, claim.timed) == ("not comparable", "params.yaml", False)
+        assert "differ from them in optimizer and learning rate" in claim.because
+        assert claim.numbers == {name: {"optimizer": ["muon", "adam"], "learning rate": ["0.2", "0.01"]}}
+
+
+def test_with_the_reports_recipe_and_rate_its_gradients_are_checked() -> None:
+    assert checked("residual_ends_largest", world()).verdict == "holds"
+
+
 def test_growth_needs_two_epochs_and_norms_need_one() -> None:
     one = world() | {"gradients": norms_of({name: norms[-1:] for name, norms in NORMS.items()})}
     assert checked("six_layers_grow_slowest", one).verdict == "not measured"
@@ -387,7 +406,7 @@ def test_what_involves_a_network_that_is_missing_or_failed_is_not_measured(
 def test_a_study_of_other_networks_measures_no_claim() -> None:
     summary = {"mine": entry(0.5), "other": entry(0.6)}
     gradients, replay = norms_of({"mine": (1.0, 2.0)}), replay_of(mine=["collapsed"])
-    claims = check_claims("cifar10", summary, {}, [], gradients, replay, RATE)
+    claims = check_claims("cifar10", summary, {}, [], gradients, replay, RATE, {})
     assert {claim.verdict for claim in claims} == {"not measured"}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cnn_study.analysis.comparisons import Change, Comparison, Difference, StudyComparison
+from cnn_study.analysis.comparisons import AccuracyDifference, Change, Comparison, StudyComparison
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.params.study import Control
@@ -240,7 +240,7 @@ def test_with_one_seed_there_is_no_interval_and_nothing_is_decided() -> None:
 
 # Over budgets.
 
-BEFORE = Difference(1, (3, 3), -0.9, (-1.5, -0.3), 0.01)
+BEFORE = AccuracyDifference(1, (3, 3), -0.9, (-1.5, -0.3), 0.01)
 
 
 @pytest.mark.parametrize("reversed_", [True, False])
@@ -282,9 +282,7 @@ def test_a_difference_is_stable_from_the_budget_on_from_which_all_changes_are(
 
 def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_well() -> None:
     winner, other = compared("wide", "thin", 2.2, "better"), compared("odd", "thin", -1.3, "worse")
-    study = STUDY.model_copy(
-        update={"controls": (Control(of="odd", against="thin", question="the oddness alone"),)}
-    )
+    study = STUDY.model_copy(update={"controls": (Control(of="odd", against="thin", question="the oddness"),)})
     comparison = replace(COMPARISON, against_baseline=[winner, other], controls=[other])
     rules = [
         finding.rule
@@ -310,7 +308,7 @@ def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_w
 def test_a_control_answers_its_question(points: float, verdict: Verdict, rule: str, words: str) -> None:
     found = found_in_study(controls=[compared("wide", "wide_matched", points, verdict)])
     written = f"{points:+.1f} points, 95 % CI ".replace("-", "−")
-    assert found[rule].text.startswith(f"The width alone: {words} ({written}")
+    assert found[rule].text.startswith(f"The width: {words} ({written}")
     assert found[rule].about == "width"
 
 
@@ -318,9 +316,9 @@ def test_a_control_whose_network_failed_or_is_missing_is_not_measured() -> None:
     summary = SUMMARY | {"wide_matched": entry(0.1, "trained", "diverged")}
     failed = compared("wide", "wide_matched", None)
     text = found_in_study(summary=summary, controls=[failed])["control_not_measured"].text
-    assert text == "The width alone: not measured, since wide_matched diverged (the loss was not finite)."
+    assert text == "The width: not measured, since wide_matched diverged (the loss was not finite)."
     text = found_in_study(controls=[])["control_not_measured"].text
-    assert text == "The width alone: not measured, since “wide, twice” and wide_matched are not compared."
+    assert text == "The width: not measured, since “wide, twice” and wide_matched are not compared."
 
 
 # Classes and the Pareto front.

@@ -21,11 +21,11 @@ from cnn_study.params.study import Study
 
 Labels = npt.NDArray[np.int64]
 Pair = tuple[str, str]
-_Signed = TypeVar("_Signed", "Difference", "Change")
+_Signed = TypeVar("_Signed", "AccuracyDifference", "Change")
 
 
 @dataclass(frozen=True)
-class Difference:
+class AccuracyDifference:
     """``of`` minus ``against`` at one ``budget``, in percentage points, not rounded.
 
     ``seeds``: how many runs of each. With one of either there is no ``interval``, of 95 %, and no ``p_value``, of
@@ -66,9 +66,9 @@ class Comparison:
 
     of: str
     against: str
-    largest: Difference | None
+    largest: AccuracyDifference | None
     judged: Judged | None
-    smaller: tuple[Difference, ...]
+    smaller: tuple[AccuracyDifference, ...]
     changes: tuple[Change, ...]
     ratios: dict[str, float | None]  # of over against: mean train_seconds, forward_flops, parameters
     classes: dict[str, float]  # mean difference in points for each class that has test images
@@ -97,7 +97,7 @@ class Comparison:
         """As metrics/conclusions.json has it: without the ratio of times, which a clock measured."""
         ratios = {key: ratio for key, ratio in self.ratios.items() if key != "train_seconds"}
         kept = asdict(replace(self, ratios=ratios))
-        largest = kept.pop("largest") or dict.fromkeys(Difference.__annotations__)
+        largest = kept.pop("largest") or dict.fromkeys(AccuracyDifference.__annotations__)
         judged = kept.pop("judged") or dict.fromkeys(Judged.__annotations__)
         detectable = judged.pop("detectable")
         judged["minimum_detectable_points"] = None if detectable is None else 100 * detectable
@@ -147,7 +147,7 @@ class Comparer:
 
     def studies(self, studies: Mapping[str, Study]) -> dict[str, StudyComparison]:
         """Every study by its key; the pairs of all are one family."""
-        pairs = [pair for study in studies.values() for pair in pairs_of(study)]
+        pairs = [pair for study in studies.values() for pair in study.pairs]
         judged = self.family(pairs)
         return {key: self._study(key, study, judged) for key, study in studies.items()}
 
@@ -220,15 +220,15 @@ class Comparer:
             classes=self._classes(of, against, last.budget),
         )
 
-    def _difference(self, of: str, against: str, budget: int) -> Difference:
+    def _difference(self, of: str, against: str, budget: int) -> AccuracyDifference:
         contrast = self.accuracies.contrast(of, against, budget)
         points = 100 * (self.accuracies.mean(of, budget) - self.accuracies.mean(against, budget))
         seeds = self.accuracies.runs(of, budget), self.accuracies.runs(against, budget)
         if contrast is None:
-            return Difference(budget, seeds, points, None, None)
-        return Difference(budget, seeds, points, _in_points(contrast), contrast.p_different())
+            return AccuracyDifference(budget, seeds, points, None, None)
+        return AccuracyDifference(budget, seeds, points, _in_points(contrast), contrast.p_different())
 
-    def _change(self, of: str, against: str, before: Difference, last: Difference) -> Change:
+    def _change(self, of: str, against: str, before: AccuracyDifference, last: AccuracyDifference) -> Change:
         points = last.points - before.points
         contrast = self.accuracies.change(of, against, before.budget, last.budget)
         if contrast is None:
@@ -268,12 +268,6 @@ class Comparer:
             ratios={key: ratio and 1 / ratio for key, ratio in pair.ratios.items()},
             classes={name: -points for name, points in pair.classes.items()},
         )
-
-
-def pairs_of(study: Study) -> list[Pair]:
-    """What a study compares: each member with its baseline, and its controls."""
-    members = [(name, study.baseline) for name in study.members if name != study.baseline]
-    return [*members, *((control.of, control.against) for control in study.controls)]
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]], better: Callable[[str, str], bool]) -> list[str]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from cnn_study.analysis.accuracies import Accuracies
-from cnn_study.analysis.comparisons import Comparer, Comparison, Pair, StudyComparison, pairs_of
+from cnn_study.analysis.comparisons import Comparer, Comparison, Pair, StudyComparison
 from cnn_study.analysis.results import Result, Summaries, Summary, Timing, environments
 from cnn_study.data.splits import Integers
 from cnn_study.params.study import Params
@@ -76,7 +76,8 @@ class Evidence:
         What a study compares as well is what the study finds; the others are a family of their own.
         """
         known = [pair for pair in pairs if all(name in self.results for name in pair)]
-        of_studies = {frozenset(pair) for study in self.params.studies.values() for pair in pairs_of(study)}
-        judged = self.comparer.family(pair for study in self.params.studies.values() for pair in pairs_of(study))
-        judged |= self.comparer.family(pair for pair in known if frozenset(pair) not in of_studies)
+        of_studies = [pair for study in self.params.studies.values() for pair in study.pairs]
+        elsewhere = {frozenset(pair) for pair in of_studies}
+        judged = self.comparer.family(of_studies)
+        judged |= self.comparer.family(pair for pair in known if frozenset(pair) not in elsewhere)
         return [judged[pair] for pair in known]

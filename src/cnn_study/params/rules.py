@@ -9,7 +9,7 @@ from typing import Any
 
 from cnn_study.base.schema import Mistake
 from cnn_study.messages.mistakes import dotted, found, nearest
-from cnn_study.networks.architecture import misfit, spec_of
+from cnn_study.networks.architecture import Architecture, misfit, spec_of
 from cnn_study.sources.datasets import SOURCES
 from cnn_study.training.recipe import longest_warmup
 
@@ -49,6 +49,7 @@ def broken_rules(content: Mapping[str, Any], mistakes: Iterable[Mistake]) -> Ite
     sound = Sound(content, mistakes)
     yield from _names_in_studies(sound)
     yield from _names_of_studies(sound)
+    yield from _mirrors(sound)
     yield from _seed_of_the_search(sound)
     yield from _warmup_of_overrides(sound)
     yield from _too_many_images(sound)
@@ -101,6 +102,48 @@ def _names_of_studies(sound: Sound) -> Iterator[Mistake]:
 def _repeated(keys: tuple[str, ...], names: list[str]) -> Iterator[Mistake]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Mistake(keys, f"{found(name)} twice, allowed: names that differ")
+
+
+def _mirrors(sound: Sound) -> Iterator[Mistake]:
+    """Each member of a study that mirrors another has one partner in it, its baseline that one's baseline."""
+    studies = sound.names("studies")
+    for name in studies:
+        where = ("studies", name)
+        mirrored = sound.get(*where, "mirrors")
+        if mirrored is None:
+            continue
+        known = [study for study in studies if sound.get("studies", study, "mirrors") is None]
+        if mirrored not in known:
+            text = f"{found(mirrored)}, allowed: a study that mirrors none{nearest(mirrored, known)}"
+            yield Mistake((*where, "mirrors"), text)
+            continue
+        members, others = (sound.get("studies", study, "members") or {} for study in (name, mirrored))
+        networks = {one: _network(sound, one) for one in (*members, *others)}
+        if None in networks.values():  # which is a mistake of its own
+            continue
+        partners = {one: [other for other in others if networks[other] == networks[one]] for one in members}
+        wanted = f"exactly one network of {mirrored} with the same layers and head, and another entry"
+        for member, found_ones in partners.items():
+            if len(found_ones) != 1 or found_ones == [member]:
+                those = ", ".join(found_ones) or "none"
+                yield Mistake((*where, "members", member), f"found {those}, allowed: {wanted}")
+        yield from _mirrored_baseline(sound, name, mirrored, partners)
+
+
+def _mirrored_baseline(
+    sound: Sound, name: str, mirrored: str, partners: Mapping[str, list[str]]
+) -> Iterator[Mistake]:
+    baseline, other = (sound.get("studies", study, "baseline") for study in (name, mirrored))
+    alike = [member for member, found_ones in partners.items() if found_ones == [other]]
+    if baseline in partners and other is not None and alike != [baseline]:
+        text = f"{found(baseline)}, allowed: the one member with the layers of {mirrored}'s baseline, {other}"
+        yield Mistake(("studies", name, "baseline"), text)
+
+
+def _network(sound: Sound, name: str) -> Architecture | None:
+    """That of an entry; None if there is none, or something is wrong with it."""
+    layers, head = (sound.get("architectures", name, part) for part in ("layers", "head"))
+    return None if layers is None or head is None else spec_of({"layers": layers, "head": head})
 
 
 def _seed_of_the_search(sound: Sound) -> Iterator[Mistake]:

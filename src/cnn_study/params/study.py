@@ -1,13 +1,15 @@
 """``params.yaml`` as a whole: everything that can be wrong with it is found here, all at once."""
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from cnn_study.base.schema import NAME, Model, as_error, attempt
+from cnn_study.base.schema import NAME, Model, as_error, attempt, mistake
 from cnn_study.evaluation.settings import Evaluate
+from cnn_study.messages.mistakes import found
 from cnn_study.networks.architecture import Architecture
 from cnn_study.params.rules import broken_rules
 from cnn_study.sources.datasets import Data
@@ -20,12 +22,18 @@ Name = Annotated[str, Field(pattern=NAME)]
 Text = Annotated[str, Field(min_length=1)]
 
 
+def _says_not_alone(question: str) -> str:
+    if re.search(r"\balone\b", question, re.IGNORECASE):
+        raise mistake(f"{found(question)}, allowed: no 'alone', since the report works out what differs")
+    return question
+
+
 class Control(Model):
-    """A pair of architectures that differ in one thing, and the question which that answers."""
+    """A pair of architectures, and the question that it answers; what they differ in, the report works out."""
 
     of: Name
     against: Name
-    question: Text
+    question: Annotated[Text, AfterValidator(_says_not_alone)]
 
 
 class Study(Model):
@@ -33,11 +41,21 @@ class Study(Model):
 
     title: Text
     question: Text
+    mirrors: Annotated[
+        Name | None,
+        Field(description="a study whose networks have the same layers, one for each member, trained otherwise"),
+    ] = None
     baseline: Annotated[Name, Field(description="one of the members")]
     members: Annotated[
         dict[Name, Text], Field(min_length=1, description="entries of architectures, with their names in figures")
     ]
     controls: Annotated[tuple[Control, ...], Field(strict=False)] = ()
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """What is compared, each (of, against) once: every other member with the baseline, then the controls."""
+        members = [(name, self.baseline) for name in self.members if name != self.baseline]
+        return list(dict.fromkeys((*members, *((control.of, control.against) for control in self.controls))))
 
 
 class Analysis(Model):
@@ -74,6 +92,17 @@ class Params(Model):
     def trainings(self) -> dict[str, Training]:
         """How each network is trained, with what its entry overrides."""
         return {name: entry.trained_by(self.training) for name, entry in self.entries.items()}
+
+    def partners(self, study: str) -> dict[str, str]:
+        """Of each member of a study that mirrors another: the member of that one with the same layers and head."""
+        mirrored = self.studies[study].mirrors
+        others = self.studies[mirrored].members if mirrored else ()
+        return {
+            member: other
+            for member in self.studies[study].members
+            for other in others
+            if self.architectures[other] == self.architectures[member]
+        }
 
 
 def validate(content: Mapping[str, Any]) -> Params:

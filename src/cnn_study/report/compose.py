@@ -37,7 +37,7 @@ def chapters_of(evidence: Evidence) -> list[Chapter]:
 def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
     """The whole report: the answer, a section for each study, then what looks at all networks, then methods."""
     params = evidence.params
-    first, *others = [study.title for study in params.studies.values()]
+    first, *others = [study.title for study in params.studies.values() if study.mirrors is None]
     titles = " and ".join([first, *(title[:1].lower() + title[1:] for title in others)])
     return Page(
         title=f"{titles} of a small CNN",

@@ -3,6 +3,7 @@
 from cnn_study.analysis.comparisons import seconds_ratios
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import gradient_norms_by_seed, replay_table
+from cnn_study.analysis.what_differs import Difference, rate_differences, recipe_differences
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, source
 from cnn_study.report.kit.page import Section, Table
@@ -24,6 +25,7 @@ def chapter(evidence: Evidence) -> Chapter:
         gradient_norms_by_seed(evidence.results),
         replay_table(evidence.replays),
         evidence.params.replay.learning_rate,
+        _recipes(evidence),
     )
     table = Table(
         "What the report says, and whether it holds here",
@@ -44,3 +46,15 @@ def chapter(evidence: Evidence) -> Chapter:
             "claims": [claim.record() for claim in claims if claim.timed],
         },
     )
+
+
+def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:
+    """By architecture, in what its recipe and learning rate differ from the report's."""
+    replay = evidence.params.replay
+    return {
+        name: [
+            *recipe_differences(evidence.params.trainings[name].recipe, replay.runs.recipe),
+            *rate_differences(summary.learning_rate, replay.learning_rate),
+        ]
+        for name, summary in evidence.summaries.items()
+    }

@@ -3,11 +3,13 @@
 Each check says what exactly its claim is taken to mean. A claim about several pairs does not hold if one of them
 is the other way round, and holds if all are as it says.
 
-The claims are about the report's data set. On another one only its receptive fields are checked.
+The claims are about the report's data set. On another one only its receptive fields are checked. What went on in
+the report's own runs, with its recipe and rate, is not comparable with runs that have others: such a claim is
+checked against the short runs with the report's recipe where they can answer it, and is open where they cannot.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,9 @@ import pandas as pd
 from cnn_study.analysis.comparisons import Comparison
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.what_differs import Difference
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING
-from cnn_study.report.kit.wording import DATASETS
+from cnn_study.report.kit.wording import DATASETS, listed
 from cnn_study.report.topics.claims.networks import (
     ACCURACY_GROWS,
     DEPTHS,
@@ -44,6 +47,7 @@ from cnn_study.report.topics.claims.statements import (
 
 NORMS = "plots/data/gradient_norms_by_seed.csv"
 REPLAY = "plots/data/replay.csv"
+PARAMETERS = "params.yaml"
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,15 @@ class Check:
     """How a claim is checked: ``decide`` finds what becomes of each thing that it says.
 
     ``data`` and ``timed``: those of the claim. ``of_any_data``: whether the claim is about networks alone, and
-    is checked on every data set.
+    is checked on every data set. ``of_its_recipe``: the networks whose training with the report's recipe the claim
+    is about, where short runs cannot answer it; none where it is about something else.
     """
 
     decide: Callable[[Measurements], list[Statement]]
     data: str = CONCLUSIONS
     timed: bool = False
     of_any_data: bool = False
+    of_its_recipe: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_claims(
@@ -87,13 +93,15 @@ def check_claims(
     gradients: pd.DataFrame,
     replay: pd.DataFrame,
     rate: float,
+    recipes: Mapping[str, Sequence[Difference]],
 ) -> list[Claim]:
     """Every claim of the report with its verdict.
 
     ``dataset``: its name in params.yaml. ``summary`` and ``timing``: the objects of metrics/summary.json and
     timing.json by architecture. ``compared``: CLAIMED_PAIRS, but those with an architecture that is not in the
     study. ``gradients``: ``architecture``, ``seed``, ``epoch``, ``layer``, ``gradient_norm``. ``replay``:
-    plots/data/replay.csv, short runs with the report's recipe, whose own learning rate is ``rate``.
+    plots/data/replay.csv, short runs with the report's recipe, whose own learning rate is ``rate``. ``recipes``:
+    by architecture, in what its recipe and rate differ from the report's.
 
     What involves a network that is missing or has not trained is not measured; but whether networks stay at
     chance is what the replay is asked, and receptive fields are known of any network.
@@ -101,15 +109,28 @@ def check_claims(
     last, growth = _norms_over_seeds(gradients)
     pairs = {(pair.of, pair.against): pair for pair in compared}
     measured = Measurements(summary, timing, pairs, last, growth, rate, _statuses(replay, rate))
-    return [_checked(claim, check, dataset, measured) for claim, check in CLAIMS.items()]
+    return [_checked(claim, check, dataset, measured, recipes) for claim, check in CLAIMS.items()]
 
 
-def _checked(claim: str, check: Check, dataset: str, measured: Measurements) -> Claim:
+def _checked(
+    claim: str, check: Check, dataset: str, measured: Measurements, recipes: Mapping[str, Sequence[Difference]]
+) -> Claim:
     if dataset != REPORTS_DATASET and not check.of_any_data:
         because = f"the data are {DATASETS[dataset]}, not the report's CIFAR-10"
         statement = Statement("data", "not measured", because, {"dataset": dataset})
         return _judged(claim, [statement], SUMMARY, timed=False)
+    if others := [_another_recipe(name, recipes[name]) for name in check.of_its_recipe if recipes.get(name)]:
+        return _judged(claim, others, PARAMETERS, timed=False)
     return _judged(claim, check.decide(measured), check.data, timed=check.timed)
+
+
+def _another_recipe(name: str, differences: Sequence[Difference]) -> Statement:
+    because = (
+        "open: it is about runs with the report's recipe and rate; those here differ from them in "
+        f"{listed([one.what for one in differences])}, and short runs with the report's recipe do not answer it"
+    )
+    numbers = {one.what: [one.of, one.against] for one in differences}
+    return Statement(name, "not comparable", because, numbers)
 
 
 def _norms_over_seeds(gradients: pd.DataFrame) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
@@ -136,7 +157,7 @@ def _statuses(replay: pd.DataFrame, rate: float) -> dict[str, list[str]]:
 def _judged(claim: str, statements: Sequence[Statement], data: str, *, timed: bool) -> Claim:
     """One statement that is the other way round is enough against the claim; for it, all are needed."""
     verdicts = [statement.verdict for statement in statements]
-    against: tuple[Verdict, ...] = ("does not hold", "not measured", "not decided")
+    against: tuple[Verdict, ...] = ("does not hold", "not comparable", "not measured", "not decided")
     verdict: Verdict = next((verdict for verdict in against if verdict in verdicts), "holds")
     reasons = dict.fromkeys(statement.because for statement in statements if statement.verdict == verdict)
     return Claim(
@@ -230,9 +251,11 @@ CLAIMS: dict[str, Check] = {
     "The residual network is the most accurate of the depths (81.06 %)": Check(residual_most_accurate),
     "The residual network is the slowest to train of the depths": Check(residual_slowest, TIMING, timed=True),
     "6 layers are the second slowest to train of the depths": Check(six_layers_second_slowest, TIMING, timed=True),
-    "The gradient norms of the small networks settle lower": Check(small_networks_settle_lower, NORMS),
-    "The gradient norm of 6 layers grows slowest": Check(six_layers_grow_slowest, NORMS),
+    "The gradient norms of the small networks settle lower": Check(
+        small_networks_settle_lower, NORMS, of_its_recipe=DEPTHS
+    ),
+    "The gradient norm of 6 layers grows slowest": Check(six_layers_grow_slowest, NORMS, of_its_recipe=DEPTHS),
     "The gradient norm of the residual network is the largest at the end of training": Check(
-        residual_ends_largest, NORMS
+        residual_ends_largest, NORMS, of_its_recipe=DEPTHS
     ),
 }

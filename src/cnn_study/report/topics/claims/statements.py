@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from cnn_study.analysis.comparisons import Comparison, Difference
+from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate, intervals_disjoint
 from cnn_study.report.kit.wording import counted, listed, points_within, seconds_within
 from cnn_study.report.topics.claims.networks import KERNELS, Pair
 
-Verdict = Literal["holds", "does not hold", "not decided", "not measured"]
+Verdict = Literal["holds", "does not hold", "not decided", "not measured", "not comparable"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
     return Statement(_key(pair), verdicts[comparison.verdict], because, numbers)
 
 
-def _opposes(smaller: Difference, points: float) -> bool:
+def _opposes(smaller: AccuracyDifference, points: float) -> bool:
     """Whether a smaller budget says the other way round, by its interval alone."""
     return smaller.interval is not None and smaller.points * points < 0 and not _holds_zero(smaller.interval)
 

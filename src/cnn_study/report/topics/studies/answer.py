@@ -13,8 +13,8 @@ FIGURES = 2  # studies that the answer shows a figure of
 
 
 def answer(evidence: Evidence) -> tuple[Sentence, ...]:
-    """Who wins each study, then the controls: the significant first, of these the largest differences first."""
-    studies = compared_studies(evidence)
+    """Who wins each study but mirrors of others, then the controls: the significant first, the largest first."""
+    studies = [study for study in compared_studies(evidence) if study.spec.mirrors is None]
     winners = [finding for study in studies for finding in winner(study)]
     asked = [finding for study in studies for finding in controls(study)]
 

@@ -21,8 +21,10 @@ from cnn_study.report.topics.studies.differences import (
     controls_table,
     differences,
 )
+from cnn_study.report.topics.studies.optimizers import Mirror, mirrors, mirrors_table, under_both, under_both_table
 from cnn_study.report.topics.studies.ranking import best, members_table, not_ranked, runner_up, winner
 from cnn_study.report.topics.studies.study import ComparedStudy, compared_studies
+from cnn_study.report.topics.studies.what_differs import differing_table, more_than_depth, what_differs_table
 
 # What a section says, in order.
 RULES: tuple[Callable[[ComparedStudy], list[Finding]], ...] = (
@@ -35,6 +37,7 @@ RULES: tuple[Callable[[ComparedStudy], list[Finding]], ...] = (
     controls,
     stability,
     order_changes,
+    more_than_depth,
     not_ranked,
     pareto,
 )
@@ -44,19 +47,25 @@ def chapter(evidence: Evidence) -> Chapter:
     """A section for each study, in the order of params.yaml."""
     studies = compared_studies(evidence)
     members = member_table(evidence.params)
+    mirroring = mirrors(evidence)
     tables = {
         "curves": curves(evidence.results, members),
         "differences": differences(evidence.compared),
         "budgets": by_budget(evidence.compared),
         "class_changes": class_changes(evidence.compared),
+        "mirrors": mirrors_table(mirroring),
+        "what_differs": differing_table(studies),
     }
     timed_tables = {"cost": cost(evidence.results, members, evidence.labels)}
-    findings = {study.key: study_findings(study) for study in studies}
+    findings = {
+        study.key: [*study_findings(study), *(under_both(mirroring[study.key]) if study.key in mirroring else ())]
+        for study in studies
+    }
     compared = evidence.compared.values()
     pairs = [pair for study in compared for pair in (*study.against_baseline, *study.controls)]
     return Chapter(
         sections=tuple(
-            _section(study, shown, tables | timed_tables, findings[study.key])
+            _section(study, shown, tables | timed_tables, findings[study.key], mirroring.get(study.key))
             for study, shown in zip(studies, of_studies(evidence.params), strict=True)
         ),
         findings=tuple(finding for study in studies for finding in findings[study.key]),
@@ -77,12 +86,16 @@ def chapter(evidence: Evidence) -> Chapter:
 
 
 def study_findings(study: ComparedStudy) -> list[Finding]:
-    """The winner and its cost, each member against the baseline, each control, who failed, the Pareto front."""
+    """What the rules say of a study, in their order."""
     return [finding for rule in RULES for finding in rule(study)]
 
 
 def _section(
-    study: ComparedStudy, members: Members, tables: Mapping[str, pd.DataFrame], findings: list[Finding]
+    study: ComparedStudy,
+    members: Members,
+    tables: Mapping[str, pd.DataFrame],
+    findings: list[Finding],
+    mirror: Mirror | None,
 ) -> Section:
     """One study: its question, its networks in a table, charts, conclusions."""
     figures: list[Figure] = [validation_figure(tables["curves"], members)]
@@ -93,7 +106,10 @@ def _section(
     figures += class_figures(tables["class_changes"], members, study.spec)
     shown = [members_table(study)]
     if study.spec.controls:
-        shown.append(controls_table(study.spec, study.comparison))
+        shown.append(controls_table(study))
+    if mirror is not None:
+        shown.append(under_both_table(mirror))
+    shown.append(what_differs_table(study))
     return Section(
         study.key, study.spec.title, study.spec.question, sentences(findings), tuple(shown), tuple(figures)
     )

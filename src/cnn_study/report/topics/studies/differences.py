@@ -6,13 +6,15 @@ from typing import Literal
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
-from cnn_study.params.study import Control, Study
+from cnn_study.analysis.what_differs import choices
+from cnn_study.params.study import Control
 from cnn_study.report.kit.charts import ONCE, Spec, down, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
 from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
+from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
 
@@ -121,16 +123,18 @@ def difference_chart(comparisons: pd.DataFrame, members: Members) -> Spec:
     )
 
 
-def controls_table(study: Study, comparison: StudyComparison) -> Table:
-    """Every control: what it asks, the pair, the difference."""
+def controls_table(study: ComparedStudy) -> Table:
+    """Every control: what it asks, the pair, what differs, the difference in accuracy."""
     rows = []
-    for control, pair in zip(study.controls, comparison.controls, strict=True):
-        names = [study.members.get(name, name) for name in (control.of, control.against)]
+    for control, pair in zip(study.spec.controls, study.comparison.controls, strict=True):
+        names = [study.spec.members.get(name, name) for name in (control.of, control.against)]
         ratio = pair.ratios["train_seconds"]
-        rows.append((control.question, " − ".join(names), cell(pair), "–" if ratio is None else times(ratio)))
+        time = "–" if ratio is None else times(ratio)
+        what = listed([one.what for one in choices(study.differing.get((control.of, control.against), ()))])
+        rows.append((control.question, " − ".join(names), what, cell(pair), time))
     return Table(
-        f"{study.title}: controls",
-        ("what differs", "pair", "test accuracy", "training time"),
+        f"{study.spec.title}: controls",
+        ("question", "pair", "what differs", "test accuracy", "training time"),
         tuple(rows),
         source(f"{CONCLUSIONS}, {TIMING}"),
     )
@@ -163,7 +167,8 @@ def controls(study: ComparedStudy) -> list[Finding]:
     measured = {(c.of, c.against): c for c in study.comparison.controls if is_measured(c)}
     findings = []
     for control in study.spec.controls:
-        asked = capitalized(control.question)
+        differing = in_brackets(study.differing.get((control.of, control.against), ()))
+        asked = f"{capitalized(control.question)}{differing}"
         if (comparison := measured.get((control.of, control.against))) is None:
             findings.append(_unanswered(study, control, asked))
             continue

@@ -3,14 +3,15 @@
 A sentence says that one network is more accurate than another only where the verdict does.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import counted, counted_points, named, points_within
@@ -21,7 +22,8 @@ class ComparedStudy:
     """A study: its ``key`` and ``spec`` in params.yaml, and what came of it.
 
     ``margin``: within which networks are equivalent, in points. ``summary`` and ``timing``: the objects of
-    metrics/summary.json and timing.json by architecture.
+    metrics/summary.json and timing.json by architecture. ``differing``: what the two networks of each pair differ
+    in, by (of, against).
     """
 
     key: str
@@ -30,6 +32,7 @@ class ComparedStudy:
     margin: float
     summary: Mapping[str, Summary]
     timing: Mapping[str, Timing]
+    differing: Mapping[Pair, Sequence[Difference]] = field(default_factory=dict)
 
     def name(self, architecture: str) -> str:
         """As the study shows it, to stand in a sentence."""
@@ -65,6 +68,7 @@ class ComparedStudy:
 
 def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
     """Every study, in the order of params.yaml."""
+    differing = what_differs_in_studies(evidence.params, evidence.results)
     return [
         ComparedStudy(
             key,
@@ -73,6 +77,7 @@ def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
             evidence.params.analysis.margin,
             evidence.summaries,
             evidence.timings,
+            differing[key],
         )
         for key, spec in evidence.params.studies.items()
     ]

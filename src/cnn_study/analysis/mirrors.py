@@ -1,0 +1,95 @@
+"""Which conclusions hold when the same networks are trained otherwise: with another optimizer, say.
+
+A study that mirrors another has a partner in it for each of its networks. Each of its pairs, a member against the
+baseline, stands beside the pair of their partners, at the largest budget that all networks of both studies have.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cnn_study.analysis.accuracies import Accuracies
+from cnn_study.analysis.comparisons import AccuracyDifference, Comparer, Comparison, Pair
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.verdicts import Verdict
+from cnn_study.params.study import Params
+from cnn_study.training.finished import Trained
+
+Agreement = Literal["same", "reversed", "differs", "not decided"]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a comparison says: the difference in points, its 95 % interval, and the verdict."""
+
+    points: float
+    interval: tuple[float, float] | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class MirroredPair:
+    """A pair of a study (``of``, ``against``) and that of its ``partners``, both compared at ``budget`` epochs."""
+
+    of: str
+    against: str
+    partners: Pair
+    budget: int
+    here: Decided
+    there: Decided
+
+    @property
+    def agreement(self) -> Agreement:
+        """``same``: the verdicts are equal. ``differs``: an order under one, equivalence under the other."""
+        verdicts = {self.here.verdict, self.there.verdict}
+        if "not decided" in verdicts:
+            return "not decided"
+        if len(verdicts) == 1:
+            return "same"
+        return "reversed" if verdicts == {"better", "worse"} else "differs"
+
+
+def common_budget(params: Params, study: str) -> int | None:
+    """The largest, in epochs, that all members of a study and all their partners are trained to."""
+    names = [name for pair in params.partners(study).items() for name in pair]
+    shared = set.intersection(*(set(params.trainings[name].budgets) for name in names))
+    return max(shared, default=None)
+
+
+def beside_partners(
+    budget: int, partners: Mapping[str, str], here: Mapping[Pair, Decided], there: Mapping[Pair, Decided]
+) -> list[MirroredPair]:
+    """Every pair that has been compared ``here`` and, with its ``partners``, ``there``; all at ``budget``."""
+    mirrored = {pair: (partners[pair[0]], partners[pair[1]]) for pair in here}
+    return [
+        MirroredPair(*pair, mirrored[pair], budget, here[pair], there[mirrored[pair]])
+        for pair in here
+        if mirrored[pair] in there
+    ]
+
+
+def mirrored_pairs(evidence: Evidence, study: str) -> list[MirroredPair]:
+    """Those of one study: all pairs, its own and its partners', are one family of comparisons."""
+    params = evidence.params
+    partners, baseline = params.partners(study), params.studies[study].baseline
+    budget = common_budget(params, study)
+    if budget is None:
+        return []
+    until = {name: _up_to(result, budget) for name, result in evidence.results.items() if budget in result.budgets}
+    own = [(name, baseline) for name in partners if name != baseline]
+    pairs = [*own, *((partners[of], partners[against]) for of, against in own)]
+    pairs = [pair for pair in pairs if all(name in until for name in pair)]
+    accuracies = Accuracies(until, evidence.labels, evidence.accuracies.optimizers)
+    family = Comparer(until, accuracies, evidence.classes, params.analysis.margin).family(pairs)
+    decided = {pair: _decided(one.largest, one) for pair, one in family.items() if one.largest is not None}
+    return beside_partners(budget, partners, {pair: decided[pair] for pair in own if pair in decided}, decided)
+
+
+def _up_to(result: Result, budget: int) -> Result:
+    """Without the runs to larger budgets."""
+    return replace(result, trained=Trained(tuple(run for run in result.trained.runs if run.budget <= budget)))
+
+
+def _decided(difference: AccuracyDifference, comparison: Comparison) -> Decided:
+    return Decided(difference.points, difference.interval, comparison.verdict or "not decided")

@@ -1,0 +1,158 @@
+"""Which conclusions hold under both optimizers: the pairs of a study beside those of the one that it mirrors."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.mirrors import Agreement, Decided, MirroredPair, common_budget, mirrored_pairs
+from cnn_study.analysis.what_differs import recipe_differences
+from cnn_study.params.study import Study
+from cnn_study.report.kit.findings import Finding, source
+from cnn_study.report.kit.page import Table
+from cnn_study.report.kit.wording import counted, listed, named, points_within
+
+DATA = "plots/data/mirrors.csv"
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
+RELATIONS = {
+    "better": "more accurate",
+    "worse": "less accurate",
+    "equivalent": "equivalent within the margin",
+    "not decided": "not decided",
+}
+ANSWERS: Mapping[Agreement, str] = {
+    "same": "the same under both",
+    "reversed": "reversed",
+    "differs": "not the same under both",
+    "not decided": "not decided whether the same under both",
+}
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A study ``key`` that mirrors another: its ``pairs`` beside those of their partners."""
+
+    key: str
+    evidence: Evidence
+
+    @property
+    def other(self) -> Study:
+        """The study that it mirrors, under whose names the networks are shown."""
+        return self.evidence.params.studies[self.evidence.params.studies[self.key].mirrors or ""]
+
+    @cached_property
+    def pairs(self) -> list[MirroredPair]:
+        """Those that have been compared."""
+        return mirrored_pairs(self.evidence, self.key)
+
+    @property
+    def ways(self) -> tuple[str, str]:
+        """What training is called here and in the other study: the optimizer, or the title where it is one."""
+        params = self.evidence.params
+        here = params.studies[self.key]
+        names = [OPTIMIZERS[params.trainings[study.baseline].recipe.optimizer] for study in (here, self.other)]
+        return (names[0], names[1]) if len(set(names)) > 1 else (here.title, self.other.title)
+
+    @property
+    def epochs(self) -> str:
+        """The budget at which all is compared."""
+        budget = common_budget(self.evidence.params, self.key)
+        return "no budget that all networks have" if budget is None else counted(budget, "epoch")
+
+    def name(self, of: str, against: str) -> str:
+        """Of a pair, by the names of its partners."""
+        partners = self.evidence.params.partners(self.key)
+        return " against ".join(named(partners[one], self.other) for one in (of, against))
+
+
+def mirrors(evidence: Evidence) -> dict[str, Mirror]:
+    """By study, of those that mirror another."""
+    return {key: Mirror(key, evidence) for key, study in evidence.params.studies.items() if study.mirrors}
+
+
+def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
+    """Each pair's ``points`` with interval, ``low`` to ``high``, and verdict; its partners', as ``other_``."""
+    rows = [
+        {"study": key, "of": pair.of, "against": pair.against}
+        | {"other_of": pair.partners[0], "other_against": pair.partners[1], "budget": pair.budget}
+        | _columns(pair.here)
+        | {f"other_{column}": value for column, value in _columns(pair.there).items()}
+        | {"agreement": pair.agreement}
+        for key, mirror in all_mirrors.items()
+        for pair in mirror.pairs
+    ]
+    values = ("points", "low", "high", "verdict")
+    columns = ["study", "of", "against", "other_of", "other_against", "budget"]
+    columns += [*values, *(f"other_{column}" for column in values), "agreement"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _columns(decided: Decided) -> dict[str, object]:
+    low, high = decided.interval or (None, None)
+    return {"points": decided.points, "low": low, "high": high, "verdict": decided.verdict}
+
+
+def under_both_table(mirror: Mirror) -> Table:
+    """Every pair: what is found with each of the two recipes, and whether it is the same."""
+    params = mirror.evidence.params
+    here, there = mirror.ways
+    baselines = (params.studies[mirror.key].baseline, mirror.other.baseline)
+    differ = recipe_differences(*(params.trainings[name].recipe for name in baselines))
+    changes = listed([f"{one.what} ({one.of}, not {one.against})" for one in differ])
+    rows = [
+        (
+            mirror.name(pair.of, pair.against),
+            *(
+                f"{points_within(one.points, one.interval)}, {RELATIONS[one.verdict]}"
+                for one in (pair.there, pair.here)
+            ),
+            ANSWERS[pair.agreement],
+        )
+        for pair in mirror.pairs
+    ]
+    return Table(
+        f"{params.studies[mirror.key].title}: which conclusions hold under both",
+        ("pair", there, here, "conclusion"),
+        tuple(rows),
+        source(DATA),
+        f"Differences in test accuracy at {mirror.epochs}, with 95 % intervals; verdicts are corrected for all "
+        f"comparisons of this table. The recipes differ in {changes or 'nothing'}.",
+    )
+
+
+def under_both(mirror: Mirror) -> list[Finding]:
+    """Which conclusions hold under both, which do not, and what is not decided or compared."""
+    return [*(_concluded(mirror, pair) for pair in mirror.pairs), *_not_compared(mirror)]
+
+
+def _concluded(mirror: Mirror, pair: MirroredPair) -> Finding:
+    here, there = mirror.ways
+    said = [
+        f"with {way} {RELATIONS[one.verdict]} ({points_within(one.points, one.interval)})"
+        for way, one in ((there, pair.there), (here, pair.here))
+    ]
+    text = (
+        f"{mirror.name(pair.of, pair.against)} at {counted(pair.budget, 'epoch')} is "
+        f"{ANSWERS[pair.agreement]}: {listed(said)}."
+    )
+    rule = f"under_both_{pair.agreement.replace(' ', '_')}"
+    return Finding(text, mirror.key, rule, asdict(pair) | {"agreement": pair.agreement}, DATA)
+
+
+def _not_compared(mirror: Mirror) -> list[Finding]:
+    study = mirror.evidence.params.studies[mirror.key]
+    compared = {pair.of for pair in mirror.pairs}
+    missing = [name for name in study.members if name not in compared and name != study.baseline]
+    return [
+        Finding(
+            f"{mirror.name(name, study.baseline)} is not compared under both at {mirror.epochs}, since not "
+            "all of the four networks have trained.",
+            mirror.key,
+            "under_both_not_compared",
+            {"of": name, "against": study.baseline, "budget": common_budget(mirror.evidence.params, mirror.key)},
+            DATA,
+        )
+        for name in missing
+    ]

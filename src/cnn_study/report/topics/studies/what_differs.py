@@ -1,0 +1,97 @@
+"""What the two networks of each comparison differ in: a table of all pairs, and what changes beside depth.
+
+"Alone" is said here, and nowhere else in a study: of a pair in which exactly one thing differs.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from cnn_study.analysis.what_differs import Difference, alone, choices, consequences
+from cnn_study.report.kit.findings import Finding, source
+from cnn_study.report.kit.page import Table
+from cnn_study.report.kit.wording import listed
+from cnn_study.report.topics.studies.study import ComparedStudy
+
+DATA = "plots/data/what_differs.csv"
+RATE = "learning rate"
+
+
+def differing_table(studies: Iterable[ComparedStudy]) -> pd.DataFrame:
+    """Each thing (``what``) that differs in a pair, with both values; ``kind``: choice or consequence."""
+    rows = [
+        {
+            "study": study.key,
+            "of": of,
+            "against": against,
+            "what": one.what,
+            "value_of": one.of,
+            "value_against": one.against,
+            "kind": "consequence" if one.follows else "choice",
+        }
+        for study in studies
+        for (of, against), differences in study.differing.items()
+        for one in differences
+    ]
+    return pd.DataFrame(rows, columns=["study", "of", "against", "what", "value_of", "value_against", "kind"])
+
+
+def what_differs_table(study: ComparedStudy) -> Table:
+    """Every pair of the study, with both values of each thing that differs."""
+    names = study.spec.members
+    rows = [
+        (f"{names[of]} − {names[against]}", _values(choices(found)), _values(consequences(found)))
+        for (of, against), found in study.differing.items()
+    ]
+    return Table(
+        f"{study.spec.title}: what differs in each comparison",
+        ("pair", "what differs", "what follows from it"),
+        tuple(rows),
+        source(DATA),
+        "Worked out from the layers, heads and recipes of params.yaml; values of the second network of the pair "
+        "→ those of the first. Numbers of weights within 1 % of each other are equal. What follows is no "
+        "difference of its own; a learning rate follows where the same search has found it for each network.",
+    )
+
+
+def in_brackets(differences: Sequence[Difference]) -> str:
+    """For a sentence about a pair: (window alone differs), (channels and hidden width differ)."""
+    if one := alone(differences):
+        return f" ({one.what} alone differs)"
+    names = listed([one.what for one in choices(differences)])
+    return f" ({names} differ)" if names else ""
+
+
+def more_than_depth(study: ComparedStudy) -> list[Finding]:
+    """What else changes where the number of layers does: a difference in accuracy is not owed to depth as such."""
+    findings = []
+    for (of, against), differences in study.differing.items():
+        counted, following = choices(differences), consequences(differences)
+        layers = [one for one in counted if one.what == "layers"]
+        others = [
+            *(one for one in counted if one.what != "layers"),
+            *(one for one in following if one.what != RATE),
+        ]
+        if not (layers and others):
+            continue
+        text = (
+            f"From {study.name(against)} to {study.name(of)} more changes than the number of layers "
+            f"({_change(layers[0])}): {_values(others)}."
+        )
+        values = {one.what: [one.against, one.of] for one in (*layers, *others)}
+        findings.append(
+            study.finding("more_than_depth", text, {"of": of, "against": against, "differ": values}, DATA)
+        )
+    return findings
+
+
+def _values(differences: Iterable[Difference]) -> str:
+    return "; ".join(_value(one) for one in differences) or "–"
+
+
+def _value(one: Difference) -> str:
+    return f"{one.what} {_change(one)}"
+
+
+def _change(one: Difference) -> str:
+    return f"{one.against} → {one.of}"

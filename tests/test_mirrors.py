@@ -1,0 +1,166 @@
+"""Which conclusions hold under both optimizers is said as the comparisons under each say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.mirrors import Agreement, Decided, beside_partners, common_budget
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.verdicts import Verdict
+from cnn_study.base.yaml import read_yaml
+from cnn_study.params.study import Params, validate
+from cnn_study.report.kit.wording import points_within
+from cnn_study.report.topics.studies.optimizers import Mirror, mirrors, mirrors_table, under_both, under_both_table
+from cnn_study.training.records import Status
+from tests.conftest import REPOSITORY
+from tests.report_cases import CLASSES, labels_of, numbers_without_source, result, right_ones
+
+IMAGES = 2000
+SHARES = {"kernel_3x3": 0.70, "kernel_5x5": 0.75, "kernel_7x7": 0.80, "kernel_1x1_3x3": 0.701}
+WITH_ADAMW = {"kernel_3x3": 0.70, "kernel_5x5": 0.76, "kernel_7x7": 0.60, "kernel_1x1_3x3": 0.699}
+
+
+def params(**trained_to: Sequence[int]) -> Params:
+    """The committed ones, whose study of AdamW has budgets that made-up results have."""
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["training"]["budgets"] = [1, 2]
+    for name, entry in content["architectures"].items():
+        if name.endswith("_adamw"):
+            entry["training"]["budgets"] = list(trained_to.get(name, (1, 2)))
+    return validate(content)
+
+
+def evidence(
+    found: Params, failed: Mapping[str, Status] | None = None, with_adamw: Mapping[str, float] = WITH_ADAMW
+) -> Evidence:
+    """At the larger budget, networks have the shares of images right that are planted."""
+    shares = SHARES | {f"{name}_adamw": share for name, share in with_adamw.items()}
+    results = {}
+    for name, share in shares.items():
+        counts = [round(IMAGES * share) + seed for seed in range(2 if name.endswith("_adamw") else 3)]
+        status: Status = (failed or {}).get(name, "trained")
+        results[name] = result(name, right_ones(counts, IMAGES), status)
+    return Evidence(found, labels_of(IMAGES), CLASSES, results, {})
+
+
+def mirror_of(given: Evidence) -> Mirror:
+    (mirror,) = mirrors(given).values()
+    return mirror
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "agreement"),
+    [
+        ("better", "better", "same"),
+        ("worse", "worse", "same"),
+        ("equivalent", "equivalent", "same"),
+        ("better", "worse", "reversed"),
+        ("worse", "better", "reversed"),
+        ("better", "equivalent", "differs"),
+        ("equivalent", "worse", "differs"),
+        ("not decided", "better", "not decided"),
+        ("worse", "not decided", "not decided"),
+        ("not decided", "not decided", "not decided"),
+    ],
+)
+def test_verdicts_under_both_decide(here: Verdict, there: Verdict, agreement: Agreement) -> None:
+    points = {"better": 2.0, "worse": -2.0, "equivalent": 0.1, "not decided": 9.0}
+    (pair,) = beside_partners(
+        4,
+        {"a_adamw": "a", "b_adamw": "b"},
+        {("a_adamw", "b_adamw"): Decided(points[here], None, here)},
+        {("a", "b"): Decided(points[there], None, there), ("b", "a"): Decided(0.0, None, "equivalent")},
+    )
+    assert pair.agreement == agreement
+    assert (pair.partners, pair.budget) == (("a", "b"), 4)
+
+
+def test_a_pair_without_a_comparison_of_its_partners_is_left_out() -> None:
+    here = {("a_adamw", "b_adamw"): Decided(1.0, None, "better")}
+    assert beside_partners(4, {"a_adamw": "a", "b_adamw": "b"}, here, {}) == []
+
+
+def test_planted_orders_are_found_under_both() -> None:
+    mirror = mirror_of(evidence(params()))
+    assert [(pair.of, pair.agreement) for pair in mirror.pairs] == [
+        ("kernel_5x5_adamw", "same"),
+        ("kernel_7x7_adamw", "reversed"),
+        ("kernel_1x1_3x3_adamw", "same"),
+    ]
+    seven = mirror.pairs[1]
+    assert [one.verdict for one in (seven.there, seven.here)] == ["better", "worse"]
+    assert [one.points for one in (seven.there, seven.here)] == pytest.approx([10.0, -10.0], abs=0.06)
+
+
+def test_both_are_compared_at_the_largest_budget_that_all_have() -> None:
+    shorter = params(kernel_7x7_adamw=[1])
+    assert common_budget(params(), "optimizer") == 2
+    assert common_budget(shorter, "optimizer") == 1
+    # To the smaller budget, made-up runs have collapsed.
+    assert mirror_of(evidence(shorter)).pairs == []
+    largest = params()
+    runs = evidence(largest).results["kernel_3x3"].trained.runs
+    assert {run.budget for run in runs} == {1, 2}
+    more = {name: _with_a_larger_budget(one) for name, one in evidence(largest).results.items()}
+    assert mirror_of(replace(evidence(largest), results=more)).pairs == mirror_of(evidence(largest)).pairs
+
+
+def _with_a_larger_budget(one: Result) -> Result:
+    """With runs to 8 epochs, which are not looked at."""
+    if one.name.endswith("_adamw"):
+        return one
+    added = [run.model_copy(update={"budget": 8}) for run in one.runs_to(1)]
+    seen = {run.key: one.evaluation.runs[run.seed, 1] for run in added}
+    trained = replace(one.trained, runs=(*one.trained.runs, *added))
+    return replace(one, trained=trained, evaluation=replace(one.evaluation, runs={**one.evaluation.runs, **seen}))
+
+
+def test_no_common_budget_is_said() -> None:
+    apart = params(**{f"{name}_adamw": [3] for name in SHARES})
+    findings = under_both(mirror_of(evidence(apart)))
+    assert {finding.rule for finding in findings} == {"under_both_not_compared"}
+    assert "at no budget that all networks have" in findings[0].text
+
+
+def test_each_pair_is_said_with_what_was_found_under_each() -> None:
+    mirror = mirror_of(evidence(params()))
+    found = {finding.numbers["of"]: finding for finding in under_both(mirror)}
+    here, there = (
+        points_within(one.points, one.interval) for one in (mirror.pairs[0].here, mirror.pairs[0].there)
+    )
+    assert there.startswith("+5.0 points, 95 % CI ")
+    assert found["kernel_5x5_adamw"].text == (
+        f"5×5 against 3×3 at 2 epochs is the same under both: with Muon more accurate ({there}) and with AdamW "
+        f"more accurate ({here})."
+    )
+    for finding in found.values():
+        assert not numbers_without_source(finding.text, finding.numbers, ("1×1+3×3", "3×3", "5×5", "7×7"))
+    assert found["kernel_7x7_adamw"].rule == "under_both_reversed"
+    assert "is reversed: with Muon more accurate (+10.0" in found["kernel_7x7_adamw"].text
+    assert "with Muon equivalent within the margin (+0.1" in found["kernel_1x1_3x3_adamw"].text
+    assert {finding.about for finding in found.values()} == {"optimizer"}
+
+
+def test_what_failed_is_not_compared_and_the_rest_is() -> None:
+    mirror = mirror_of(evidence(params(), {"kernel_7x7": "collapsed"}))
+    found = {finding.numbers["of"]: finding for finding in under_both(mirror)}
+    assert found["kernel_7x7_adamw"].text == (
+        "7×7 against 3×3 is not compared under both at 2 epochs, since not all of the four networks have trained."
+    )
+    assert [pair.of for pair in mirror.pairs] == ["kernel_5x5_adamw", "kernel_1x1_3x3_adamw"]
+
+
+def test_the_table_says_in_what_the_recipes_differ() -> None:
+    mirror = mirror_of(evidence(params()))
+    table = under_both_table(mirror)
+    assert table.columns == ("pair", "Muon", "AdamW", "conclusion")
+    assert [row[0] for row in table.rows] == ["5×5 against 3×3", "7×7 against 3×3", "1×1+3×3 against 3×3"]
+    assert [row[3] for row in table.rows][:2] == ["the same under both", "reversed"]
+    assert "The recipes differ in optimizer (adamw, not muon) and momentum (0.9, not 0.8)." in table.note
+    saved = mirrors_table({"optimizer": mirror})
+    assert saved["other_of"].to_list() == ["kernel_5x5", "kernel_7x7", "kernel_1x1_3x3"]
+    assert saved["points"].to_list() == pytest.approx([6.0, -10.0, -0.1], abs=0.06)
+    assert saved["other_points"].to_list() == pytest.approx([5.0, 10.0, 0.1], abs=0.06)
+    assert list(mirrors_table({})) == list(saved)
