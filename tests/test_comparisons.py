@@ -36,7 +36,8 @@ def study(baseline: str, *others: str, controls: Sequence[tuple[str, str]] = ())
 def compared(results: Sequence[Result], of: Study) -> StudyComparison:
     runs = [run for r in results for run in r.predictions]
     by_name = {r.name: r for r in results}
-    return compare_all(by_name, {"any": of}, labels_of(len(runs[0].predicted)), CLASSES)["any"]
+    seconds = {r.name: r.trained.runs[-1].clock.train_seconds for r in results}
+    return compare_all(by_name, {"any": of}, labels_of(len(runs[0].predicted)), CLASSES, seconds)["any"]
 
 
 def pair(first: Right, second: Right) -> Comparison:
@@ -178,7 +179,7 @@ def test_a_network_that_has_not_trained_is_neither_ranked_nor_compared(status: S
     assert found.ranking == ["other", "base"]
     assert found.not_ranked == {"failed": status}
     assert found.pareto == ["other"]
-    ratios = {"train_seconds": None, "forward_flops": 3.0, "parameters": 0.5}
+    ratios: dict[str, float | None] = {"forward_flops": 3.0, "parameters": 0.5}
     assert found.against_baseline[0] == Comparison(
         "failed", "base", None, 0, None, None, None, None, False, None, ratios, {}
     )
@@ -212,7 +213,7 @@ def test_networks_of_different_budgets_are_compared_at_the_largest_that_both_hav
         short, evaluation=replace(short.evaluation, runs={(seed, 99): one for seed, one in of_short.items()})
     )
     found = compared([usual, short], study("usual", "short")).against_baseline[0]
-    assert (found.budget, found.points, found.ratios["train_seconds"]) == (None, None, None)
+    assert (found.budget, found.points) == (None, None)
 
 
 def test_nothing_is_compared_where_the_baseline_or_every_network_has_failed() -> None:
@@ -325,11 +326,14 @@ def test_ratios_classes_and_ranks() -> None:
     second = result("second", right, seconds=25, flops=300, parameters=10)
     found = compared([first, second], study("first", "second"))
     (comparison,) = found.against_baseline
-    assert comparison.ratios == pytest.approx({"train_seconds": 2.5, "forward_flops": 3, "parameters": 0.5})
+    assert comparison.ratios == pytest.approx({"forward_flops": 3, "parameters": 0.5})
     assert comparison.classes == pytest.approx({name: 50 * (name in CLASSES[:2]) for name in CLASSES})
     assert comparison.points == pytest.approx(10)
     assert found.ranking == ["second", "first"]
     assert found.pareto == ["first", "second"]
+    results = {one.name: one for one in (first, second)}
+    without = compare_all(results, {"any": study("first", "second")}, labels_of(100), CLASSES, {"second": 1.0})
+    assert without["any"].pareto == ["second"]  # of the other nobody knows what it costs
 
 
 def test_classes_without_test_images_are_left_out() -> None:

@@ -42,15 +42,14 @@ class Comparison:
     p_holm: float | None  # corrected for all the comparisons of its family (Holm, 1979): a study, or given pairs
     significant: bool  # p_holm < 0.05
     seeds_to_tell: int | None
-    ratios: dict[str, float | None]  # of over against: mean train_seconds, forward_flops, parameters
+    ratios: dict[str, float | None]  # of over against: forward_flops, parameters
     classes: dict[str, float]  # mean difference for each class that has test images
     images_forbid: bool = False  # see seeds_to_tell
 
     def record(self) -> dict[str, Any]:
-        """As metrics/conclusions.json has it: without the ratio of times, which a clock measured."""
-        ratios = {key: ratio for key, ratio in self.ratios.items() if key != "train_seconds"}
+        """As metrics/conclusions.json has it."""
         named = {"significant": "told_apart"}
-        return {named.get(key, key): value for key, value in asdict(replace(self, ratios=ratios)).items()}
+        return {named.get(key, key): value for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class StudyComparison:
     not_ranked: dict[str, str]  # status of the other members
     against_baseline: list[Comparison]  # every member but the baseline, in the order of the study
     controls: list[Comparison]  # in the order of the study
-    pareto: list[str]  # the front of the ranked in mean train_seconds and test accuracy, fastest first
+    pareto: list[str]  # the front of the ranked in the cost of a run and mean test accuracy, cheapest first
 
     def record(self) -> dict[str, Any]:
         """As metrics/conclusions.json has it: without what a clock measured."""
@@ -75,19 +74,18 @@ class StudyComparison:
         }
 
 
-def seconds_ratios(comparisons: Iterable[Comparison]) -> dict[str, float | None]:
-    """As metrics/timing_conclusions.json has them: the ratio of mean training times, by "OF over AGAINST"."""
-    return {f"{pair.of} over {pair.against}": pair.ratios["train_seconds"] for pair in comparisons}
-
-
 def compare_all(
     results: Mapping[str, Result],
     studies: Mapping[str, Study],
     labels: Labels,
     classes: Sequence[str],
+    seconds: Mapping[str, float] | None = None,
 ) -> dict[str, StudyComparison]:
-    """Every study by its key. ``labels`` (N,) of the test images, ``classes`` their names by label."""
-    comparer = _Comparer(results, labels, classes)
+    """Every study by its key. ``labels`` (N,) of the test images, ``classes`` their names by label.
+
+    ``seconds``: what training to the largest budget costs, by architecture, where it is known.
+    """
+    comparer = _Comparer(results, labels, classes, seconds or {})
     return {key: _compare_study(key, study, comparer) for key, study in studies.items()}
 
 
@@ -99,18 +97,18 @@ def compare_pairs(
 ) -> list[Comparison]:
     """Pairs (of, against) in the order given, corrected for their own number and for nothing else.
 
-    Left out are pairs with an architecture that is not in ``results``. The other arguments are those of
+    Left out are pairs with an architecture that is not in ``results``. ``labels`` and ``classes`` are those of
     ``compare_all``; with the same ones a pair differs from a study's in nothing but ``p_holm`` and
     ``significant``.
     """
     known = [pair for pair in pairs if all(name in results for name in pair)]
     named = {name: results[name] for pair in known for name in pair}
-    comparer = _Comparer(named, labels, classes)
+    comparer = _Comparer(named, labels, classes, {})
     return _corrected([comparer.compare(*pair) for pair in known])
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """The names that no other dominates, fastest first; ``points`` are (seconds, accuracy).
+    """The names that no other dominates, cheapest first; ``points`` are (seconds, accuracy).
 
     One point dominates another if it is no worse in both and better in one, so of equal points all stay.
     """
@@ -155,6 +153,7 @@ class _Comparer:
     results: Mapping[str, Result]
     labels: Labels
     classes: Sequence[str]
+    seconds: Mapping[str, float]
 
     def compare(self, of: str, against: str) -> Comparison:
         """Not corrected."""
@@ -175,7 +174,7 @@ def _compare_study(key: str, study: Study, comparer: _Comparer) -> StudyComparis
     compared = _corrected([*members, *controls])
     trained = [name for name in study.members if results[name].status == "trained"]
     accuracy = {name: _mean(results[name].test_accuracies(comparer.labels)) for name in trained}
-    points = {name: (_mean_seconds(results[name], results[name].budget), accuracy[name]) for name in trained}
+    points = {name: (comparer.seconds[name], accuracy[name]) for name in trained if name in comparer.seconds}
     return StudyComparison(
         study=key,
         ranking=sorted(accuracy, key=lambda name: (-accuracy[name], name)),
@@ -188,15 +187,10 @@ def _compare_study(key: str, study: Study, comparer: _Comparer) -> StudyComparis
 
 def _facts(of: Result, against: Result, budget: int | None) -> Comparison:
     """What is known of a pair without a look at what its networks learned; ``budget``: to which both trained."""
-    seconds = None if budget is None else _mean_seconds(of, budget) / _mean_seconds(against, budget)
-    ratios = {"train_seconds": seconds} | {
+    ratios: dict[str, float | None] = {
         key: getattr(of.profile, key) / getattr(against.profile, key) for key in ("forward_flops", "parameters")
     }
     return Comparison(of.name, against.name, budget, 0, None, None, None, None, False, None, ratios, {})
-
-
-def _mean_seconds(result: Result, budget: int) -> float:
-    return _mean([run.clock.train_seconds for run in result.runs_to(budget)])
 
 
 def _mean(values: Iterable[float | None]) -> float:

@@ -4,14 +4,20 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import seconds_ratios
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import Finding, sentences
 from cnn_study.report.kit.members import Members, member_table, of_studies
 from cnn_study.report.kit.page import Figure, Section
 from cnn_study.report.topics.studies.class_changes import class_changes, class_figures, winner_classes
-from cnn_study.report.topics.studies.cost import cost, cost_figures, pareto, winner_cost
+from cnn_study.report.topics.studies.cost import (
+    cost,
+    pareto,
+    run_figures,
+    step_figures,
+    steps,
+    winner_cost,
+)
 from cnn_study.report.topics.studies.curves import curves, validation_figure
 from cnn_study.report.topics.studies.differences import (
     against_baseline,
@@ -45,7 +51,10 @@ def chapter(evidence: Evidence) -> Chapter:
         "differences": differences(evidence.compared),
         "class_changes": class_changes(evidence.compared),
     }
-    timed_tables = {"cost": cost(evidence.results, members, evidence.labels)}
+    timed_tables = {
+        "cost": cost(evidence.results, evidence.timings, members, evidence.labels),
+        "steps": steps(studies),
+    }
     findings = {study.key: study_findings(study) for study in studies}
     compared = evidence.compared.values()
     pairs = [pair for study in compared for pair in (*study.against_baseline, *study.controls)]
@@ -60,7 +69,7 @@ def chapter(evidence: Evidence) -> Chapter:
         conclusions={"studies": {key: study.record() for key, study in evidence.compared.items()}},
         timed_conclusions={
             "pareto": {key: study.pareto for key, study in evidence.compared.items()},
-            "train_seconds_ratios": seconds_ratios(pairs),
+            "step_ratios": evidence.costs.ratios((pair.of, pair.against) for pair in pairs),
         },
     )
 
@@ -76,12 +85,13 @@ def _section(
     """One study: its question, its networks in a table, charts, conclusions."""
     figures: list[Figure] = [validation_figure(tables["curves"], members)]
     if study.comparison.ranking:
-        figures += cost_figures(tables["cost"], members)
+        figures += run_figures(tables["cost"], members)
+    figures += step_figures(tables["steps"], members)
     figures += control_figures(tables["differences"], members)
     figures += class_figures(tables["class_changes"], members, study.spec)
     shown = [members_table(study)]
     if study.spec.controls:
-        shown.append(controls_table(study.spec, study.comparison))
+        shown.append(controls_table(study.spec, study.comparison, study.costs))
     return Section(
         study.key, study.spec.title, study.spec.question, sentences(findings), tuple(shown), tuple(figures)
     )

@@ -6,12 +6,13 @@ from typing import Literal
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.costs import Costs
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.charts import ONCE, Spec, down, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times
+from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times_within
 from cnn_study.report.topics.studies.study import (
     VERDICTS,
     ComparedStudy,
@@ -121,16 +122,18 @@ def difference_chart(comparisons: pd.DataFrame, members: Members) -> Spec:
     )
 
 
-def controls_table(study: Study, comparison: StudyComparison) -> Table:
-    """Every control: what it asks, the pair, the difference."""
+def controls_table(study: Study, comparison: StudyComparison, costs: Costs) -> Table:
+    """Every control: what it asks, the pair, the difference, the ratio of the times of a training step."""
     rows = []
     for control, pair in zip(study.controls, comparison.controls, strict=True):
         names = [study.members.get(name, name) for name in (control.of, control.against)]
-        ratio = pair.ratios["train_seconds"]
-        rows.append((control.question, " − ".join(names), cell(pair), "–" if ratio is None else times(ratio)))
+        ratio = costs.ratio(control.of, control.against)
+        rows.append(
+            (control.question, " − ".join(names), cell(pair), "–" if ratio is None else times_within(ratio))
+        )
     return Table(
         f"{study.title}: controls",
-        ("what differs", "pair", "test accuracy", "training time"),
+        ("what differs", "pair", "test accuracy", "training step"),
         tuple(rows),
         source(f"{CONCLUSIONS}, {TIMING}"),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
@@ -23,7 +24,8 @@ VERDICTS = {True: "told apart", False: "not told apart"}
 class ComparedStudy:
     """A study: its ``key`` and ``spec`` in params.yaml, and what came of it.
 
-    ``summary`` and ``timing``: the objects of metrics/summary.json and timing.json by architecture.
+    ``summary`` and ``timing``: the objects of metrics/summary.json and timing.json by architecture. ``costs``: of
+    training steps, where times are compared.
     """
 
     key: str
@@ -31,6 +33,7 @@ class ComparedStudy:
     comparison: StudyComparison
     summary: Mapping[str, Summary]
     timing: Mapping[str, Timing]
+    costs: Costs
 
     def name(self, architecture: str) -> str:
         """As the study shows it, to stand in a sentence."""
@@ -40,9 +43,10 @@ class ComparedStudy:
         """Mean test accuracy with its interval, 0 to 1."""
         return self.summary[architecture].test_accuracy
 
-    def train_seconds(self, architecture: str) -> Estimate:
-        """Mean training time with its interval."""
-        return self.timing[architecture].train_seconds
+    def run(self, architecture: str) -> RunCost | None:
+        """What training to its largest budget costs; None where no run came to its end, or none was measured."""
+        step = self.timing[architecture].step
+        return None if step is None else step.runs.get(str(self.summary[architecture].budget))
 
     def against_baseline(self, architecture: str) -> Comparison | None:
         """None for the baseline itself, and where nothing was compared."""
@@ -59,7 +63,7 @@ class ComparedStudy:
 def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
     """Every study, in the order of params.yaml."""
     return [
-        ComparedStudy(key, spec, evidence.compared[key], evidence.summaries, evidence.timings)
+        ComparedStudy(key, spec, evidence.compared[key], evidence.summaries, evidence.timings, evidence.costs)
         for key, spec in evidence.params.studies.items()
     ]
 
