@@ -103,7 +103,7 @@ def make_what_is_lost(changes: Mapping[str, Any], names: Sequence[str]) -> int:
     # By name and by force: what DVC notes of runs/ may be that these weights are not there.
     if code := repro_alone([f"train@{name}" for name in lost], "--force"):
         return code
-    return repro_alone(lost_results(changes, names, "evaluate", "replay", "profile"))
+    return repro_alone(lost_results(changes, names, "evaluate", "replay", "profile", "cost"))
 
 
 def repro_alone(names: Sequence[str], *options: str) -> int:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result, Timings
 from cnn_study.base.files import SCRATCH, scratch_folder, write_json, write_whole
 from cnn_study.base.yaml import read_yaml
+from cnn_study.cost.records import StepCosts
 from cnn_study.data.splits import load_labels
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.params.study import validate
@@ -37,6 +39,7 @@ def main() -> None:
         names.classes,
         {name: read_result(name) for name in params.architectures},
         {name: Replayed.read(RESULTS / "replay" / f"{name}.json") for name in params.replay.architectures},
+        Costs(StepCosts.read(TIMING / "cost.json")),
     )
     chapters = chapters_of(evidence)
     conclusions, timing_conclusions = conclusions_of(chapters)

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import linalg, stats
 
 from cnn_study.analysis.best import Best
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison, StudyComparison
+from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.results import BudgetSummary, FieldSides, Result, Summary, Timing, worst
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.verdicts import Judged, Verdict
 from cnn_study.base.environment import Environment
+from cnn_study.cost.records import Measured, Session, StepCosts
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.evaluate import run_to_look_into
 from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, Predictions
@@ -181,7 +184,9 @@ STUDY = Study.model_validate(
     }
 )
 STUDIES = {"width": STUDY}
-NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width")
+STUDIED = ("thin", "wide", "odd", "wide_matched")
+MACHINE = "a processor, 2 threads, fp32"  # of ENVIRONMENT, in words
+NAMES = ("narrow one", "wide, twice", "odd one", "wide_matched", "the width", MACHINE)
 
 
 def around(mean: float, half: float | None = 0.004) -> Estimate:
@@ -195,6 +200,8 @@ def entry(
     half: float | None = 0.004,
     theoretical: int = 10,
     effective: int | None = 8,
+    flops: int | None = 3000,
+    parameters: int = 10,
 ) -> Summary:
     """An architecture in metrics/summary.json; three runs that trained unless their ``statuses`` are given."""
     runs, of_test = statuses or ("trained",) * 3, around(accuracy, half)
@@ -204,9 +211,10 @@ def entry(
         validation_accuracy=of_test,
         learning_rate=0.2,
         learning_rate_at_edge=False,
-        parameters=10,
+        parameters=parameters,
         conv_parameters=5,
         forward_flops=1000,
+        training_flops=flops,
         activation_bytes=8,
         receptive_field=FieldSides(theoretical=theoretical, effective=effective),
         budget=BUDGET,
@@ -219,19 +227,62 @@ def entry(
     )
 
 
-def took(seconds: float, half: float | None) -> Timing:
-    """An architecture in metrics/timing.json: how long it trained."""
-    return Timing(
-        train_seconds=around(seconds, half),
-        images_per_second=around(1000 / seconds, None),
-        evaluation_seconds=around(1.0, None),
-        tune_seconds=1.0,
-        inference_images_per_second=1000.0,
+def timings_of(costs: Costs, images: int = 10_000) -> dict[str, Timing]:
+    """metrics/timing.json, of runs that see so many images; by the clock all took as long."""
+    return {
+        name: Timing(
+            train_seconds=around(99.0, 5.0),
+            images_per_second=around(1.0, None),
+            evaluation_seconds=around(1.0, None),
+            tune_seconds=1.0,
+            inference_images_per_second=1000.0,
+            step=costs.step(name, {BUDGET: images}),
+        )
+        for name in STUDIED
+    }
+
+
+BLOCKS = 8
+
+
+def steps_of(**steps: tuple[float, float]) -> Costs:
+    """Of one session: what a step takes, in seconds, and how far the interval of its logarithm reaches out.
+
+    That of the ratio of two reaches out as far as the hypotenuse of both. The first is the reference.
+    """
+    patterns = linalg.hadamard(BLOCKS)[1:]
+    reach = stats.t.ppf(0.975, BLOCKS - 1) / np.sqrt(BLOCKS - 1)
+    rows = {
+        name: seconds * np.exp(half / reach * pattern)
+        for (name, (seconds, half)), pattern in zip(steps.items(), patterns, strict=False)
+    }
+    session = Session(networks={name: measured_step(list(row)) for name, row in rows.items()})
+    return Costs(StepCosts(reference=next(iter(steps)), sessions=(session,)))
+
+
+def measured_step(seconds: Sequence[float], known_by: str = "", batch_size: int = 100) -> Measured:
+    """A network's steps, by block: half of each the backward pass, a tenth the optimizer, on two threads."""
+    return Measured(
+        known_by=known_by,
+        environment=ENVIRONMENT,
+        batch_size=batch_size,
+        optimizer="muon",
+        steps=3,
+        forward_seconds=tuple(0.4 * one for one in seconds),
+        backward_seconds=tuple(0.5 * one for one in seconds),
+        optimizer_seconds=tuple(0.1 * one for one in seconds),
+        processor_seconds=tuple(2.0 * one for one in seconds),
     )
 
 
-SUMMARY = {"thin": entry(0.7011), "wide": entry(0.7233), "odd": entry(0.6877), "wide_matched": entry(0.7044)}
-TIMING = {"thin": took(41.0, 3.0), "wide": took(8.36, 1.0)}
+SUMMARY = {
+    "thin": entry(0.7011, flops=100, parameters=320),
+    "wide": entry(0.7233, flops=2340),
+    "odd": entry(0.6877),
+    "wide_matched": entry(0.7044),
+}
+COSTS = steps_of(thin=(0.041, 0.03), wide=(0.00836, 0.04), odd=(0.06, 0.03), wide_matched=(0.007, 0.03))
+TIMING = timings_of(COSTS)
 
 
 def compared(
@@ -252,7 +303,7 @@ def compared(
         "judged": judged(verdict) if verdict and points is not None and interval else None,
         "smaller": (),
         "changes": (),
-        "ratios": {"train_seconds": 1.62, "forward_flops": 23.4, "parameters": 0.0312},
+        "ratios": {"forward_flops": 23.4, "parameters": 0.0312},
         "classes": {"cat": 4.6, "dog": 0.2, "ship": -3.5},
     }
     return Comparison(of=of, against=against, **(values | more))
@@ -271,7 +322,9 @@ MARGIN = 1.0  # points
 COMPARISON = StudyComparison("width", ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], BEST, ["wide", "thin"])
 
 
-WAYS = (wording.points, wording.percent, wording.round_percent, wording.times, wording.seconds)
+WAYS = (
+    wording.points, wording.percent, wording.round_percent, wording.times, wording.hundredths, wording.seconds,
+)  # fmt: skip
 
 
 def numbers_in(value: Any) -> Iterator[float]:

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ from cnn_study.report.topics.learning_rates.search import learning_rate_chart
 from cnn_study.report.topics.receptive_fields.chapter import receptive_fields_by_layer
 from cnn_study.report.topics.studies.budgets import budget_chart
 from cnn_study.report.topics.studies.class_changes import class_chart
-from cnn_study.report.topics.studies.cost import accuracy_against_time, training_time
+from cnn_study.report.topics.studies.cost import PARTS, accuracy_against_time, step_time
 from cnn_study.report.topics.studies.curves import validation_curves
 from cnn_study.report.topics.studies.differences import difference_chart
 
@@ -62,10 +63,19 @@ def cost(seconds: tuple[float, float, float] = (10.0, 20.0, 30.0)) -> pd.DataFra
     times = dict(zip(accuracies, seconds, strict=True))
     return pd.DataFrame(
         member
-        | {"seed": seed, "status": "trained", "train_seconds": times[member["architecture"]] + seed}
+        | {"seed": seed, "status": "trained", "run_seconds": times[member["architecture"]]}
         | {"test_accuracy": accuracies[member["architecture"]] + 0.01 * seed}
         for member in members()
         for seed in (0, 1)
+    )
+
+
+def steps() -> pd.DataFrame:
+    return pd.DataFrame(
+        {"study": "width", "architecture": architecture, "part": part, "milliseconds": 10.0}
+        | {"ratio": 1.1, "low": 1.0, "high": 1.2}
+        for architecture in SHOWN.names
+        for part in PARTS
     )
 
 
@@ -181,7 +191,7 @@ def every_chart() -> dict[str, Drawn]:
         "accuracy_against_time": Drawn(accuracy_against_time(cost(), SHOWN, ["narrow", "wide"]), 1 + 1 + 6 + 3),
         "budget_chart": Drawn(budget_chart(by_budget(), SHOWN), 1 + 4 + 4),
         "difference_chart": Drawn(difference_chart(comparisons(), SHOWN), 1 + 2 + 2),
-        "training_time": Drawn(training_time(cost(), SHOWN), 3 + 3),
+        "step_time": Drawn(step_time(steps(), SHOWN), 3 * 3),
         "gradient_by_layer": Drawn(gradient_by_layer(norms(), SHOWN), 9 + 18),
         "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),
         "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18),
@@ -253,13 +263,16 @@ def test_against_layer_and_against_epoch_cannot_be_taken_for_each_other() -> Non
     assert "AGAINST EPOCH" in by_epoch["title"]
 
 
-@pytest.mark.parametrize(
-    "chart", [lambda table, shown: accuracy_against_time(table, shown, ["narrow"]), training_time]
-)
-def test_a_network_of_which_a_seed_did_not_train_is_not_compared(chart: Callable[..., Spec]) -> None:
+@pytest.mark.parametrize("change", [("status", "collapsed"), ("run_seconds", None)])
+def test_a_network_of_which_a_seed_did_not_train_or_no_step_was_measured_is_not_compared(
+    change: tuple[str, str | None],
+) -> None:
     table = cost()
-    table.loc[(table["architecture"] == "wide") & (table["seed"] == 1), "status"] = "collapsed"
-    spec = chart(table, SHOWN)
+    column, value = change
+    table.loc[(table["architecture"] == "wide") & (table["seed"] == 1), column] = value
+    if column == "run_seconds":
+        table.loc[table["architecture"] == "wide", column] = value
+    spec = accuracy_against_time(table, SHOWN, ["narrow"])
     assert {row["name"] for row in spec["data"]["values"]} == {"3×3", "6 layers"}
     assert "5×5" not in static_svg(spec)
 
@@ -267,10 +280,10 @@ def test_a_network_of_which_a_seed_did_not_train_is_not_compared(chart: Callable
 def test_the_front_goes_up_where_it_reaches_a_network() -> None:
     spec = CHARTS["accuracy_against_time"].spec
     steps = spec["layer"][0]["data"]["values"]
-    assert [(step["train_seconds"], step["test_accuracy"]) for step in steps] == [
-        (10.5, 0.705),
-        (20.5, 0.805),
-        (31.0, 0.805),
+    assert [(step["run_seconds"], step["test_accuracy"]) for step in steps] == [
+        (10.0, 0.705),
+        (20.0, 0.805),
+        (30.0, 0.805),
     ]
 
 
@@ -279,7 +292,7 @@ def test_times_that_span_a_decade_have_a_logarithmic_axis() -> None:
         return {
             part["scale"]["type"]
             for part in parts(spec)
-            if part.get("field") == "train_seconds" and "type" in part.get("scale", {})
+            if part.get("field") == "run_seconds" and "type" in part.get("scale", {})
         }
 
     assert types(accuracy_against_time(cost(), SHOWN, [])) == {"linear"}
@@ -309,6 +322,14 @@ def test_zero_norms_do_not_break_a_logarithmic_axis() -> None:
 
 
 def test_a_study_of_which_nothing_trained_still_has_its_charts() -> None:
-    table = cost().assign(status="diverged", train_seconds=np.nan, test_accuracy=np.nan)
-    for chart in (accuracy_against_time(table, SHOWN, []), training_time(table, SHOWN)):
-        assert static_svg(chart).startswith("<svg")
+    table = cost().assign(status="diverged", run_seconds=np.nan, test_accuracy=np.nan)
+    assert static_svg(accuracy_against_time(table, SHOWN, [])).startswith("<svg")
+
+
+def test_a_step_s_parts_stand_in_their_order_and_are_as_long_together_as_the_step() -> None:
+    drawn = static_svg(step_time(steps(), SHOWN))
+    bars = re.findall(r'aria-label="([^"]*part: [^"]*)"[^>]* d="M([\d.]+),', drawn)
+    starts = {part: float(start) for label, start in bars for part in PARTS if f"part: {part}" in label}
+    assert starts["forward"] == 0
+    assert starts["forward"] < starts["backward"] < starts["optimizer"]
+    assert starts["optimizer"] == pytest.approx(2 * starts["backward"], abs=0.1)

@@ -1,5 +1,6 @@
 """The report's claims hold, fail or stay open as the measured numbers say."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -9,13 +10,14 @@ import pytest
 from scipy import stats
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
+from cnn_study.analysis.costs import NOT_MEASURED
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.analysis.what_differs import Difference
 from cnn_study.report.topics.claims.checks import CLAIMS, Claim, check_claims
 from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
 from cnn_study.training.records import Status
-from tests.report_cases import compared, entry, numbers_in, numbers_without_source, took
+from tests.report_cases import compared, entry, numbers_in, numbers_without_source, steps_of
 
 NAMES = ("3×3", "5×5", "7×7", "1×1+3×3", "2 layers", "4 layers", "6 layers", "residual")
 ACCURACIES = {
@@ -27,7 +29,7 @@ ACCURACIES = {
     "depth_6": 0.80,
     "residual": 0.85,
 }
-SECONDS = dict(zip(ACCURACIES, (10.0, 20.0, 30.0, 40.0, 20.0, 30.0, 40.0), strict=True))
+STEPS = dict(zip(ACCURACIES, (0.01, 0.02, 0.03, 0.04, 0.02, 0.03, 0.04), strict=True))
 FIELDS = dict(zip(ACCURACIES, (10, 16, 22, 10, 46, 36, 27), strict=True))
 NORMS = {"kernel_3x3": (1.0, 3.0), "depth_4": (1.0, 4.0), "depth_6": (3.0, 6.0), "residual": (1.0, 9.0)}
 SPREAD = np.array([0.99, 1.0, 1.01])  # the seeds' norms in the last epoch, over their mean
@@ -42,7 +44,7 @@ def world() -> dict[str, Any]:
         "summary": {
             name: entry(accuracy, half=0.01, theoretical=FIELDS[name]) for name, accuracy in ACCURACIES.items()
         },
-        "timing": {name: took(seconds, 2.0) for name, seconds in SECONDS.items()},
+        "costs": steps_of(**{name: (seconds, 0.03) for name, seconds in STEPS.items()}),
         "compared": [comparison(of, against, 4.2, told=True) for of, against in CLAIMED_PAIRS],
         "gradients": norms_of(NORMS),
         "replay": replay_of(kernel_3x3=["collapsed"] * 2, kernel_7x7=["collapsed"] * 2),
@@ -184,18 +186,14 @@ def test_a_pair_that_is_not_compared_is_not_measured(pair: list[Comparison]) -> 
     assert (found.verdict, found.because) == ("not measured", "6 layers and 4 layers are not compared")
 
 
-def test_with_one_seed_nothing_about_accuracies_times_and_norms_is_told() -> None:
+def test_with_one_seed_nothing_about_accuracies_and_norms_is_told() -> None:
     numbers = world() | {
         "compared": [comparison(of, against, 40.0, told=False, seeds=1) for of, against in CLAIMED_PAIRS],
         "gradients": norms_of(NORMS, spread=(1.0,)),
     }
-    for name in ACCURACIES:
-        numbers["timing"][name] = took(SECONDS[name], None)
     for claim in (
         "most_accurate_kernel",
         "residual_most_accurate",
-        "fastest_kernel",
-        "residual_slowest",
         "residual_ends_largest",
         "six_layers_grow_slowest",
     ):
@@ -265,19 +263,31 @@ def test_what_the_replay_and_the_studys_own_runs_did_is_both_said() -> None:
     ],
 )
 @pytest.mark.parametrize(
-    ("difference", "verdict"),
-    [(4.1, "holds"), (3.9, "not decided"), (-3.9, "not decided"), (-4.1, "does not hold")],
+    ("beyond", "verdict"),
+    [(1.001, "holds"), (0.999, "not decided"), (-0.999, "not decided"), (-1.001, "does not hold")],
 )
-def test_times_are_told_where_their_intervals_part(
-    claim: str, slower: str, faster: str, difference: float, verdict: str
+def test_times_differ_where_the_interval_of_their_ratio_leaves_out_one(
+    claim: str, slower: str, faster: str, beyond: float, verdict: str
 ) -> None:
-    numbers = world()
     # Where no other network's time comes between the two.
-    base = 4.0 if claim == "fastest_kernel" else 140.0
-    numbers["timing"] |= {slower: took(base + difference, 2.0), faster: took(base, 2.0)}
+    base = 0.004 if claim == "fastest_kernel" else 0.14
+    steps = {name: (seconds, 0.03) for name, seconds in STEPS.items()}
+    steps |= {faster: (base, 0.03), slower: (base * math.exp(0.05 * beyond), 0.04)}
     if (claim, slower) == ("six_layers_second_slowest", "depth_6"):
-        numbers["timing"]["residual"] = took(base + 100, 2.0)
-    assert checked(claim, numbers).verdict == verdict
+        steps["residual"] = (base * 2, 0.03)
+    found = checked(claim, world() | {"costs": steps_of(**steps)})
+    assert found.verdict == verdict
+    assert ("not significant" in found.because) == (verdict == "not decided")
+
+
+def test_a_claim_about_time_says_the_ratio_of_steps_and_is_open_where_none_was_measured() -> None:
+    because = "a training step of residual takes 4.00× [3.83, 4.17] the time of 2 layers"
+    found = checked("residual_slowest", world())
+    assert because in found.because
+    assert found.numbers["residual against kernel_3x3"]["step"]["ratio"] == pytest.approx(4.0)
+    some = {name: (seconds, 0.03) for name, seconds in STEPS.items() if name != "depth_4"}
+    found = checked("residual_slowest", world() | {"costs": steps_of(**some)})
+    assert (found.verdict, found.because) == ("not measured", "residual and 4 layers are not timed")
 
 
 def test_fields_must_agree_to_the_pixel_whether_trained_or_not() -> None:
@@ -391,7 +401,7 @@ def test_what_involves_a_network_that_is_missing_or_failed_is_not_measured(
 ) -> None:
     numbers = world()
     if failure == "absent":
-        del numbers["summary"][name], numbers["timing"][name]
+        del numbers["summary"][name]
     else:
         numbers["summary"][name] = entry(0.1, failure, theoretical=FIELDS[name])
     before = {claim.claim: claim for claim in check_claims(**world())}
@@ -406,7 +416,7 @@ def test_what_involves_a_network_that_is_missing_or_failed_is_not_measured(
 def test_a_study_of_other_networks_measures_no_claim() -> None:
     summary = {"mine": entry(0.5), "other": entry(0.6)}
     gradients, replay = norms_of({"mine": (1.0, 2.0)}), replay_of(mine=["collapsed"])
-    claims = check_claims("cifar10", summary, {}, [], gradients, replay, RATE, {})
+    claims = check_claims("cifar10", summary, NOT_MEASURED, [], gradients, replay, RATE, {})
     assert {claim.verdict for claim in claims} == {"not measured"}
 
 

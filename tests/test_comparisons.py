@@ -32,7 +32,8 @@ def comparer(
     by_name = {r.name: r for r in results}
     labels = labels_of(max(len(run.predicted) for r in results for run in r.predictions))
     accuracies = Accuracies(by_name, labels, optimizers or dict.fromkeys(by_name, "muon"))
-    return Comparer(by_name, accuracies, CLASSES, margin)
+    seconds = {r.name: r.trained.runs[-1].clock.train_seconds for r in results}
+    return Comparer(by_name, accuracies, CLASSES, margin, seconds)
 
 
 def compared(results: Sequence[Result], of: Study) -> StudyComparison:
@@ -78,7 +79,7 @@ def test_a_network_that_has_not_trained_is_neither_ranked_nor_compared(status: S
     assert found.ranking == ["other", "base"]
     assert found.not_ranked == {"failed": status}
     assert found.pareto == ["other"]
-    ratios = {"train_seconds": None, "forward_flops": 3.0, "parameters": 0.5}
+    ratios = {"forward_flops": 3.0, "parameters": 0.5}
     assert found.against_baseline[0] == Comparison("failed", "base", None, None, (), (), ratios, {})
     assert found.controls[0].points is None
     # What is not compared is no hypothesis to correct for.
@@ -113,7 +114,7 @@ def test_networks_of_different_budgets_are_compared_at_the_largest_that_both_hav
         short, evaluation=replace(short.evaluation, runs={(seed, 99): one for seed, one in of_short.items()})
     )
     found = compared([usual, short], study("usual", "short")).against_baseline[0]
-    assert (found.largest, found.points, found.ratios["train_seconds"]) == (None, None, None)
+    assert (found.largest, found.points) == (None, None)
 
 
 def test_nothing_is_compared_where_the_baseline_or_every_network_has_failed() -> None:
@@ -258,11 +259,15 @@ def test_ratios_classes_and_ranks() -> None:
     second = result("second", right, seconds=25, flops=300, parameters=10)
     found = compared([first, second], study("first", "second"))
     (comparison,) = found.against_baseline
-    assert comparison.ratios == pytest.approx({"train_seconds": 2.5, "forward_flops": 3, "parameters": 0.5})
+    assert comparison.ratios == pytest.approx({"forward_flops": 3, "parameters": 0.5})
     assert comparison.classes == pytest.approx({name: 50 * (name in CLASSES[:2]) for name in CLASSES})
     assert comparison.points == pytest.approx(10)
     assert found.ranking == ["second", "first"]
     assert found.pareto == ["first"]  # of two runs each; no significant difference
+    without = replace(comparer([first, second]), seconds={"second": 1.0}).studies(
+        {"any": study("first", "second")}
+    )
+    assert without["any"].pareto == ["second"]  # of the other nobody knows what it costs
 
 
 def test_classes_without_test_images_are_left_out() -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import BudgetSummary, Result, Summary, Timing, environments, history_table
 from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
+from cnn_study.cost.records import Session, StepCosts
 from cnn_study.params.study import validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
@@ -19,7 +21,16 @@ from cnn_study.report.kit.rendering import render_html, render_markdown
 from cnn_study.training.finished import Key, Trained
 from cnn_study.training.records import Replayed, Status
 from tests.conftest import REPOSITORY
-from tests.report_cases import CLASSES, ENVIRONMENT, labels_of, result, right_ones, short_run
+from tests.report_cases import (
+    CLASSES,
+    ENVIRONMENT,
+    labels_of,
+    measured_step,
+    result,
+    right_ones,
+    short_run,
+    steps_of,
+)
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 IMAGES, SEEDS = 1000, 3
@@ -28,6 +39,13 @@ BASELINES = {study.baseline for study in PARAMS.studies.values()}
 Move = Callable[[Result, Mapping[Key, Environment]], Result]
 ELSEWHERE = replace(ENVIRONMENT, threads=8)
 BEST = {"kernel_5x5": 0.8, "residual": 0.9}
+STEPS = {name: 0.02 * (1 + 0.1 * place) for place, name in enumerate(PARAMS.architectures)}
+COSTS = Costs(
+    StepCosts(
+        reference="kernel_3x3",
+        sessions=(Session(networks={name: measured_step([step, 1.1 * step]) for name, step in STEPS.items()}),),
+    )
+)
 
 
 def made_up(name: str, place: int, status: Status) -> Result:
@@ -48,6 +66,7 @@ def made_up_evidence(diverged: Collection[str] = ()) -> Evidence:
         replays={
             name: Replayed(images=100, runs=runs, environment=ENVIRONMENT) for name in PARAMS.replay.architectures
         },
+        costs=COSTS,
     )
 
 
@@ -97,7 +116,7 @@ def test_every_sentence_and_figure_names_its_source(whole: Page) -> None:
     sentences = [*whole.answer, *(sentence for section in whole.sections for sentence in section.sentences)]
     for source in [figure.source for figure in figures] + [sentence.source for sentence in sentences]:
         stages, _, data = source.partition(": ")
-        assert set(stages.split(" and ")) <= {"analyze", "train", "tune", "replay"}
+        assert set(stages.split(" and ")) <= {"analyze", "cost", "train", "tune", "replay"}
         assert data.startswith(("metrics/", "plots/"))
 
 
@@ -189,6 +208,24 @@ def test_numbers_of_an_architecture_are_those_of_its_largest_budget_beside_those
     for name in BudgetSummary.model_fields:
         assert getattr(summary, name) == getattr(largest, name)
     assert Timing.of(one).train_seconds.per_seed == (10.0, 20.0)
+    assert Timing.of(one).step is None
+    step = Timing.of(one, steps_of(thin=(0.02, 0.1))).step
+    assert step
+    # 500 images in an epoch, batches of 100.
+    assert {budget: run.images for budget, run in step.runs.items()} == {"1": 500, "2": 1000}
+    assert {budget: run.seconds for budget, run in step.runs.items()} == pytest.approx({"1": 0.1, "2": 0.2})
+
+
+def test_what_a_run_costs_is_unknown_where_none_came_to_its_end() -> None:
+    costs = steps_of(thin=(0.02, 0.1))
+    cases: list[tuple[list[Status], set[str]]] = [
+        (["diverged", "collapsed"], {"1", "2"}),
+        (["diverged", "diverged"], {"1"}),
+    ]
+    for statuses, known in cases:
+        step = Timing.of(result("thin", right_ones([5, 5], 10), statuses), costs).step
+        assert step
+        assert set(step.runs) == known
 
 
 def test_budgets_are_numbers_and_the_order_of_runs_does_not_matter() -> None:
@@ -247,7 +284,7 @@ def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
         "findings",
         "claims",
     }
-    assert set(timed) == {"pareto", "train_seconds_ratios", "findings", "claims"}
+    assert set(timed) == {"pareto", "step_ratios", "findings", "claims"}
     assert "seconds" not in str(conclusions["studies"]) + str(conclusions["claimed_pairs"])
     assert "pareto" not in str(conclusions["studies"])
     assert {finding["rule"] for finding in timed["findings"]} == {"winner_cost", "pareto"}
@@ -255,7 +292,13 @@ def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
         for sentence in (*told["findings"], *told["claims"]):
             assert (sentence["data"] == "metrics/timing.json") == by_clock
             assert "timed" not in sentence
-    assert set(timed["train_seconds_ratios"]) >= {"kernel_5x5 over kernel_3x3", "residual over depth_6"}
+    # Of the studies' pairs, and of those that claims about time are about.
+    assert set(timed["step_ratios"]) >= {
+        "kernel_5x5 over kernel_3x3",
+        "residual over depth_6",
+        "depth_6 over depth_4",
+    }
+    assert timed["step_ratios"]["kernel_5x5 over kernel_3x3"]["ratio"] == pytest.approx(1.1)
 
 
 def test_claims_about_gradients_are_open_where_networks_have_another_recipe_than_the_report(

@@ -59,8 +59,10 @@ def test_an_added_network_is_trained_alone(clone: Project) -> None:
 
     clone.edit_params(add)
     stages = {f"{stage}@added" for stage in ("tune", "train", "evaluate", "profile")}
-    assert study(clone) == {*DATA, *stages, "analyze"}
-    assert all(line.startswith("?? ") and "added" in line for line in changed(clone))
+    assert study(clone) == {*DATA, *stages, "cost", "analyze"}
+    measured, *added = sorted(changed(clone))
+    assert measured == " M results/timing/cost.json"
+    assert all(line.startswith("?? ") and "added" in line for line in added)
     summary = json.loads((clone.folder / "metrics/summary.json").read_text())
     assert list(summary["architectures"]) == ["small", "other", "added"]
     assert study(clone) == set()
@@ -73,7 +75,7 @@ def test_a_run_that_was_cut_goes_on_from_what_was_committed(untouched: Project, 
     cut.commit("one network")
     clone = clone_of(cut, tmp_path / "elsewhere")
     rest = {"tune@other", "train@other", "evaluate@other", "replay@small", "profile@small", "profile@other"}
-    assert study(clone) == {*DATA, *rest, "analyze"}
+    assert study(clone) == {*DATA, *rest, "cost", "analyze"}
     assert not (clone.folder / "runs/train/small").exists()
 
 
@@ -92,6 +94,8 @@ def test_results_that_are_gone_are_made_again(clone: Project) -> None:
         (clone.folder / path).unlink()
     assert study(clone) == {*DATA, "tune@small", "profile@other", "analyze"}
     assert clone.run("git", "status", "--porcelain", "results/profile", "results/tune") == ""
+    (clone.folder / "results/timing/cost.json").unlink()
+    assert study(clone) == {"cost", "analyze"}
     (clone.folder / "metrics/summary.json").unlink()
     assert study(clone) == {"analyze"}
 
@@ -119,6 +123,6 @@ def test_only_what_is_more_than_missing_is_a_reason_to_run(changes: dict[str, An
 
 def test_images_are_prepared_for_the_stages_that_see_some() -> None:
     assert not sees_images([])
-    assert not sees_images(["analyze", "profile@one", "download"])
+    assert not sees_images(["analyze", "profile@one", "cost", "download"])
     for stage in ("prepare", "tune@one", "train@one", "evaluate@one", "replay@one"):
         assert sees_images(["analyze", stage])

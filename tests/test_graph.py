@@ -10,6 +10,7 @@ import pytest
 
 from cnn_study.base.yaml import read_yaml
 from stages._inputs import SOURCES as INPUTS
+from stages.cost import SOURCES as COST
 from stages.evaluate import SOURCES as EVALUATION
 from tests.conftest import REPOSITORY, Project
 
@@ -48,6 +49,7 @@ def test_a_stage_depends_on_exactly_the_packages_that_it_imports(stage: str) -> 
         ("tune", INPUTS, {"stages/tune.py"}),
         ("replay", INPUTS, {"stages/replay.py"}),
         ("evaluate", EVALUATION, {"stages/__init__.py"}),
+        ("cost", COST, set()),
     ],
 )
 def test_what_is_taken_over_is_known_by_the_sources_that_its_stage_depends_on(
@@ -73,6 +75,7 @@ EDITS = {
     "src/cnn_study/sources/datasets.py": {"download", "prepare", "analyze"},  # a reader
     "src/cnn_study/params/study.py": {"analyze"},  # an option of a study
     "src/cnn_study/evaluation/settings.py": {"evaluate", "analyze"},
+    "src/cnn_study/cost/blocks.py": {"cost", "analyze"},
     "src/cnn_study/analysis/calibration.py": {"analyze"},
     "src/cnn_study/report/kit/charts.py": {"analyze"},
     "src/cnn_study/messages/progress.py": set(),
@@ -117,8 +120,9 @@ def test_the_analysis_reads_results_alone() -> None:
     assert read_by("analyze") == {"results"}
 
 
-def test_a_profile_sees_no_image_but_the_shape_of_all() -> None:
-    assert read_by("profile") == {"results/data/shape.json"}
+@pytest.mark.parametrize("stage", ["profile", "cost"])
+def test_what_networks_are_and_cost_needs_no_image_but_the_shape_of_all(stage: str) -> None:
+    assert read_by(stage) == {"results/data/shape.json"}
 
 
 def test_results_are_in_git_and_weights_are_not() -> None:

@@ -36,8 +36,10 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
         "tune@small",
         "train@small",
         "evaluate@small",
+        "cost",  # which measures nothing: see the file
         "analyze",
     }
+    assert project.run("git", "status", "--porcelain", "results/timing/cost.json") == ""
     assert project.run("git", "rev-parse", "HEAD") == head
     summary = json.loads((project.folder / "metrics/summary.json").read_text())
     assert summary["architectures"]["small"]["learning_rate"] == 0.03

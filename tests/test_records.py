@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 import cnn_study
+from cnn_study.analysis.costs import NOT_MEASURED, Ratio, StepTime
 from cnn_study.analysis.results import FieldSides, Summaries, Summary, Timings
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.errors import StudyError
@@ -48,16 +49,25 @@ from cnn_study.training.records import (
 from tests.conftest import SMALL
 from tests.report_cases import (
     BUDGET,
+    COSTS,
     ENVIRONMENT,
+    TIMING,
     entry,
     finished_run,
     result,
     right_ones,
     search,
     short_run,
-    took,
+    timings_of,
 )
 from tests.weights_cases import about_of
+
+
+def found_of(step: StepTime | None, ratio: Ratio | None) -> tuple[Record, ...]:
+    assert step
+    assert ratio
+    return step, *step.runs.values(), ratio
+
 
 # An environment that computes a layer in another way.
 ELSEWHERE = replace(ENVIRONMENT, fallbacks={"conv2": "unfolded"})
@@ -110,9 +120,14 @@ RECORDS: tuple[Record, ...] = (
     FieldSides(theoretical=10, effective=None),
     entry(0.5, "trained", "diverged", half=None),
     entry(0.5).by_budget["1"],
-    took(10.0, 1.0),
+    TIMING["wide"],
+    timings_of(NOT_MEASURED)["wide"],
+    *found_of(TIMING["wide"].step, COSTS.ratio("wide", "thin")),
+    COSTS.found,
+    COSTS.found.sessions[0],
+    COSTS.found.sessions[0].networks["wide"],
     Summaries(dataset="cifar10", test_images=100, architectures={"thin": entry(0.5), "wide": entry(0.6)}),
-    Timings(architectures={"thin": took(10.0, None)}),
+    Timings(architectures=TIMING),
 )
 
 

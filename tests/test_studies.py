@@ -1,5 +1,6 @@
 """What a study compares is said as the numbers show it, and every number in a sentence is one of its own."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -7,15 +8,20 @@ from typing import Any
 import pytest
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Change, Comparison, StudyComparison
-from cnn_study.analysis.results import Summary, Timing
+from cnn_study.analysis.costs import NOT_MEASURED, Costs
+from cnn_study.analysis.results import Summary
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.params.study import Control
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.topics.studies.chapter import study_findings
+from cnn_study.report.topics.studies.cost import pareto, steps
+from cnn_study.report.topics.studies.differences import controls_table
+from cnn_study.report.topics.studies.ranking import members_table
 from cnn_study.report.topics.studies.study import ComparedStudy
 from tests.report_cases import (
     BEST,
     COMPARISON,
+    COSTS,
     MARGIN,
     ODD,
     STUDY,
@@ -26,22 +32,23 @@ from tests.report_cases import (
     compared,
     entry,
     judged,
-    took,
+    steps_of,
+    timings_of,
 )
 
 
 def of_study(
     comparison: StudyComparison,
     summary: Mapping[str, Summary] = SUMMARY,
-    timing: Mapping[str, Timing] = TIMING,
+    costs: Costs = COSTS,
 ) -> list[Finding]:
-    return study_findings(ComparedStudy("width", STUDY, comparison, MARGIN, summary, timing))
+    return study_findings(ComparedStudy("width", STUDY, comparison, MARGIN, summary, timings_of(costs), costs))
 
 
 def found_in_study(
-    summary: Mapping[str, Summary] = SUMMARY, timing: Mapping[str, Timing] = TIMING, **changes: Any
+    summary: Mapping[str, Summary] = SUMMARY, costs: Costs = COSTS, **changes: Any
 ) -> dict[str, Finding]:
-    found = of_study(replace(COMPARISON, **changes), summary, timing)
+    found = of_study(replace(COMPARISON, **changes), summary, costs)
     rules = [finding.rule for finding in found]
     assert len(rules) == len(set(rules)), "these studies are small enough for one finding of each rule"
     return {finding.rule: finding for finding in found}
@@ -57,41 +64,69 @@ def test_a_planted_winner_is_named_with_its_lead_and_its_cost() -> None:
         "accurate than the baseline narrow one (+2.2 points, 95 % CI +0.8 to +3.6, 3 seeds)."
     )
     assert found["winner_cost"].text == (
-        "“wide, twice” takes 1.6× the training time, 23× the FLOPs and 0.031× the parameters of the baseline "
-        "narrow one; the intervals of their training times, 8.4 s [7.4 s, 9.4 s] and 41 s [38 s, 44 s], are apart."
+        "“wide, twice” takes 0.20× [0.19, 0.21] the time of a training step, 23× the training FLOPs and 0.031× "
+        "the parameters of the baseline narrow one (a processor, 2 threads, fp32)."
     )
     assert found["winner_cost"].data == "metrics/timing.json"
 
 
 @pytest.mark.parametrize("slower", ["wide", "thin"])
-@pytest.mark.parametrize(("gap", "apart"), [(-0.5, False), (0.0, False), (0.1, True)])
-def test_times_are_told_apart_where_their_intervals_part_whichever_is_slower(
-    slower: str, gap: float, apart: bool
+@pytest.mark.parametrize(("beyond", "significant"), [(0.9, False), (0.999, False), (1.001, True), (1.5, True)])
+def test_a_difference_in_time_is_significant_where_the_interval_of_the_ratio_leaves_out_one(
+    slower: str, beyond: float, significant: bool
 ) -> None:
     faster = "thin" if slower == "wide" else "wide"
-    timing = {faster: took(10.0, 2.0), slower: took(16.0 + gap, 4.0)}
-    found = found_in_study(timing=timing, pareto=[faster, slower])
-    assert found["winner_cost"].numbers["told_apart_in_time"] == apart
-    assert ("the two are not told apart in time, since the intervals of" in found["winner_cost"].text) == (
-        not apart
-    )
-    assert found["pareto"].numbers["not_told_in_time"] == ([] if apart else [faster, slower])
+    costs = steps_of(**{faster: (0.01, 0.03), slower: (0.01 * math.exp(0.05 * beyond), 0.04)})
+    found = found_in_study(costs=costs, pareto=[faster, slower])
+    assert ("the difference in time is not significant" in found["winner_cost"].text) == (not significant)
+    assert found["pareto"].numbers["not_significant_in_time"] == ([] if significant else [faster, slower])
+    assert ("differ significantly in time" in found["pareto"].text) == significant
 
 
-def test_one_run_each_tells_no_times_apart() -> None:
-    timing = {"thin": took(41.0, None), "wide": took(8.36, None)}
-    found = found_in_study(timing=timing)
-    assert found["winner_cost"].text.endswith(
-        "; the two are not told apart in time, since 8.4 s and 41 s are of one run each."
-    )
-    assert "not told apart in time from a neighbour on it: “wide, twice” and narrow one" in found["pareto"].text
+def test_runs_on_the_front_with_other_numbers_of_images_are_compared_as_runs() -> None:
+    costs = steps_of(thin=(0.01, 0.03), wide=(0.01, 0.04))
+    timing = timings_of(costs) | {"thin": timings_of(costs, images=20_000)["thin"]}
+    comparison = replace(COMPARISON, pareto=["wide", "thin"])
+    (finding,) = pareto(ComparedStudy("width", STUDY, comparison, MARGIN, SUMMARY, timing, costs))
+    assert "are “wide, twice” (1.0 s, 72.3 %) and narrow one (2.0 s, 70.1 %)" in finding.text
+    assert finding.text.endswith("; neighbours on it differ significantly in time.")
 
 
 def test_a_cost_that_is_not_known_is_left_out() -> None:
-    ratios = {"train_seconds": None, "forward_flops": 2.0, "parameters": None}
-    found = found_in_study(against_baseline=[replace(WIDE, ratios=ratios)])
-    assert found["winner_cost"].text == "“wide, twice” takes 2.0× the FLOPs of the baseline narrow one."
-    assert "winner_cost" not in found_in_study(against_baseline=[replace(WIDE, ratios=dict.fromkeys(ratios))])
+    without = {name: one.model_copy(update={"training_flops": None}) for name, one in SUMMARY.items()}
+    found = found_in_study(summary=without, costs=NOT_MEASURED)
+    assert found["winner_cost"].text == "“wide, twice” takes 0.031× the parameters of the baseline narrow one."
+    assert (found["winner_cost"].timed, found["winner_cost"].data) == (False, "metrics/summary.json")
+    assert "pareto" not in found
+    found = found_in_study(summary=without)
+    assert "0.20× [0.19, 0.21] the time of a training step and 0.031× the parameters" in found["winner_cost"].text
+
+
+def test_the_tables_say_what_a_step_takes_and_on_which_machine() -> None:
+    study = ComparedStudy("width", STUDY, COMPARISON, MARGIN, SUMMARY, TIMING, COSTS)
+    table = members_table(study)
+    column = table.columns.index("training step")
+    assert [row[column] for row in table.rows] == [
+        "41 ms", "8.36 ms, 0.20× [0.19, 0.21]", "60 ms, 1.46× [1.40, 1.53]",
+    ]  # fmt: skip
+    assert [row[table.columns.index("MFLOPs in training")] for row in table.rows] == ["0.0", "0.0", "0.0"]
+    assert "(a processor, 2 threads, fp32)" in table.note
+    ((*_, ratio),) = controls_table(study).rows
+    assert ratio == "1.19× [1.14, 1.26]"
+    nothing = replace(study, timing=timings_of(NOT_MEASURED), costs=NOT_MEASURED)
+    assert {row[column] for row in members_table(nothing).rows} == {"–"}
+    assert "processor" not in members_table(nothing).note
+
+
+def test_the_table_of_steps_has_a_row_for_each_part_of_each_step_and_the_ratio_to_the_baseline() -> None:
+    table = steps([ComparedStudy("width", STUDY, COMPARISON, MARGIN, SUMMARY, TIMING, COSTS)])
+    of_wide = table[table["architecture"] == "wide"].set_index("part")
+    assert of_wide["milliseconds"].to_dict() == pytest.approx(
+        {"forward": 3.344, "backward": 4.18, "optimizer": 0.836}
+    )
+    assert of_wide["ratio"].to_list() == pytest.approx([0.00836 / 0.041] * 3)
+    assert table[table["architecture"] == "thin"]["ratio"].isna().all()
+    assert len(table) == 9
 
 
 @pytest.mark.parametrize(
@@ -286,7 +321,7 @@ def test_a_comparison_is_told_once_though_it_is_the_winner_s_or_a_control_s_as_w
     comparison = replace(COMPARISON, against_baseline=[winner, other], controls=[other])
     rules = [
         finding.rule
-        for finding in study_findings(ComparedStudy("width", study, comparison, MARGIN, SUMMARY, TIMING))
+        for finding in study_findings(ComparedStudy("width", study, comparison, MARGIN, SUMMARY, TIMING, COSTS))
     ]
     assert rules.count("winner") == rules.count("control_worse") == 1
     assert not [rule for rule in rules if rule.startswith("baseline_")]
@@ -351,22 +386,23 @@ def test_the_classes_that_the_winner_helps_and_hurts_most(
 def test_the_pareto_front_is_what_is_better_than_all_that_is_faster() -> None:
     finding = found_in_study()["pareto"]
     assert finding.text == (
-        "Worth their training time are “wide, twice” (8.4 s, 72.3 %) and narrow one (41 s, 70.1 %): each is "
-        "significantly more accurate than every faster network; the intervals of time of neighbours on it are "
-        "apart."
+        "Worth their cost are “wide, twice” (0.8 s, 72.3 %) and narrow one (4.1 s, 70.1 %) (a processor, 2 "
+        "threads, fp32): each is significantly more accurate than all that are cheaper; neighbours on it "
+        "differ significantly in time."
     )
     assert finding.data == "metrics/timing.json"
 
 
-def test_only_neighbours_on_the_front_whose_times_overlap_are_named() -> None:
-    seconds = {"wide": (10.0, 1.0), "odd": (20.0, 3.0), "thin": (25.0, 3.0)}
-    timing = {name: took(*found) for name, found in seconds.items()}
-    finding = found_in_study(timing=timing, pareto=["wide", "odd", "thin"])["pareto"]
-    assert finding.text.endswith("; not told apart in time from a neighbour on it: odd one and narrow one.")
+def test_only_neighbours_on_the_front_that_do_not_differ_in_time_are_named() -> None:
+    costs = steps_of(wide=(0.01, 0.03), odd=(0.02, 0.03), thin=(0.0205, 0.04))
+    finding = found_in_study(costs=costs, pareto=["wide", "odd", "thin"])["pareto"]
+    assert finding.text.endswith(
+        "; the difference in time to a neighbour on it is not significant for odd one and narrow one."
+    )
 
 
 def test_a_front_of_one_has_no_neighbours() -> None:
-    assert found_in_study(pareto=["wide"])["pareto"].text.startswith("Worth its training time is")
+    assert found_in_study(pareto=["wide"])["pareto"].text.startswith("Worth its cost is")
 
 
 # All sentences.
@@ -384,7 +420,7 @@ def every_finding() -> list[Finding]:
         replace(COMPARISON, ranking=["thin", "wide", "odd"], against_baseline=[reversed_], best=unsure),
         replace(COMPARISON, ranking=[], not_ranked={"thin": "diverged", "odd": "diverged"}, best=None, pareto=[]),
     ]
-    return [f for variant in variants for f in of_study(variant, SUMMARY | failed, TIMING)]
+    return [f for variant in variants for f in of_study(variant, SUMMARY | failed)]
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:

@@ -31,7 +31,7 @@ from cnn_study.report.topics.studies.what_differs import (
 )
 from cnn_study.training.entry import Override
 from tests.conftest import REPOSITORY, SHAPE
-from tests.report_cases import COMPARISON, MARGIN, SUMMARY, TIMING, compared
+from tests.report_cases import COMPARISON, COSTS, MARGIN, SUMMARY, TIMING, compared
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 TRAINING = PARAMS.training
@@ -229,6 +229,7 @@ def studies() -> list[ComparedStudy]:
             MARGIN,
             SUMMARY,
             TIMING,
+            COSTS,
             {pair: differing(*pair) for pair in study.pairs},
         )
         for key, study in PARAMS.studies.items()

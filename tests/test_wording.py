@@ -2,6 +2,7 @@
 
 import pytest
 
+from cnn_study.analysis.costs import Ratio
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.report.kit import wording
 from tests.report_cases import STUDIES, STUDY
@@ -28,16 +29,20 @@ def test_a_mean_has_its_interval_where_there_is_one() -> None:
 
     assert wording.accuracy_within(mean(0.8208, 0.8186, 0.823)) == "82.1 % [81.9, 82.3]"
     assert wording.accuracy_within(mean(0.8208)) == "82.1 %"
-    assert wording.seconds_within(mean(52.2, 9.44, 58.0)) == "52 s [9.4 s, 58 s]"
-    assert wording.seconds_within(mean(52.2)) == "52 s"
     assert wording.points_within(0.34, (-0.04, 0.72)) == "+0.3 points, 95 % CI +0.0 to +0.7"
     assert wording.points_within(0.34, None) == "+0.3 points"
 
 
 def test_a_mean_that_nobody_has_measured_is_not_written() -> None:
-    for write in (wording.accuracy_within, wording.seconds_within):
-        with pytest.raises(ValueError, match="allowed: an estimate with a mean"):
-            write(Estimate.of([None, None]))
+    with pytest.raises(ValueError, match="allowed: an estimate with a mean"):
+        wording.accuracy_within(Estimate.of([None, None]))
+
+
+def test_a_step_has_three_digits_and_its_ratio_two_behind_the_point() -> None:
+    steps = [0.00132, 0.0132, 0.1324, 1.3244, 0.09996]
+    assert [wording.milliseconds(step) for step in steps] == ["1.32 ms", "13.2 ms", "132 ms", "1324 ms", "100 ms"]
+    assert wording.times_within(Ratio(ratio=1.616, ci95=(0.984, 12.345))) == "1.62× [0.98, 12.35]"
+    assert wording.times_within(Ratio(ratio=0.0312, ci95=(0.03, 0.1))) == "0.031× [0.03, 0.10]"
 
 
 def test_things_are_counted_and_listed_as_in_a_sentence() -> None:

@@ -6,7 +6,7 @@ is worked out in ``variance``, what may be said of many at once in ``verdicts``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -70,7 +70,7 @@ class Comparison:
     judged: Judged | None
     smaller: tuple[AccuracyDifference, ...]
     changes: tuple[Change, ...]
-    ratios: dict[str, float | None]  # of over against: mean train_seconds, forward_flops, parameters
+    ratios: dict[str, float]  # of over against: forward_flops, parameters
     classes: dict[str, float]  # mean difference in points for each class that has test images
 
     @property
@@ -94,9 +94,8 @@ class Comparison:
         return None if self.largest is None else self.largest.interval
 
     def record(self) -> dict[str, Any]:
-        """As metrics/conclusions.json has it: without the ratio of times, which a clock measured."""
-        ratios = {key: ratio for key, ratio in self.ratios.items() if key != "train_seconds"}
-        kept = asdict(replace(self, ratios=ratios))
+        """As metrics/conclusions.json has it."""
+        kept = asdict(self)
         largest = kept.pop("largest") or dict.fromkeys(AccuracyDifference.__annotations__)
         judged = kept.pop("judged") or dict.fromkeys(Judged.__annotations__)
         detectable = judged.pop("detectable")
@@ -114,7 +113,7 @@ class StudyComparison:
     against_baseline: list[Comparison]  # every member but the baseline, in the order of the study
     controls: list[Comparison]  # in the order of the study
     best: Best | None  # of the ranked, at the largest budget that all have; None of fewer than two
-    pareto: list[str]  # of the ranked those that are worth their training time, fastest first
+    pareto: list[str]  # of the ranked those that are worth the cost of a run, cheapest first
 
     def record(self) -> dict[str, Any]:
         """As metrics/conclusions.json has it: without what a clock measured."""
@@ -128,22 +127,19 @@ class StudyComparison:
         }
 
 
-def seconds_ratios(comparisons: Iterable[Comparison]) -> dict[str, float | None]:
-    """As metrics/timing_conclusions.json has them: the ratio of mean training times, by "OF over AGAINST"."""
-    return {f"{pair.of} over {pair.against}": pair.ratios["train_seconds"] for pair in comparisons}
-
-
 @dataclass(frozen=True)
 class Comparer:
     """All that comparisons are made from.
 
     ``classes``: their names by label; ``margin``: below which networks are equivalent, in percentage points.
+    ``seconds``: what training to the largest budget costs, by architecture, where it is known.
     """
 
     results: Mapping[str, Result]
     accuracies: Accuracies
     classes: Sequence[str]
     margin: float
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def studies(self, studies: Mapping[str, Study]) -> dict[str, StudyComparison]:
         """Every study by its key; the pairs of all are one family."""
@@ -165,10 +161,7 @@ class Comparer:
     def _study(self, key: str, study: Study, judged: Mapping[Pair, Comparison]) -> StudyComparison:
         trained = [name for name in study.members if self.results[name].status == "trained"]
         accuracy = {name: self.accuracies.mean(name, self.results[name].budget) for name in trained}
-        points = {
-            name: (_mean_seconds(self.results[name], self.results[name].budget), accuracy[name])
-            for name in trained
-        }
+        points = {name: (self.seconds[name], accuracy[name]) for name in trained if name in self.seconds}
         members = [(name, study.baseline) for name in study.members if name != study.baseline]
         return StudyComparison(
             study=key,
@@ -205,7 +198,7 @@ class Comparer:
         pair = self.results[of], self.results[against]
         budgets = self.accuracies.budgets((of, against))
         if not budgets or not self.accuracies.trained(of, against, budget=budgets[-1]):
-            return Comparison(of, against, None, None, (), (), _ratios(*pair, None), {})
+            return Comparison(of, against, None, None, (), (), _ratios(*pair), {})
         last = self._difference(of, against, budgets[-1])
         smaller = [one for one in budgets[:-1] if self.accuracies.trained(of, against, budget=one)]
         differences = [self._difference(of, against, budget) for budget in smaller]
@@ -216,7 +209,7 @@ class Comparer:
             judged=None,
             smaller=tuple(differences),
             changes=tuple(self._change(of, against, one, last) for one in differences),
-            ratios=_ratios(*pair, last.budget),
+            ratios=_ratios(*pair),
             classes=self._classes(of, against, last.budget),
         )
 
@@ -265,7 +258,7 @@ class Comparer:
             else replace(judged, verdict=opposite.get(judged.verdict, judged.verdict)),
             smaller=tuple(_minus(one) for one in pair.smaller),
             changes=tuple(_minus(one) for one in pair.changes),
-            ratios={key: ratio and 1 / ratio for key, ratio in pair.ratios.items()},
+            ratios={key: 1 / ratio for key, ratio in pair.ratios.items()},
             classes={name: -points for name, points in pair.classes.items()},
         )
 
@@ -290,12 +283,7 @@ def _in_points(contrast: Contrast) -> tuple[float, float]:
     return 100 * low, 100 * high
 
 
-def _ratios(of: Result, against: Result, budget: int | None) -> dict[str, float | None]:
-    seconds = None if budget is None else _mean_seconds(of, budget) / _mean_seconds(against, budget)
-    return {"train_seconds": seconds} | {
+def _ratios(of: Result, against: Result) -> dict[str, float]:
+    return {
         key: getattr(of.profile, key) / getattr(against.profile, key) for key in ("forward_flops", "parameters")
     }
-
-
-def _mean_seconds(result: Result, budget: int) -> float:
-    return float(np.mean([run.clock.train_seconds for run in result.runs_to(budget)]))

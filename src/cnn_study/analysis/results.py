@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field
 
+from cnn_study.analysis.costs import NOT_MEASURED, Costs, StepTime
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment
 from cnn_study.base.records import Record
@@ -88,6 +89,15 @@ class Result:
         return [None if run.status == "diverged" else run.clock.train_seconds for run in self.runs]
 
     @property
+    def images_seen(self) -> dict[int, int | None]:
+        """By each run in training, again in each epoch, by budget; None where all diverged and broke off."""
+        seen = {
+            budget: [run.clock.images for run in self.runs_to(budget) if run.status != "diverged"]
+            for budget in self.budgets
+        }
+        return {budget: max(images, default=None) for budget, images in seen.items()}
+
+    @property
     def evaluation_seconds(self) -> list[float | None]:
         """The same, of its passes through the validation images."""
         return [None if run.status == "diverged" else run.clock.evaluation_seconds for run in self.runs]
@@ -132,7 +142,8 @@ class Summary(Record):
     """An architecture's object in metrics/summary.json: accuracies 0 to 1, FLOPs and bytes of one image.
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
-    The file of release 0.1.0 has neither. ``learning_rate_at_edge``: whether the search was cut off where its best
+    ``training_flops``: of a training step, the optimizer's among them, over the images of its batch. The file of
+    release 0.1.0 has none of the three. ``learning_rate_at_edge``: whether the search was cut off where its best
     or its chosen rate was at an end, or none had trained.
     """
 
@@ -144,6 +155,7 @@ class Summary(Record):
     parameters: int
     conv_parameters: int
     forward_flops: int
+    training_flops: int | None = None
     activation_bytes: int
     receptive_field: FieldSides
     budget: int | None = None
@@ -152,7 +164,7 @@ class Summary(Record):
     by_budget: dict[str, BudgetSummary] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, result: Result, labels: Integers) -> "Summary":
+    def of(cls, result: Result, labels: Integers, training_flops: int | None = None) -> "Summary":
         """``labels``: (N,) of the test images."""
         profile = result.profile
         by_budget = {
@@ -170,6 +182,7 @@ class Summary(Record):
             parameters=profile.parameters,
             conv_parameters=profile.conv_parameters,
             forward_flops=profile.forward_flops,
+            training_flops=training_flops,
             activation_bytes=profile.activation_bytes,
             receptive_field=FieldSides(
                 theoretical=profile.receptive_field,
@@ -202,17 +215,22 @@ class Summaries(Record):
 
 
 class Timing(Record):
-    """An architecture's object in metrics/timing.json: whatever a clock measured."""
+    """An architecture's object in metrics/timing.json: whatever a clock measured.
+
+    ``step`` is what times are compared by; the file of release 0.1.0 has none. The others are of runs one after
+    another, with whatever else the machine did meanwhile.
+    """
 
     train_seconds: Estimate
     images_per_second: Estimate
     evaluation_seconds: Estimate
     tune_seconds: float
     inference_images_per_second: float | None
+    step: StepTime | None = None
 
     @classmethod
-    def of(cls, result: Result) -> "Timing":
-        """From the clocks of its stages."""
+    def of(cls, result: Result, costs: Costs = NOT_MEASURED) -> "Timing":
+        """From the clocks of its stages, and what its steps cost."""
         speeds = [
             None if seconds is None else run.clock.images / seconds
             for run, seconds in zip(result.runs, result.train_seconds, strict=True)
@@ -223,6 +241,7 @@ class Timing(Record):
             evaluation_seconds=Estimate.of(result.evaluation_seconds),
             tune_seconds=sum(run.train_seconds + run.evaluation_seconds for run in result.tune_clocks.runs),
             inference_images_per_second=result.speed.inference_images_per_second,
+            step=costs.step(result.name, result.images_seen),
         )
 
 
@@ -232,7 +251,9 @@ class Timings(Record):
     architectures: dict[str, Timing]
 
 
-def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed]) -> dict[str, Any]:
+def environments(
+    results: Mapping[str, Result], replays: Mapping[str, Replayed], costs: Costs = NOT_MEASURED
+) -> dict[str, Any]:
     """metrics/environment.json: which stages ran in which environment.
 
     Where there is more than one, numbers are not to be compared: they are not ``comparable``.
@@ -242,6 +263,7 @@ def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed])
     apart = {
         f"evaluate@{name}, pictures": result.evaluation.inside.environment for name, result in results.items()
     } | {f"replay@{name}": replay.environment for name, replay in replays.items()}
+    apart |= {f"cost, {name}": environment for name, environment in costs.environments.items()}
     groups: dict[str, dict[str, Any]] = {}
     for stage, environment in (compared | profiled | apart).items():
         group = groups.setdefault(repr(environment), environment.as_dict() | {"stages": []})
@@ -250,7 +272,7 @@ def environments(results: Mapping[str, Result], replays: Mapping[str, Replayed])
         # A fallback computes the same, rounded otherwise.
         len({repr(replace(environment, fallbacks={})) for environment in alike.values()}) <= 1
         # Profiles are compared with each other alone: they have a precision and threads of their own. Pictures and
-        # replays are compared with nothing of another network's.
+        # replays are compared with nothing of another network's; what a step costs, with its recipe's threads.
         for alike in (compared, profiled)
     )
     return {"comparable": comparable, "environments": list(groups.values())}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from cnn_study.analysis.costs import Ratio
 from cnn_study.analysis.results import Summary
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.params.study import Study
@@ -54,10 +55,21 @@ def seconds(duration: float) -> str:
     return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"
 
 
-def seconds_within(duration: Estimate) -> str:
-    """A mean of seconds with its 95 % interval: 52 s [46 s, 58 s]."""
-    ci95 = duration.ci95
-    return seconds(mean_of(duration)) + ("" if ci95 is None else f" [{seconds(ci95[0])}, {seconds(ci95[1])}]")
+def milliseconds(duration: float) -> str:
+    """A duration in seconds: 132 ms, 13.2 ms, 1.32 ms."""
+    thousandths = 1000 * duration
+    return f"{thousandths:.0f} ms" if thousandths >= 100 else f"{thousandths:.3g} ms"
+
+
+def times_within(ratio: Ratio) -> str:
+    """A ratio with its 95 % interval: 1.62× [1.58, 1.66]."""
+    low, high = ratio.ci95
+    return f"{hundredths(ratio.ratio)}× [{hundredths(low)}, {hundredths(high)}]"
+
+
+def hundredths(ratio: float) -> str:
+    """A ratio to two digits behind the point, or two that say something: 1.62, 0.031."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
 
 
 def mean_of(estimate: Estimate) -> float:

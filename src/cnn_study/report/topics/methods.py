@@ -82,8 +82,12 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Clocks",
-            "Training time is that of the training steps alone, on the machine and in the environment that "
-            "metrics/environment.json names; other work on the machine adds to it.",
+            "Times that are compared are those of the stage cost, of training steps on random images"
+            f"{_where(evidence)}: all networks in one process, in blocks in each of which every network has its "
+            "turn, in an order drawn anew. Ratios are those within blocks, with Student's intervals for the mean "
+            "of their logarithms over blocks. The cost of a run is the time of a step, as often as the run has "
+            "steps. What runs took by the clock, other work of the machine included, is in metrics/timing.json "
+            "for information.",
         ),
         *((("Recipes of their own", ", ".join(own)),) if own else ()),
         *(
@@ -123,6 +127,11 @@ def variances_in_words(evidence: Evidence) -> str:
         )
     moderating = "Variances are moderated (Smyth, 2004; Phipson et al., 2016) within one optimizer and one budget."
     return " ".join([moderating, *parts])
+
+
+def _where(evidence: Evidence) -> str:
+    machine = evidence.costs.machine(*evidence.params.architectures)
+    return f" ({machine})" if machine else ""
 
 
 def search_in_words(params: Params) -> str:

@@ -1,6 +1,5 @@
 """The chapter on the report's claims, one by one."""
 
-from cnn_study.analysis.comparisons import seconds_ratios
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import gradient_norms_by_seed, replay_table
 from cnn_study.analysis.what_differs import Difference, rate_differences, recipe_differences
@@ -8,7 +7,7 @@ from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, source
 from cnn_study.report.kit.page import Section, Table
 from cnn_study.report.topics.claims.checks import check_claims
-from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
+from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS, DEPTHS, KERNELS, TIMED_PAIRS
 
 
 def chapter(evidence: Evidence) -> Chapter:
@@ -20,7 +19,7 @@ def chapter(evidence: Evidence) -> Chapter:
     claims = check_claims(
         evidence.params.data.dataset,
         evidence.summaries,
-        evidence.timings,
+        evidence.costs,
         pairs,
         gradient_norms_by_seed(evidence.results),
         replay_table(evidence.replays),
@@ -32,7 +31,8 @@ def chapter(evidence: Evidence) -> Chapter:
         ("claim", "verdict", "because"),
         tuple((claim.claim, claim.verdict, claim.because) for claim in claims),
         source(f"{CONCLUSIONS}, {TIMING}"),
-        "The report trained each network once, for 15 epochs, and looked at the test images while it did.",
+        "The report trained each network once, for 15 epochs, and looked at the test images while it did."
+        + _where(evidence),
     )
     question = "Which conclusions of the report that this study redoes hold?"
     return Chapter(
@@ -42,7 +42,7 @@ def chapter(evidence: Evidence) -> Chapter:
             "claims": [claim.record() for claim in claims if not claim.timed],
         },
         timed_conclusions={
-            "train_seconds_ratios": seconds_ratios(pairs),
+            "step_ratios": evidence.costs.ratios(TIMED_PAIRS),
             "claims": [claim.record() for claim in claims if claim.timed],
         },
     )
@@ -58,3 +58,8 @@ def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:
         ]
         for name, summary in evidence.summaries.items()
     }
+
+
+def _where(evidence: Evidence) -> str:
+    machine = evidence.costs.machine(*KERNELS, *DEPTHS)
+    return f" Times are those of training steps of this study, measured in turns ({machine})." if machine else ""

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison
-from cnn_study.analysis.results import Summary, Timing
+from cnn_study.analysis.costs import Costs
+from cnn_study.analysis.results import Summary
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.what_differs import Difference
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING
@@ -24,12 +25,16 @@ from cnn_study.report.kit.wording import DATASETS, listed
 from cnn_study.report.topics.claims.networks import (
     ACCURACY_GROWS,
     DEPTHS,
+    FASTEST_KERNEL,
     FIELDS,
     KERNELS,
     MODERATE_KERNEL,
     MOST_ACCURATE_KERNEL,
     REPORTS_DATASET,
     RESIDUAL_MOST_ACCURATE,
+    RESIDUAL_SLOWEST,
+    SIX_LAYERS_SLOW,
+    SLOWEST_KERNEL,
     others,
 )
 from cnn_study.report.topics.claims.statements import (
@@ -88,7 +93,7 @@ class Check:
 def check_claims(
     dataset: str,
     summary: Mapping[str, Summary],
-    timing: Mapping[str, Timing],
+    costs: Costs,
     compared: Sequence[Comparison],
     gradients: pd.DataFrame,
     replay: pd.DataFrame,
@@ -97,8 +102,8 @@ def check_claims(
 ) -> list[Claim]:
     """Every claim of the report with its verdict.
 
-    ``dataset``: its name in params.yaml. ``summary`` and ``timing``: the objects of metrics/summary.json and
-    timing.json by architecture. ``compared``: CLAIMED_PAIRS, but those with an architecture that is not in the
+    ``dataset``: its name in params.yaml. ``summary``: the objects of metrics/summary.json by architecture.
+    ``costs``: of training steps. ``compared``: CLAIMED_PAIRS, but those with an architecture that is not in the
     study. ``gradients``: ``architecture``, ``seed``, ``epoch``, ``layer``, ``gradient_norm``. ``replay``:
     plots/data/replay.csv, short runs with the report's recipe, whose own learning rate is ``rate``. ``recipes``:
     by architecture, in what its recipe and rate differ from the report's.
@@ -108,7 +113,7 @@ def check_claims(
     """
     last, growth = _norms_over_seeds(gradients)
     pairs = {(pair.of, pair.against): pair for pair in compared}
-    measured = Measurements(summary, timing, pairs, last, growth, rate, _statuses(replay, rate))
+    measured = Measurements(summary, costs, pairs, last, growth, rate, _statuses(replay, rate))
     return [_checked(claim, check, dataset, measured, recipes) for claim, check in CLAIMS.items()]
 
 
@@ -186,14 +191,13 @@ def kernels_at_chance(measured: Measurements) -> list[Statement]:
 
 
 def fastest_kernel(measured: Measurements) -> list[Statement]:
-    """Each of 5×5, 7×7 and 1×1+3×3 takes longer to train than 3×3."""
-    return [slower(measured, KERNELS, other, "kernel_3x3") for other in others(KERNELS, "kernel_3x3")]
+    """A training step of each of 5×5, 7×7 and 1×1+3×3 takes longer than one of 3×3."""
+    return [slower(measured, KERNELS, *pair) for pair in FASTEST_KERNEL]
 
 
 def slowest_kernel(measured: Measurements) -> list[Statement]:
-    """1×1+3×3 takes longer to train than each of 3×3, 5×5 and 7×7."""
-    slowest = "kernel_1x1_3x3"
-    return [slower(measured, KERNELS, slowest, other) for other in others(KERNELS, slowest)]
+    """A training step of 1×1+3×3 takes longer than one of each of 3×3, 5×5 and 7×7."""
+    return [slower(measured, KERNELS, *pair) for pair in SLOWEST_KERNEL]
 
 
 def fields_of_kernels(measured: Measurements) -> list[Statement]:
@@ -212,13 +216,13 @@ def residual_most_accurate(measured: Measurements) -> list[Statement]:
 
 
 def residual_slowest(measured: Measurements) -> list[Statement]:
-    """The residual network takes longer to train than each of 2, 4 and 6 layers."""
-    return [slower(measured, DEPTHS, "residual", other) for other in others(DEPTHS, "residual")]
+    """A training step of the residual network takes longer than one of each of 2, 4 and 6 layers."""
+    return [slower(measured, DEPTHS, *pair) for pair in RESIDUAL_SLOWEST]
 
 
 def six_layers_second_slowest(measured: Measurements) -> list[Statement]:
-    """6 layers take longer to train than 2 and than 4, and the residual network longer than 6."""
-    than_others = [slower(measured, DEPTHS, "depth_6", other) for other in others(DEPTHS, "depth_6", "residual")]
+    """A training step of 6 layers takes longer than one of 2 and of 4, and one of the residual network than 6."""
+    than_others = [slower(measured, DEPTHS, *pair) for pair in SIX_LAYERS_SLOW]
     return [slower(measured, DEPTHS, "residual", "depth_6"), *than_others]
 
 

@@ -27,6 +27,14 @@ MOST_ACCURATE_KERNEL = with_others("kernel_1x1_3x3", KERNELS)
 MODERATE_KERNEL = (("kernel_1x1_3x3", "kernel_5x5"), ("kernel_5x5", "kernel_3x3"), ("kernel_5x5", "kernel_7x7"))
 ACCURACY_GROWS = (("depth_4", "kernel_3x3"), ("depth_6", "depth_4"))
 RESIDUAL_MOST_ACCURATE = with_others("residual", DEPTHS)
+# And those about time: the first is said to be the slower.
+FASTEST_KERNEL = tuple((of, "kernel_3x3") for of in others(KERNELS, "kernel_3x3"))
+SLOWEST_KERNEL = with_others("kernel_1x1_3x3", KERNELS)
+RESIDUAL_SLOWEST = with_others("residual", DEPTHS)
+SIX_LAYERS_SLOW = tuple(("depth_6", against) for against in others(DEPTHS, "depth_6", "residual"))
+TIMED_PAIRS: tuple[Pair, ...] = tuple(
+    dict.fromkeys((*FASTEST_KERNEL, *SLOWEST_KERNEL, *RESIDUAL_SLOWEST, *SIX_LAYERS_SLOW))
+)
 CLAIMED_PAIRS: tuple[Pair, ...] = tuple(
     dict.fromkeys((*MOST_ACCURATE_KERNEL, *MODERATE_KERNEL, *ACCURACY_GROWS, *RESIDUAL_MOST_ACCURATE))
 )

@@ -1,9 +1,10 @@
 """The things that a claim says, one by one: of two networks, or of one.
 
-Two rules decide for a pair:
+Three rules decide for a pair:
 
 - Accuracy: the verdict on the two at their largest budget. Where they are equivalent, none is more accurate.
-- Training times and gradient norms: whether the 95 % intervals of the two means over seeds are disjoint.
+- Times: whether the 95 % interval of the ratio of the times of a training step leaves out 1.
+- Gradient norms: whether the 95 % intervals of the two means over seeds are disjoint.
 
 Where the difference is not significant by these, the verdict is "not decided", whichever mean is larger.
 """
@@ -13,9 +14,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
-from cnn_study.analysis.results import Summary, Timing
+from cnn_study.analysis.costs import Costs
+from cnn_study.analysis.results import Summary
 from cnn_study.analysis.statistics import Estimate, intervals_disjoint
-from cnn_study.report.kit.wording import counted, listed, points_within, seconds_within
+from cnn_study.report.kit.wording import counted, listed, points_within, times_within
 from cnn_study.report.topics.claims.networks import KERNELS, Pair
 
 Verdict = Literal["holds", "does not hold", "not decided", "not measured", "not comparable"]
@@ -40,7 +42,7 @@ class Measurements:
     """
 
     summary: Mapping[str, Summary]
-    timing: Mapping[str, Timing]
+    costs: Costs
     compared: dict[Pair, Comparison]
     last: dict[str, Estimate]
     growth: dict[str, Estimate]
@@ -132,12 +134,16 @@ def _within(estimate: Estimate) -> str:
 
 
 def slower(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
-    """The mean time that ``of`` trains for is longer."""
+    """A training step of ``of`` takes longer."""
     pair = (of, against)
     if (missing := _not_trained(measured, names, pair)) is not None:
         return missing
-    estimates = {name: measured.timing[name].train_seconds for name in pair}
-    return _larger(names, pair, "train_seconds", estimates, seconds_within)
+    ratio = measured.costs.ratio(of, against)
+    if ratio is None:
+        return Statement(_key(pair), "not measured", f"{names[of]} and {names[against]} are not timed", {})
+    how = "" if ratio.sign else ", not significant"
+    because = f"a training step of {names[of]} takes {times_within(ratio)} the time of {names[against]}{how}"
+    return Statement(_key(pair), _verdict(ratio.sign), because, {"step": ratio.model_dump()})
 
 
 def _no_norms(

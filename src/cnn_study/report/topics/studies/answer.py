@@ -26,7 +26,7 @@ def answer(evidence: Evidence) -> tuple[Sentence, ...]:
     said = sentences([*winners, *sorted(asked, key=weight)][:ANSWERS])
     if evidence.comparable:
         return said
-    warning = "The runs had different environments, so that times and small differences are not to be compared."
+    warning = "The runs had different environments, so that small differences are not to be compared."
     return (Sentence(warning, source("metrics/environment.json")), *said)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import seconds_ratios
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import Finding, sentences
@@ -12,7 +11,14 @@ from cnn_study.report.kit.members import Members, member_table, of_studies
 from cnn_study.report.kit.page import Figure, Section
 from cnn_study.report.topics.studies.budgets import budget_figures, by_budget, order_changes, stability
 from cnn_study.report.topics.studies.class_changes import class_changes, class_figures, winner_classes
-from cnn_study.report.topics.studies.cost import cost, cost_figures, pareto, winner_cost
+from cnn_study.report.topics.studies.cost import (
+    cost,
+    pareto,
+    run_figures,
+    step_figures,
+    steps,
+    winner_cost,
+)
 from cnn_study.report.topics.studies.curves import curves, validation_figure
 from cnn_study.report.topics.studies.differences import (
     against_baseline,
@@ -56,7 +62,10 @@ def chapter(evidence: Evidence) -> Chapter:
         "mirrors": mirrors_table(mirroring),
         "what_differs": differing_table(studies),
     }
-    timed_tables = {"cost": cost(evidence.results, members, evidence.labels)}
+    timed_tables = {
+        "cost": cost(evidence.results, evidence.timings, members, evidence.labels),
+        "steps": steps(studies),
+    }
     findings = {
         study.key: [*study_findings(study), *(under_both(mirroring[study.key]) if study.key in mirroring else ())]
         for study in studies
@@ -80,7 +89,7 @@ def chapter(evidence: Evidence) -> Chapter:
         },
         timed_conclusions={
             "pareto": {key: study.pareto for key, study in evidence.compared.items()},
-            "train_seconds_ratios": seconds_ratios(pairs),
+            "step_ratios": evidence.costs.ratios((pair.of, pair.against) for pair in pairs),
         },
     )
 
@@ -100,7 +109,8 @@ def _section(
     """One study: its question, its networks in a table, charts, conclusions."""
     figures: list[Figure] = [validation_figure(tables["curves"], members)]
     if study.comparison.ranking:
-        figures += cost_figures(tables["cost"], members, study.comparison.pareto)
+        figures += run_figures(tables["cost"], members, study.comparison.pareto)
+    figures += step_figures(tables["steps"], members)
     figures += control_figures(tables["differences"], members)
     figures += budget_figures(tables["budgets"], members)
     figures += class_figures(tables["class_changes"], members, study.spec)

@@ -1,4 +1,7 @@
-"""What accuracy costs: training time, FLOPs, parameters, and the front that no other network beats in both."""
+"""What accuracy costs: the time of training, FLOPs, parameters, and the networks that are worth it.
+
+Times are those of training steps, measured in turns; what runs took by the clock is in the table for information.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -6,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from cnn_study.analysis.results import Result
-from cnn_study.analysis.statistics import Estimate, intervals_disjoint
+from cnn_study.analysis.results import Result, Timing
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import (
+    BELOW,
     PICK,
     TEXT,
     Spec,
@@ -22,22 +25,36 @@ from cnn_study.report.kit.charts import (
     single,
     tip,
 )
-from cnn_study.report.kit.findings import TIMING, Finding, source
+from cnn_study.report.kit.findings import SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, seconds_within, times
+from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, times, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
 
-DATA = "plots/timing/cost.csv"
-COSTS = {"train_seconds": "training time", "forward_flops": "FLOPs", "parameters": "parameters"}
+DATA, STEPS = "plots/timing/cost.csv", "plots/timing/steps.csv"
+PARTS = {"forward": 1.0, "backward": 0.65, "optimizer": 0.35}  # of a step, with their opacities in a bar
+FACTS = {"training_flops": "training FLOPs", "parameters": "parameters"}
 
 
-def cost(results: Mapping[str, Result], members: pd.DataFrame, labels: Integers) -> pd.DataFrame:
-    """``status``, ``train_seconds`` and ``test_accuracy`` by seed, the last two empty where it diverged."""
+def cost(
+    results: Mapping[str, Result], timings: Mapping[str, Timing], members: pd.DataFrame, labels: Integers
+) -> pd.DataFrame:
+    """``status``, ``run_seconds``, ``train_seconds`` and ``test_accuracy`` by seed.
+
+    ``run_seconds``: what the steps of such a run cost, the same for each seed; ``train_seconds``: what it took by
+    the clock, empty where it diverged, as the accuracy is.
+    """
     rows = [
-        {"architecture": name, "seed": seed, "status": status, "train_seconds": seconds, "test_accuracy": accuracy}
+        {
+            "architecture": name,
+            "seed": seed,
+            "status": status,
+            "run_seconds": _run_seconds(timings[name], result.budget),
+            "train_seconds": by_clock,
+            "test_accuracy": accuracy,
+        }
         for name, result in results.items()
-        for seed, status, seconds, accuracy in zip(
+        for seed, status, by_clock, accuracy in zip(
             result.seeds,
             result.statuses,
             result.train_seconds,
@@ -48,51 +65,85 @@ def cost(results: Mapping[str, Result], members: pd.DataFrame, labels: Integers)
     return members.merge(pd.DataFrame(rows), on="architecture")
 
 
-def cost_figures(table: pd.DataFrame, members: Members, front: Sequence[str]) -> list[Figure]:
-    """What accuracy costs in time, with the Pareto ``front``, and how long each network takes."""
+def _run_seconds(timing: Timing, budget: int) -> float | None:
+    run = None if timing.step is None else timing.step.runs.get(str(budget))
+    return None if run is None else run.seconds
+
+
+def steps(studies: Sequence[ComparedStudy]) -> pd.DataFrame:
+    """``milliseconds`` by ``part`` of a training step; ``ratio``, ``low``, ``high``: of a step to the baseline."""
+    rows = [
+        {
+            "study": study.key,
+            "architecture": name,
+            "part": part,
+            "milliseconds": 1000 * getattr(step, f"{part}_seconds"),
+            "ratio": None if ratio is None else ratio.ratio,
+            "low": None if ratio is None else ratio.ci95[0],
+            "high": None if ratio is None else ratio.ci95[1],
+        }
+        for study in studies
+        for name in study.spec.members
+        if (step := study.timing[name].step) is not None
+        for ratio in [study.costs.ratio(name, study.spec.baseline)]
+        for part in PARTS
+    ]
+    return pd.DataFrame(rows, columns=["study", "architecture", "part", "milliseconds", "ratio", "low", "high"])
+
+
+def run_figures(table: pd.DataFrame, members: Members, front: Sequence[str]) -> list[Figure]:
+    """What accuracy costs in time, with the Pareto ``front``."""
     return [
         Figure(
             f"studies-{members.key}-accuracy_against_time",
-            f"{members.title}: test accuracy against training time",
-            "Small points are runs, large ones means. On the Pareto front is what is significantly more "
-            "accurate than every faster network.",
-            source(DATA, "train and analyze"),
+            f"{members.title}: test accuracy against the cost of training",
+            "Small points are runs, large ones means. On the Pareto front is what is significantly more accurate "
+            "than all that is cheaper. The cost of a run is the time of its steps, measured apart from it.",
+            source(DATA, "cost and analyze"),
             accuracy_against_time(table, members, front),
-        ),
+        )
+    ]
+
+
+def step_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+    """What a training step consists of, if any was measured."""
+    if not members.are_in(table):
+        return []
+    return [
         Figure(
-            f"studies-{members.key}-training_time",
-            f"{members.title}: training time",
-            "Bars are means over seeds, lines reach from the fastest to the slowest.",
-            source(DATA, "train"),
-            training_time(table, members),
-        ),
+            f"studies-{members.key}-step_time",
+            f"{members.title}: time of a training step",
+            "Forward pass, backward pass and optimizer, from left to right; all networks measured in turns.",
+            source(STEPS, "cost"),
+            step_time(table, members),
+        )
     ]
 
 
 def accuracy_against_time(cost: pd.DataFrame, members: Members, front: Sequence[str]) -> Spec:
-    """Test accuracy against training time: small points for seeds, large ones for means, the Pareto ``front``.
+    """Accuracy against the cost of a run: small points for seeds, large ones for means, the Pareto ``front``.
 
-    An architecture of which a seed did not train is left out.
+    An architecture of which a seed did not train, or whose steps have not been measured, is left out.
     """
-    rows = all_seeds_trained(members.rows(cost))
-    means = rows.groupby("name", sort=False)[["train_seconds", "test_accuracy"]].mean()
+    rows = all_seeds_trained(members.rows(cost)).dropna(subset="run_seconds")
+    means = rows.groupby("name", sort=False)[["run_seconds", "test_accuracy"]].mean()
     on_front = means.loc[[members.names[name] for name in front]]
-    edge = on_front.tail(1).assign(train_seconds=rows["train_seconds"].max())  # nothing slower does better
+    edge = on_front.tail(1).assign(run_seconds=rows["run_seconds"].max())  # nothing slower does better
     scale = {"zero": False, "padding": 15}
-    x = quantity("train_seconds", "seconds of training", scale=scale_for(rows["train_seconds"]) | scale)
+    x = quantity("run_seconds", "seconds of training", scale=scale_for(rows["run_seconds"]) | scale)
     y = quantity("test_accuracy", "test accuracy", scale=scale, axis={"format": "%"})
     styles = members.by_name(rows, "color", "shape")
-    tips = [tip("train_seconds", "seconds", ".1f"), tip("test_accuracy", "test accuracy", ".2%")]
-    mean_tips = [line | {"aggregate": "mean"} for line in tips]
+    tips = [tip("run_seconds", "seconds", ".3~r"), tip("test_accuracy", "test accuracy", ".2%")]
+    mean_tips = [shown | {"aggregate": "mean"} for shown in tips]
     means_at = {"x": x | {"aggregate": "mean"}, "y": y | {"aggregate": "mean"}}
-    steps = {"type": "line", "interpolate": "step-after", "strokeDash": [4, 3], "color": TEXT, "opacity": 0.6}
+    line = {"type": "line", "interpolate": "step-after", "strokeDash": [4, 3], "color": TEXT, "opacity": 0.6}
     label = {"type": "text", "align": "right", "dy": -14}
     return single(
-        f"{members.title}: test accuracy against training time",
-        rows[["name", "seed", "train_seconds", "test_accuracy"]],
+        f"{members.title}: test accuracy against the cost of training",
+        rows[["name", "seed", "run_seconds", "test_accuracy"]],
         height=360,
         layer=[
-            {"data": inline(pd.concat([on_front, edge])), "mark": steps, "encoding": {"x": x, "y": y}},
+            {"data": inline(pd.concat([on_front, edge])), "mark": line, "encoding": {"x": x, "y": y}},
             {
                 "data": inline(edge),
                 "mark": label,
@@ -116,33 +167,32 @@ def accuracy_against_time(cost: pd.DataFrame, members: Members, front: Sequence[
     )
 
 
-def training_time(cost: pd.DataFrame, members: Members) -> Spec:
-    """Training time: bars for means over seeds, lines from the fastest to the slowest.
-
-    An architecture of which a seed did not train is left out.
-    """
-    rows = all_seeds_trained(members.rows(cost))
-    field = "train_seconds"
-    x = quantity(field, "seconds of training", aggregate="mean")
-    ends = {"x": x | {"aggregate": "min"}, "x2": {"field": field, "aggregate": "max"}}
+def step_time(steps: pd.DataFrame, members: Members) -> Spec:
+    """The time of a training step: bars of forward pass, backward pass and optimizer, in a row."""
+    rows = members.rows(steps).assign(place=lambda table: table["part"].map(list(PARTS).index))
+    parts = {"domain": list(PARTS), "range": list(PARTS.values())}
     tips = [
         tip("name", "network"),
-        tip(field, "mean seconds", ".1f", "mean"),
-        tip(field, "fastest seed", ".1f", "min"),
-        tip(field, "slowest seed", ".1f", "max"),
+        tip("part"),
+        tip("milliseconds", form=".3~r"),
+        *(
+            tip(key, title, ".3f")
+            for key, title in (("ratio", "step over the baseline's"), ("low", None), ("high", None))
+        ),
     ]
     return single(
-        f"{members.title}: training time",
-        rows[["name", field]],
+        f"{members.title}: time of a training step",
+        rows[["name", "part", "place", "milliseconds", "ratio", "low", "high"]],
         height=26 * rows["name"].nunique(),
-        encoding={"y": down("name", rows), "tooltip": tips},
-        layer=[
-            {
-                "mark": {"type": "bar", "height": {"band": 0.75}},
-                "encoding": {"x": x} | members.by_name(rows, "color", legend=False),
-            },
-            {"mark": {"type": "rule", "strokeWidth": 1.5}, "encoding": ends},
-        ],
+        mark={"type": "bar", "height": {"band": 0.75}},
+        encoding={
+            "y": down("name", rows),
+            "x": quantity("milliseconds", "milliseconds", stack="zero"),
+            "opacity": {"field": "part", "type": "nominal", "title": None, "scale": parts, "legend": BELOW},
+            "order": {"field": "place"},
+            "tooltip": tips,
+        }
+        | members.by_name(rows, "color", legend=False),
     )
 
 
@@ -151,54 +201,58 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
     against = study.against_baseline(study.comparison.ranking[0]) if study.comparison.ranking else None
     if against is None:
         return []
-    ratios = {key: ratio for key in COSTS if (ratio := against.ratios.get(key)) is not None}
-    if not ratios:
+    step, facts = study.costs.ratio(against.of, against.against), _facts(study, against.of, against.against)
+    parts = [] if step is None else [f"{times_within(step)} the time of a training step"]
+    parts += [f"{times(ratio)} the {FACTS[key]}" for key, ratio in facts.items()]
+    if not parts:
         return []
-    parts = listed([f"{times(ratio)} the {COSTS[key]}" for key, ratio in ratios.items()])
-    text = f"{study.name(against.of)} takes {parts} of the baseline {study.name(against.against)}"
-    numbers: dict[str, Any] = {"of": against.of, "against": against.against, "ratios": ratios}
-    if "train_seconds" in ratios:
-        of, other = (study.train_seconds(name) for name in (against.of, against.against))
-        disjoint = intervals_disjoint(of, other) != 0
-        numbers |= {"train_seconds": [of.summary, other.summary], "told_apart_in_time": disjoint}
-        text += f"; {_in_time(of, other, disjoint)}"
-    return [study.finding("winner_cost", f"{text}.", numbers, TIMING, timed=True)]
+    text = f"{study.name(against.of)} takes {listed(parts)} of the baseline {study.name(against.against)}"
+    numbers: dict[str, Any] = {"of": against.of, "against": against.against, "ratios": facts}
+    if step is not None:
+        machine = study.costs.machine(against.of, against.against)
+        text += f" ({machine})"
+        numbers |= {"step": step.model_dump(), "machine": machine}
+        if not step.sign:
+            text += "; the difference in time is not significant"
+    data = SUMMARY if step is None else TIMING
+    return [study.finding("winner_cost", f"{text}.", numbers, data, timed=step is not None)]
 
 
-def _in_time(of: Estimate, against: Estimate, disjoint: bool) -> str:
-    pair = f"{seconds_within(of)} and {seconds_within(against)}"
-    if disjoint:
-        return f"the intervals of their training times, {pair}, are apart"
-    if of.ci95 and against.ci95:
-        return f"the two are not told apart in time, since the intervals of {pair} overlap"
-    return f"the two are not told apart in time, since {pair} are of one run each"
+def _facts(study: ComparedStudy, of: str, against: str) -> dict[str, float]:
+    """Ratios of what needs no clock; not of what the file of an older version lacks."""
+    found = {key: (getattr(study.summary[of], key), getattr(study.summary[against], key)) for key in FACTS}
+    return {key: one / other for key, (one, other) in found.items() if one and other}
 
 
 def pareto(study: ComparedStudy) -> list[Finding]:
-    """Which networks are the front of mean time and mean accuracy, and which of them times do not order."""
-    front = study.comparison.pareto
+    """Which networks are the front of cost and mean accuracy, and which of them do not differ in cost."""
+    front = {name: run for name in study.comparison.pareto if (run := study.run(name)) is not None}
     if not front:
         return []
-    times_of = {name: study.train_seconds(name) for name in front}
     accuracies = {name: study.accuracy(name) for name in front}
     parts = [
-        f"{study.name(name)} ({seconds(mean_of(times_of[name]))}, {percent(mean_of(accuracies[name]))})"
-        for name in front
+        f"{study.name(name)} ({seconds(run.seconds)}, {percent(mean_of(accuracies[name]))})"
+        for name, run in front.items()
     ]
-    worth = "Worth its training time is" if len(front) == 1 else "Worth their training time are"
-    text = f"{worth} {listed(parts)}: each is significantly more accurate than every faster network"
+    machine = study.costs.machine(*front)
+    worth = "Worth its cost is" if len(front) == 1 else "Worth their cost are"
+    text = f"{worth} {listed(parts)} ({machine}): each is significantly more accurate than all that are cheaper"
     unclear: set[str] = set()
-    for pair in pairwise(front):
-        if not intervals_disjoint(*(times_of[name] for name in pair)):
-            unclear.update(pair)
-    means = {
-        name: {"train_seconds": times_of[name].summary, "test_accuracy": accuracies[name].summary}
-        for name in front
+    for cheaper, dearer in pairwise(front):
+        step = study.costs.ratio(dearer, cheaper)
+        if step is None or not step.times(front[dearer].images / front[cheaper].images).sign:
+            unclear.update((cheaper, dearer))
+    numbers = {
+        "machine": machine,
+        "front": {
+            name: {"seconds": run.seconds, "test_accuracy": accuracies[name].summary}
+            for name, run in front.items()
+        },
+        "not_significant_in_time": [name for name in front if name in unclear],
     }
-    numbers = {"front": means, "not_told_in_time": [name for name in front if name in unclear]}
     if unclear:
-        names = listed([study.name(name) for name in numbers["not_told_in_time"]])
-        text += f"; not told apart in time from a neighbour on it: {names}"
+        names = listed([study.name(name) for name in numbers["not_significant_in_time"]])
+        text += f"; the difference in time to a neighbour on it is not significant for {names}"
     elif len(front) > 1:
-        text += "; the intervals of time of neighbours on it are apart"
+        text += "; neighbours on it differ significantly in time"
     return [study.finding("pareto", f"{text}.", numbers, TIMING, timed=True)]

@@ -12,7 +12,7 @@ from cnn_study.report.kit.charts import ONCE, Spec, down, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times
+from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
@@ -124,17 +124,17 @@ def difference_chart(comparisons: pd.DataFrame, members: Members) -> Spec:
 
 
 def controls_table(study: ComparedStudy) -> Table:
-    """Every control: what it asks, the pair, what differs, the difference in accuracy."""
+    """Every control: what it asks, the pair, what differs, the difference, the ratio of the times of a step."""
     rows = []
     for control, pair in zip(study.spec.controls, study.comparison.controls, strict=True):
         names = [study.spec.members.get(name, name) for name in (control.of, control.against)]
-        ratio = pair.ratios["train_seconds"]
-        time = "–" if ratio is None else times(ratio)
+        ratio = study.costs.ratio(control.of, control.against)
+        time = "–" if ratio is None else times_within(ratio)
         what = listed([one.what for one in choices(study.differing.get((control.of, control.against), ()))])
         rows.append((control.question, " − ".join(names), what, cell(pair), time))
     return Table(
         f"{study.spec.title}: controls",
-        ("question", "pair", "what differs", "test accuracy", "training time"),
+        ("question", "pair", "what differs", "test accuracy", "training step"),
         tuple(rows),
         source(f"{CONCLUSIONS}, {TIMING}"),
     )

@@ -11,10 +11,11 @@ from cnn_study.report.kit.wording import (
     counted,
     listed,
     mean_of,
+    milliseconds,
     percent,
     points,
     round_percent,
-    seconds_within,
+    times_within,
 )
 from cnn_study.report.topics.studies.differences import cell
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
@@ -27,33 +28,48 @@ def members_table(study: ComparedStudy) -> Table:
     against_baseline = {pair.of: pair for pair in study.comparison.against_baseline}
     rows = []
     for name, label in study.spec.members.items():
-        summary, timing = study.summary[name], study.timing[name]
+        summary = study.summary[name]
         trained = name in study.comparison.ranking
-        time = timing.train_seconds
         rows.append(
             (
                 label,
                 accuracy_within(summary.test_accuracy) if trained else summary.status,
                 "baseline" if name == study.spec.baseline else cell(against_baseline.get(name)),
-                "–" if time.mean is None else seconds_within(time),
+                step_cell(study, name),
                 f"{summary.parameters:,}",
                 f"{summary.conv_parameters:,}",
                 f"{summary.forward_flops / 1e6:.1f}",
+                "–" if summary.training_flops is None else f"{summary.training_flops / 1e6:.1f}",
                 f"{summary.learning_rate:g}" + (", search cut off" if summary.learning_rate_at_edge else ""),
             )
         )
     return Table(
         f"{study.spec.title}: accuracy and cost",
         (
-            "network", "test accuracy", "against the baseline", "training time", "parameters", "in convolutions",
-            "MFLOPs", "learning rate",
+            "network", "test accuracy", "against the baseline", "training step", "parameters", "in convolutions",
+            "MFLOPs", "MFLOPs in training", "learning rate",
         ),
         tuple(rows),
         source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
-        "Means over seeds with 95 % confidence intervals; FLOPs of one forward pass of one image, multiply and "
-        "add counted as two. An interval is of one comparison alone; a verdict accounts for all comparisons of "
-        "all studies. Where the search for a rate was cut off, a better one may lie beyond those it tried.",
+        "Means over seeds with 95 % confidence intervals. A training step: its time, measured in turns, and the "
+        f"ratio to the baseline's{_on(study)}. FLOPs: of one image, multiply and add counted as two, of a forward "
+        "pass; in training of all passes, and the image's share of what the optimizer takes. An interval is of "
+        "one comparison alone; a verdict accounts for all comparisons of all studies. Where the search for a rate "
+        "was cut off, a better one may lie beyond those it tried.",
     )  # fmt: skip
+
+
+def step_cell(study: ComparedStudy, name: str) -> str:
+    """The time of a training step, and its ratio to the baseline's, in a table's cell."""
+    step, ratio = study.timing[name].step, study.costs.ratio(name, study.spec.baseline)
+    if step is None:
+        return "–"
+    return milliseconds(step.seconds) + ("" if ratio is None else f", {times_within(ratio)}")
+
+
+def _on(study: ComparedStudy) -> str:
+    machine = study.costs.machine(*study.spec.members)
+    return f" ({machine})" if machine else ""
 
 
 def winner(study: ComparedStudy) -> list[Finding]:

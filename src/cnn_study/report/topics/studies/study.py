@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
@@ -22,8 +23,8 @@ class ComparedStudy:
     """A study: its ``key`` and ``spec`` in params.yaml, and what came of it.
 
     ``margin``: within which networks are equivalent, in points. ``summary`` and ``timing``: the objects of
-    metrics/summary.json and timing.json by architecture. ``differing``: what the two networks of each pair differ
-    in, by (of, against).
+    metrics/summary.json and timing.json by architecture. ``costs``: of training steps, where times are compared.
+    ``differing``: what the two networks of each pair differ in, by (of, against).
     """
 
     key: str
@@ -32,6 +33,7 @@ class ComparedStudy:
     margin: float
     summary: Mapping[str, Summary]
     timing: Mapping[str, Timing]
+    costs: Costs
     differing: Mapping[Pair, Sequence[Difference]] = field(default_factory=dict)
 
     def name(self, architecture: str) -> str:
@@ -42,9 +44,10 @@ class ComparedStudy:
         """Mean test accuracy with its interval, 0 to 1."""
         return self.summary[architecture].test_accuracy
 
-    def train_seconds(self, architecture: str) -> Estimate:
-        """Mean training time with its interval."""
-        return self.timing[architecture].train_seconds
+    def run(self, architecture: str) -> RunCost | None:
+        """What training to its largest budget costs; None where no run came to its end, or none was measured."""
+        step = self.timing[architecture].step
+        return None if step is None else step.runs.get(str(self.summary[architecture].budget))
 
     def against_baseline(self, architecture: str) -> Comparison | None:
         """None for the baseline itself, and where nothing was compared."""
@@ -77,6 +80,7 @@ def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
             evidence.params.analysis.margin,
             evidence.summaries,
             evidence.timings,
+            evidence.costs,
             differing[key],
         )
         for key, spec in evidence.params.studies.items()

@@ -1,0 +1,1 @@
+"""What a training step costs: seconds, measured in turns, and operations, counted."""
