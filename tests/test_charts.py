@@ -87,7 +87,9 @@ def norms() -> pd.DataFrame:
 
 def ratios() -> pd.DataFrame:
     return pd.DataFrame(
-        {"architecture": name, "epoch": epoch, "ratio": 0.1**epoch} for name in ORDER for epoch in EPOCHS
+        {"architecture": name, "epoch": epoch, "convolutions": 2 + 8 * place, "ratio": 0.1**epoch}
+        for place, name in enumerate(ORDER)
+        for epoch in EPOCHS
     )
 
 
@@ -180,7 +182,7 @@ def every_chart() -> dict[str, Drawn]:
         "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),
         "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18),
         "gradient_heat_map": Drawn(gradient_heat_map(norms(), SHOWN), 18),
-        "first_over_last_chart": Drawn(first_over_last_chart(ratios(), SHOWN, 0.1, 10.0), 1 + 4 + 3 + 9),
+        "first_over_last_chart": Drawn(first_over_last_chart(ratios(), SHOWN), 1 + 12 + 3 + 9),
         "learning_rate_chart": Drawn(learning_rate_chart(rates(), SHOWN), 3 + 6 + 3),
         "replay_chart": Drawn(replay_chart(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
         "confusion_chart": Drawn(confusion_chart(confusion(), SHOWN), 12),

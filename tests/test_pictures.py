@@ -18,6 +18,7 @@ from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.report.topics.inside.chapter import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers
+from cnn_study.report.topics.inside.mosaic import CROSSED_OUT
 from cnn_study.report.topics.receptive_fields.picture import draw_fields
 from tests.conftest import REPOSITORY
 from tests.report_cases import result, right_ones
@@ -102,7 +103,15 @@ def test_dead_channels_are_crossed_out_and_counted_beside_their_filters() -> Non
     figure = draw_first_layers("Mine", 3, {"a": network((9, 32), dead=[1, 7]), "b": network((3, 32), kernel=1)})
     assert crosses(figure) == [2, 2]
     counts = [line for text in texts(figure) for line in text.splitlines() if line.endswith(" dead")]
-    assert counts == ["2 dead", "0 dead"]
+    assert counts == ["2 dead"]
+    assert CROSSED_OUT in texts(figure)
+
+
+def test_where_no_channel_is_dead_no_picture_speaks_of_any() -> None:
+    seen = {"a": network((9, 32), (9, 32))}
+    for figure in (draw_first_layers("Mine", 3, seen), draw_feature_maps("Mine", 3, seen, 4)):
+        assert not [text for text in texts(figure) if "dead" in text]
+        assert crosses(figure) == []
 
 
 def test_a_block_s_dead_channels_cross_out_no_filter_inside_it() -> None:
@@ -134,6 +143,8 @@ def test_dead_channels_are_counted_in_networks_that_have_weights_of_their_own() 
         {"architecture": "thin", "layer": "conv2", "channels": 70, "dead": 3},
         {"architecture": "wide", "layer": "conv1", "channels": 4, "dead": 1},
     ]
+    awake = replace(thin, evaluation=replace(thin.evaluation, inside=replace(inside, dead=network((9, 32)).dead)))
+    assert dead_channels({"thin": awake}).empty
     assert list(dead_channels({})) == ["architecture", "layer", "channels", "dead"]
 
 
