@@ -11,9 +11,17 @@ from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.results import BudgetSummary, FieldSides, Result, Summary, Timing, worst
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment
-from cnn_study.evaluation.effective_field import Field
+from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
 from cnn_study.evaluation.evaluate import run_to_look_into
-from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, Predictions
+from cnn_study.evaluation.results import (
+    Activations,
+    Calibrated,
+    Evaluated,
+    Evaluation,
+    Inside,
+    LookedInto,
+    Predictions,
+)
 from cnn_study.params.study import Study
 from cnn_study.profiling.records import Kind, LayerCost, Profile, Speed
 from cnn_study.report.kit import wording
@@ -142,7 +150,11 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
     maps = np.ones((4, 32, 32), np.float32)
     maps[0] = 0
     seen = Activations(np.zeros((3, 32, 32), np.uint8), {"conv1": maps})
-    trained = None if looked_into.status == "diverged" else EVERYWHERE
+
+    def field(run: FinishedRun | LookedInto) -> Field:
+        trained = None if run.status == "diverged" else EVERYWHERE
+        return Field("conv1", 32, 10, 15.5, (11, 20), (0, 31), EVERYWHERE, trained)
+
     return Evaluation(
         runs={
             run.key: Evaluated(
@@ -150,9 +162,20 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
             )
             for run in runs
         },
+        spreads={
+            run.key: Spreads(
+                seed=run.seed,
+                budget=run.budget,
+                layers=(LayerSpread.of(field(run)),),
+                environment=ENVIRONMENT,
+                known_by=run.fingerprint,
+            )
+            for run in runs
+            if run.budget == BUDGET
+        },
         inside=Inside(
             looked_into=looked_into,
-            fields=(Field("conv1", 32, 10, 15.5, (11, 20), EVERYWHERE, trained),),
+            fields=(field(looked_into),),
             filters_of="conv1",
             filters=np.ones((4, 3, 3, 3), np.float32),
             dead={"conv1": np.arange(4) == 0},
@@ -164,8 +187,9 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
 
 
 def predictions_of(right: npt.NDArray[np.bool_]) -> Predictions:
-    """A class too high where it is not right."""
-    return Predictions((labels_of(len(right)) + ~right) % 10, np.where(right, 0.9, 0.6))
+    """A class too high where it is not right; surer after a temperature."""
+    calibrated = Calibrated(0.8, np.where(right, 0.95, 0.65))
+    return Predictions((labels_of(len(right)) + ~right) % 10, np.where(right, 0.9, 0.6), calibrated)
 
 
 # No architecture of the project: whatever a user calls his own gets sentences as well.
@@ -192,7 +216,7 @@ def entry(
     *statuses: Status,
     half: float | None = 0.004,
     theoretical: int = 10,
-    effective: int | None = 8,
+    effective: float | None = 8.0,
 ) -> Summary:
     """An architecture in metrics/summary.json; three runs that trained unless their ``statuses`` are given."""
     runs, of_test = statuses or ("trained",) * 3, around(accuracy, half)
@@ -253,7 +277,10 @@ CONTROL = compared("wide", "wide_matched", 1.9, told=True)
 COMPARISON = StudyComparison("width", ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], ["wide", "thin"])
 
 
-WAYS = (wording.points, wording.percent, wording.round_percent, wording.times, wording.seconds)
+WAYS = (
+    wording.points, wording.percent, wording.round_percent, wording.times, wording.seconds, wording.pixels,
+    wording.pixel_change,
+)  # fmt: skip
 
 
 def numbers_in(value: Any) -> Iterator[float]:

@@ -157,9 +157,10 @@ def calibration() -> pd.DataFrame:
 def fields_by_layer() -> pd.DataFrame:
     return pd.DataFrame(
         {"architecture": name, "layer": layer, "depth": depth, "kind": kind, "pixels": 3 * depth + place}
+        | ({"low": 3 * depth, "high": 3 * depth + 2 * place} if place else {"low": np.nan, "high": np.nan})
         for name in ORDER
         for depth, layer in enumerate(LAYERS, 1)
-        for place, kind in enumerate(("effective, untrained", "effective, trained", "theoretical"))
+        for place, kind in enumerate(("the same influence everywhere", "before training", "after training"))
     )
 
 
@@ -187,7 +188,7 @@ def every_chart() -> dict[str, Drawn]:
         "replay_chart": Drawn(replay_chart(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
         "confusion_chart": Drawn(confusion_chart(confusion(), SHOWN), 12),
         "reliability_chart": Drawn(reliability_chart(calibration(), SHOWN), 1 + 3 + 6),
-        "receptive_fields_by_layer": Drawn(receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18),
+        "receptive_fields_by_layer": Drawn(receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18 + 12),
         "class_chart": Drawn(class_chart(class_changes(), SHOWN), 4 + 4),
     }
 

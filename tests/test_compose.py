@@ -12,6 +12,7 @@ from cnn_study.analysis.results import BudgetSummary, Result, Summary, Timing, e
 from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
+from cnn_study.evaluation.influence import even_deviation
 from cnn_study.params.study import validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
@@ -168,7 +169,12 @@ def test_numbers_of_an_architecture_leave_out_the_runs_that_diverged(evidence: E
     assert summary.test_accuracy.per_seed == (0.75, None, 0.1)
     assert summary.test_accuracy.mean == pytest.approx(0.425)
     assert summary.validation_accuracy.per_seed == (0.5, None, 0.1)
-    assert (summary.receptive_field.theoretical, summary.receptive_field.effective) == (10, 32)
+    field = summary.receptive_field
+    assert (field.theoretical, field.effective) == (10, 32)
+    assert field.deviation_untrained is not None
+    assert field.deviation_trained is not None
+    assert field.deviation_untrained.per_seed == pytest.approx((even_deviation(32),) * 3)
+    assert [one is None for one in field.deviation_trained.per_seed] == [False, True, False]
     assert timing.train_seconds.per_seed == (10.0, None, 20.0)
     assert timing.evaluation_seconds.per_seed == (1.0, None, 1.0)
     assert timing.images_per_second.per_seed == (100.0, None, 50.0)  # two epochs of 500 images
