@@ -201,7 +201,9 @@ def test_budgets_are_numbers_and_the_order_of_runs_does_not_matter() -> None:
     renamed = {1: 10, 2: 9}  # by their digits, 9 would be the largest
     runs = [run.model_copy(update={"budget": renamed[run.budget]}) for run in one.trained.runs[::-1]]
     seen = {(seed, renamed[budget]): run for (seed, budget), run in one.evaluation.runs.items()}
-    other = replace(one, trained=Trained(tuple(runs)), evaluation=replace(one.evaluation, runs=seen))
+    spreads = {(seed, 10): of_run for (seed, _), of_run in one.evaluation.spreads.items()}
+    evaluation = replace(one.evaluation, runs=seen, spreads=spreads)
+    other = replace(one, trained=Trained(tuple(runs)), evaluation=evaluation)
     summary = Summary.of(other, labels_of(10))
     assert (summary.budget, list(summary.by_budget), summary.seeds) == (10, ["9", "10"], (1, 0))
     assert summary.test_accuracy.per_seed == pytest.approx((0.2, 0.3))
