@@ -32,7 +32,10 @@ from stages._runs import Plan, known, missing
 
 SOURCES = (Path("engine/__init__.py"), Path("engine/child.py"), Path("src/cnn_study"), Path("stages"))
 TRAINING_IMAGES = ("data/prepared/train/*", "data/prepared/validation/*")
-TEST_IMAGES = ("data/prepared/test/*",)  # which no other tasks than those of evaluate receive
+EVALUATION_IMAGES = (
+    "data/prepared/test/*",  # which no other tasks than those of evaluate receive
+    "data/prepared/validation/*",
+)
 # What a task reads besides, of its architecture.
 INPUTS = {
     "profile": ("results/data/shape.json",),
@@ -140,16 +143,18 @@ class Scheduler:
     ) -> None:
         self._study, self._resources, self._machine = study, resources, machine
         self._pipeline, self._progress = pipeline, progress
-        self._sources, training, test, none = (
+        self._sources, training, evaluation, none = (
             ray.put(files)
             for files in (
                 {file.as_posix(): node.read(file) for path in SOURCES for file in source_files(path)},
                 files_at(*TRAINING_IMAGES),
-                files_at(*TEST_IMAGES),
+                files_at(*EVALUATION_IMAGES),
                 {},
             )
         )
-        self._images = {"tune": training, "replay": training, "train": training, "evaluate": test, "profile": none}
+        self._images = {
+            "tune": training, "replay": training, "train": training, "evaluate": evaluation, "profile": none,
+        }  # fmt: skip
         options = resources.options() | {"num_returns": "streaming", "max_retries": 0}
         self._start = ray.remote(node.run).options(**options).remote
         self._to_begin = deque(first_stages(self._study.params))

@@ -1,8 +1,10 @@
-"""Weights and the test images -> results/evaluate/ARCHITECTURE/.
+"""Weights, the test images and the validation images -> results/evaluate/ARCHITECTURE/.
 
-This is the only stage that reads the test images. Each trained network classifies them once; some are shown to
-one of them again for its receptive fields and feature maps. It chooses nothing. What it has found of a run
-before is taken over, so that a network whose weights are elsewhere is not needed again.
+This is the only stage that reads the test images. Each trained network classifies them once; some are shown again
+to those of the largest budget for their receptive fields, and to one of them for its feature maps. The validation
+images decide one temperature for each of these networks, by which logits are divided and no prediction
+changes; beside that it chooses nothing. What it has found of a run before is taken over, so that a network whose
+weights are elsewhere is not needed again.
 """
 
 import sys
@@ -27,7 +29,7 @@ from cnn_study.training.finished import FinishedRun, Trained, weights_name
 from cnn_study.training.recipe import Training
 
 RESULTS = Path("results/evaluate")
-TEST = Path("data/prepared/test")
+TEST, VALIDATION = Path("data/prepared/test"), Path("data/prepared/validation")
 # What an evaluation depends on besides its run.
 PACKAGES = ("base", "data", "evaluation", "networks", "training")
 SOURCES = (*(Path("src/cnn_study") / name for name in PACKAGES), Path("stages/evaluate.py"))
@@ -46,7 +48,10 @@ def main(name: str) -> None:
         path = Path("runs/train") / name / weights_name(run.seed, run.budget, largest)
         return trained_network(path, entry.network, run, test)
 
-    evaluation = evaluate(plan, lambda: Evaluator(name, entry.network, recipe, test, plan.settings), weights)
+    def evaluator() -> Evaluator:
+        return Evaluator(name, entry.network, recipe, test, load_split(VALIDATION), plan.settings)
+
+    evaluation = evaluate(plan, evaluator, weights)
     refuse_edited_sources()
     with whole_folder(RESULTS / name) as folder:
         evaluation.write(folder)
@@ -59,7 +64,8 @@ def plan_of(name: str, runs: Sequence[FinishedRun]) -> EvaluationPlan:
     except StudyError:  # there is none, or it is another version's
         earlier = None
     settings = parse(Evaluate, section(read_yaml(), "evaluate"), "evaluate")
-    return EvaluationPlan(runs, earlier, fingerprint(sources_digest(*SOURCES), folder_digest(TEST)), settings)
+    images = (folder_digest(TEST), folder_digest(VALIDATION))
+    return EvaluationPlan(runs, earlier, fingerprint(sources_digest(*SOURCES), *images), settings)
 
 
 def trained_network(path: Path, architecture: Architecture, run: FinishedRun, test: Split) -> Network:

@@ -16,9 +16,17 @@ from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.verdicts import Judged, Verdict
 from cnn_study.base.environment import Environment
 from cnn_study.cost.records import Measured, Session, StepCosts
-from cnn_study.evaluation.effective_field import Field
+from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
 from cnn_study.evaluation.evaluate import run_to_look_into
-from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, Predictions
+from cnn_study.evaluation.results import (
+    Activations,
+    Calibrated,
+    Evaluated,
+    Evaluation,
+    Inside,
+    LookedInto,
+    Predictions,
+)
 from cnn_study.params.study import Study
 from cnn_study.profiling.records import Kind, LayerCost, Profile, Speed
 from cnn_study.report.kit import wording
@@ -147,7 +155,11 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
     maps = np.ones((4, 32, 32), np.float32)
     maps[0] = 0
     seen = Activations(np.zeros((3, 32, 32), np.uint8), {"conv1": maps})
-    trained = None if looked_into.status == "diverged" else EVERYWHERE
+
+    def field(run: FinishedRun | LookedInto) -> Field:
+        trained = None if run.status == "diverged" else EVERYWHERE
+        return Field("conv1", 32, 10, 15.5, (11, 20), (0, 31), EVERYWHERE, trained)
+
     return Evaluation(
         runs={
             run.key: Evaluated(
@@ -155,9 +167,20 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
             )
             for run in runs
         },
+        spreads={
+            run.key: Spreads(
+                seed=run.seed,
+                budget=run.budget,
+                layers=(LayerSpread.of(field(run)),),
+                environment=ENVIRONMENT,
+                known_by=run.fingerprint,
+            )
+            for run in runs
+            if run.budget == BUDGET
+        },
         inside=Inside(
             looked_into=looked_into,
-            fields=(Field("conv1", 32, 10, 15.5, (11, 20), EVERYWHERE, trained),),
+            fields=(field(looked_into),),
             filters_of="conv1",
             filters=np.ones((4, 3, 3, 3), np.float32),
             dead={"conv1": np.arange(4) == 0},
@@ -169,8 +192,9 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
 
 
 def predictions_of(right: npt.NDArray[np.bool_]) -> Predictions:
-    """A class too high where it is not right."""
-    return Predictions((labels_of(len(right)) + ~right) % 10, np.where(right, 0.9, 0.6))
+    """A class too high where it is not right; surer after a temperature."""
+    calibrated = Calibrated(0.8, np.where(right, 0.95, 0.65))
+    return Predictions((labels_of(len(right)) + ~right) % 10, np.where(right, 0.9, 0.6), calibrated)
 
 
 # No architecture of the project: whatever a user calls his own gets sentences as well.
@@ -199,7 +223,7 @@ def entry(
     *statuses: Status,
     half: float | None = 0.004,
     theoretical: int = 10,
-    effective: int | None = 8,
+    effective: float | None = 8.0,
     flops: int | None = 3000,
     parameters: int = 10,
 ) -> Summary:
@@ -324,6 +348,7 @@ COMPARISON = StudyComparison("width", ["wide", "thin", "odd"], {}, [WIDE, ODD], 
 
 WAYS = (
     wording.points, wording.percent, wording.round_percent, wording.times, wording.hundredths, wording.seconds,
+    wording.pixels, wording.pixel_change,
 )  # fmt: skip
 
 

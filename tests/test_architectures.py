@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.activations import feature_maps
-from cnn_study.evaluation.influence import center_of_last, effective_rows, influence_of_pixels
+from cnn_study.evaluation.influence import center_of_last, influence_of_pixels
 from cnn_study.networks.architecture import Architecture, geometry, named_layers, spec_of
 from cnn_study.networks.network import Network, features, initialize, weighted_layers
 from cnn_study.params.study import validate
@@ -227,17 +227,6 @@ def test_feature_maps_are_of_each_layer_before_its_pool() -> None:
         "conv5": (128, 8, 8), "conv6": (128, 8, 8),
     }  # fmt: skip
     assert all((m >= 0).all() for m in maps.values())
-
-
-def test_the_effective_field_is_the_smallest_square_with_the_share() -> None:
-    influence = np.zeros((32, 32))
-    influence[16, 16] = 0.9
-    influence[16, 20] = 0.1
-    assert effective_rows(influence, center=16, share=0.9) == (16, 16)
-    assert effective_rows(influence, center=16, share=0.95) == (12, 20)
-    assert effective_rows(influence, center=19.5, share=0.9) == (16, 23)
-    assert effective_rows(influence, center=26.5, share=0.9) == (16, 31)  # and beyond the image
-    assert effective_rows(np.zeros((32, 32)), center=16) is None
 
 
 @pytest.mark.parametrize("name", ["kernel_3x3", "kernel_7x7", "residual"])

@@ -97,7 +97,9 @@ def norms() -> pd.DataFrame:
 
 def ratios() -> pd.DataFrame:
     return pd.DataFrame(
-        {"architecture": name, "epoch": epoch, "ratio": 0.1**epoch} for name in ORDER for epoch in EPOCHS
+        {"architecture": name, "epoch": epoch, "convolutions": 2 + 8 * place, "ratio": 0.1**epoch}
+        for place, name in enumerate(ORDER)
+        for epoch in EPOCHS
     )
 
 
@@ -170,9 +172,10 @@ def calibration() -> pd.DataFrame:
 def fields_by_layer() -> pd.DataFrame:
     return pd.DataFrame(
         {"architecture": name, "layer": layer, "depth": depth, "kind": kind, "pixels": 3 * depth + place}
+        | ({"low": 3 * depth, "high": 3 * depth + 2 * place} if place else {"low": np.nan, "high": np.nan})
         for name in ORDER
         for depth, layer in enumerate(LAYERS, 1)
-        for place, kind in enumerate(("effective, untrained", "effective, trained", "theoretical"))
+        for place, kind in enumerate(("the same influence everywhere", "before training", "after training"))
     )
 
 
@@ -196,12 +199,12 @@ def every_chart() -> dict[str, Drawn]:
         "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),
         "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18),
         "gradient_heat_map": Drawn(gradient_heat_map(norms(), SHOWN), 18),
-        "first_over_last_chart": Drawn(first_over_last_chart(ratios(), SHOWN, 0.1, 10.0), 1 + 4 + 3 + 9),
+        "first_over_last_chart": Drawn(first_over_last_chart(ratios(), SHOWN), 1 + 12 + 3 + 9),
         "learning_rate_chart": Drawn(learning_rate_chart(rates(), SHOWN), 3 + 6 + 3),
         "replay_chart": Drawn(replay_chart(replay(), SHOWN, 0.01), 3 + 9 + 3 + 1 + 1),
         "confusion_chart": Drawn(confusion_chart(confusion(), SHOWN), 12),
         "reliability_chart": Drawn(reliability_chart(calibration(), SHOWN), 1 + 3 + 6),
-        "receptive_fields_by_layer": Drawn(receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18),
+        "receptive_fields_by_layer": Drawn(receptive_fields_by_layer(fields_by_layer(), SHOWN), 9 + 18 + 12),
         "class_chart": Drawn(class_chart(class_changes(), SHOWN), 4 + 4),
     }
 

@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cnn_study.report.topics.classes.calibration import calibration, calibration_errors, calibration_findings
+from cnn_study.analysis.calibration import Gap
+from cnn_study.report.topics.classes.calibration import (
+    Calibration,
+    calibration,
+    calibration_findings,
+    calibration_table,
+    calibrations,
+    error_table,
+)
 from cnn_study.report.topics.classes.confusion import confusion
 from tests.report_cases import (
     CLASSES,
@@ -31,7 +39,7 @@ def test_seeds_are_pooled() -> None:
     assert (interval["architecture"], interval["count"]) == ("thin", 20)
     assert interval["confidence"] == pytest.approx(0.72)
     assert interval["accuracy"] == pytest.approx(0.8)
-    assert calibration_errors(both, labels) == {"thin": pytest.approx(0.08)}
+    assert calibrations(both, labels)["thin"].error == pytest.approx(0.08)
 
 
 def test_what_has_not_trained_in_every_run_is_not_judged_by_how_sure_it_is() -> None:
@@ -39,9 +47,9 @@ def test_what_has_not_trained_in_every_run_is_not_judged_by_how_sure_it_is() -> 
     failed = {status: result(status, right, ("trained", status)) for status in ("collapsed", "diverged")}
     trained = {"thin": result("thin", right)}
     labels = labels_of(10)
-    assert set(calibration_errors(failed | trained, labels)) == {"thin"}
+    assert set(calibrations(failed | trained, labels)) == {"thin"}
     assert set(calibration(failed | trained, labels)["architecture"]) == {"thin"}
-    assert (calibration_errors(failed, labels), len(calibration(failed, labels))) == ({}, 0)
+    assert (calibrations(failed, labels), len(calibration(failed, labels))) == ({}, 0)
 
 
 def test_images_are_counted_by_what_they_show_and_what_a_run_takes_them_for() -> None:
@@ -54,13 +62,97 @@ def test_images_are_counted_by_what_they_show_and_what_a_run_takes_them_for() ->
     assert (counts == expected).all()
 
 
+def calibrated(error: float, gap: float, after: float, half: float = 0.004, left: float = 0.001) -> Calibration:
+    """With these errors before and ``after`` a temperature, and gaps of ``gap`` and ``left``, ± ``half``."""
+    return Calibration(
+        error=error,
+        gap=Gap(gap, (gap - half, gap + half)),
+        temperatures=(0.71, 0.789),
+        error_after=after,
+        gap_after=Gap(left, (left - half, left + half)),
+    )
+
+
+UNDER, NEITHER = calibrated(0.031, -0.03, 0.012), calibrated(0.012, -0.003, 0.013)
+OVER = calibrated(0.05, 0.05, 0.02)
+
+
 def test_calibration_names_the_best_and_the_worst() -> None:
-    (finding,) = calibration_findings({"thin": 0.031, "wide": 0.012, "odd": 0.024}, STUDIES)
+    finding, *_ = calibration_findings({"thin": UNDER, "wide": NEITHER, "odd": UNDER}, STUDIES, 0.0)
     assert finding.text.startswith("Of 3 networks, “wide, twice” (1.2 %) has the smallest")
-    assert "narrow one (3.1 %) the largest" in finding.text
-    assert calibration_findings({"odd": 0.024}, STUDIES)[0].rule == "calibration_of_one"
-    assert calibration_findings({}, STUDIES) == []
+    assert "odd one (3.1 %) the largest" in finding.text
+    assert calibration_findings({"odd": UNDER}, STUDIES, 0.0)[0].rule == "calibration_of_one"
+    assert calibration_findings({}, STUDIES, 0.0) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "rule", "text"),
+    [
+        (
+            {"thin": UNDER, "wide": NEITHER, "odd": calibrated(0.1, -0.062, 0.01)},
+            "under_confident",
+            "Of 3 networks, 2 are under-confident, 0 over-confident, and 1 has no significant gap: confidence "
+            "less accuracy is −6.2 points, 95 % CI −6.6 to −5.8 in odd one to −0.3 points, 95 % CI −0.7 to "
+            "+0.1 in “wide, twice” (intervals over test images). Training with a label smoothing of 0.1 makes "
+            "networks less confident.",
+        ),
+        (
+            {"thin": OVER},
+            "over_confident",
+            "Of 1 network, 0 are under-confident, 1 over-confident, and 0 have no significant gap: confidence "
+            "less accuracy is +5.0 points, 95 % CI +4.6 to +5.4 in narrow one (intervals over test images).",
+        ),
+        (
+            {"thin": OVER, "wide": UNDER},
+            "gap_of_no_sign",
+            "1 is under-confident, 1 over-confident, and 0 have no ",
+        ),
+    ],
+)
+def test_on_which_side_confidence_errs(found: dict[str, Calibration], rule: str, text: str) -> None:
+    finding = calibration_findings(found, STUDIES, 0.1)[1]
+    assert finding.rule == rule
+    assert text in finding.text
+    assert "smoothing" not in calibration_findings(found, STUDIES, 0.0)[1].text
+
+
+@pytest.mark.parametrize(("gap", "sign"), [(-0.00401, -1), (-0.00399, 0), (0.00399, 0), (0.00401, 1)])
+def test_a_gap_has_a_sign_where_its_interval_leaves_out_zero(gap: float, sign: int) -> None:
+    assert calibrated(0.1, gap, 0.1).gap.sign == sign
+
+
+def test_what_a_temperature_mends_and_that_it_may_mend_nothing() -> None:
+    *_, finding = calibration_findings({"thin": UNDER, "wide": NEITHER}, STUDIES, 0.1)
+    assert finding.rule == "temperature_mends"
+    assert finding.text == (
+        "After one temperature for each run, fitted on the validation images (0.71 to 0.79), the largest expected "
+        "calibration error falls, from 3.1 % to 1.3 % (“wide, twice”), and of 2 networks, 0 are under-confident, "
+        "0 over-confident, and 2 have no significant gap."
+    )
+    *_, finding = calibration_findings({"wide": NEITHER}, STUDIES, 0.1)
+    assert finding.rule == "temperature_does_not_mend"
+    assert "does not fall, from 1.2 % to 1.3 %" in finding.text
+    left = calibrated(0.1, -0.1, 0.05, left=-0.05)
+    assert "of 1 network, 1 is under-confident" in calibration_findings({"thin": left}, STUDIES, 0.1)[2].text
+
+
+def test_each_run_has_a_temperature_and_the_gaps_of_its_own_predictions() -> None:
+    # 9 of 10 and 7 of 10 right; 0.9 sure of what is right and 0.6 of what is not, then 0.95 and 0.65.
+    (one,) = calibrations({"thin": result("thin", right_ones([9, 7], 10))}, labels_of(10)).values()
+    assert one.temperatures == (0.8, 0.8)
+    before = [0.9 * right + 0.6 * (1 - right) - right for right in (0.9, 0.7)]
+    assert one.gap.mean == pytest.approx(np.mean(before))
+    assert one.gap_after.mean == pytest.approx(np.mean(before) + 0.05)
+    assert one.error == pytest.approx(0.8 * 0.1 + 0.2 * 0.6)
+    assert one.error_after == pytest.approx(0.8 * 0.05 + 0.2 * 0.65)
+    (row,) = calibration_table({"thin": one}).to_dict("records")
+    assert (row["gap_low"], row["gap_high"]) == one.gap.ci95
+    assert (row["gap_after"], row["temperature"]) == (one.gap_after.mean, pytest.approx(0.8))
+    (cells,) = error_table({"thin": one}, STUDIES).rows
+    assert cells[0] == "narrow one"
+    assert cells[3] == "0.80, 0.80"
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
-    assert_numbers_are_their_own(calibration_findings({"thin": 0.031, "wide": 0.012}, STUDIES))
+    assert_numbers_are_their_own(calibration_findings({"thin": UNDER, "wide": NEITHER, "odd": OVER}, STUDIES, 0.1))
+    assert_numbers_are_their_own(calibration_findings({"thin": UNDER}, STUDIES, 0.1))

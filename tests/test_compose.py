@@ -14,6 +14,7 @@ from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.records import Session, StepCosts
+from cnn_study.evaluation.influence import even_deviation
 from cnn_study.params.study import validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
@@ -188,7 +189,12 @@ def test_numbers_of_an_architecture_leave_out_the_runs_that_diverged(evidence: E
     assert summary.test_accuracy.per_seed == (0.75, None, 0.1)
     assert summary.test_accuracy.mean == pytest.approx(0.425)
     assert summary.validation_accuracy.per_seed == (0.5, None, 0.1)
-    assert (summary.receptive_field.theoretical, summary.receptive_field.effective) == (10, 32)
+    field = summary.receptive_field
+    assert (field.theoretical, field.effective) == (10, 32)
+    assert field.deviation_untrained is not None
+    assert field.deviation_trained is not None
+    assert field.deviation_untrained.per_seed == pytest.approx((even_deviation(32),) * 3)
+    assert [one is None for one in field.deviation_trained.per_seed] == [False, True, False]
     assert timing.train_seconds.per_seed == (10.0, None, 20.0)
     assert timing.evaluation_seconds.per_seed == (1.0, None, 1.0)
     assert timing.images_per_second.per_seed == (100.0, None, 50.0)  # two epochs of 500 images
@@ -233,7 +239,9 @@ def test_budgets_are_numbers_and_the_order_of_runs_does_not_matter() -> None:
     renamed = {1: 10, 2: 9}  # by their digits, 9 would be the largest
     runs = [run.model_copy(update={"budget": renamed[run.budget]}) for run in one.trained.runs[::-1]]
     seen = {(seed, renamed[budget]): run for (seed, budget), run in one.evaluation.runs.items()}
-    other = replace(one, trained=Trained(tuple(runs)), evaluation=replace(one.evaluation, runs=seen))
+    spreads = {(seed, 10): of_run for (seed, _), of_run in one.evaluation.spreads.items()}
+    evaluation = replace(one.evaluation, runs=seen, spreads=spreads)
+    other = replace(one, trained=Trained(tuple(runs)), evaluation=evaluation)
     summary = Summary.of(other, labels_of(10))
     assert (summary.budget, list(summary.by_budget), summary.seeds) == (10, ["9", "10"], (1, 0))
     assert summary.test_accuracy.per_seed == pytest.approx((0.2, 0.3))
@@ -267,6 +275,25 @@ def test_every_picture_of_a_study_is_drawn_and_says_which_network_diverged() -> 
         texts = " ".join(" ".join(text.get_text() for text in picture.texts).split())
         assert "4 layers (diverged, first weights)" in texts
         assert texts.count("(diverged") == 1
+
+
+def test_the_report_speaks_of_dead_channels_only_where_there_are_any(evidence: Evidence) -> None:
+    def inside(of: Evidence) -> str:
+        (section,) = (part for part in page(of).sections if part.key == "inside")
+        return " ".join([*(table.title for table in section.tables), *(one.caption for one in section.figures)])
+
+    awake = {
+        name: replace(
+            one,
+            evaluation=replace(
+                one.evaluation, inside=replace(one.evaluation.inside, dead={"conv1": np.zeros(4, bool)})
+            ),
+        )
+        for name, one in evidence.results.items()
+    }
+    assert "dead" not in inside(replace(evidence, results=awake)).lower()
+    one_dead = awake | {"residual": evidence.results["residual"]}
+    assert inside(replace(evidence, results=one_dead)).lower().count("dead") == 2  # a table, and a study's figure
 
 
 def test_a_page_whose_pictures_are_missing_is_not_written(whole: Page) -> None:

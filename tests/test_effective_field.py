@@ -1,10 +1,7 @@
 """What each layer sees: against lighting pixels one by one, and against planted influence."""
 
-import io
-
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cnn_study.base.yaml import read_yaml
-from cnn_study.evaluation.effective_field import Field, field_table, fields_of
-from cnn_study.evaluation.influence import influence_of_pixels
+from cnn_study.evaluation.effective_field import Field, LayerSpread, fields_of
+from cnn_study.evaluation.influence import Spread, centroid, even_deviation, influence_of_pixels
 from cnn_study.networks.architecture import Architecture, named_layers, spec_of
 from cnn_study.networks.network import Network, initialize
 from tests.conftest import REPOSITORY, SHAPE
@@ -133,12 +130,14 @@ def test_the_study_s_own_fields_are_the_closed_form_clipped_to_the_image() -> No
         for field in fields_of(spec_of(entry), SHAPE, GREY, None, None):
             first, last = closed_form(field)
             assert field.visible == (max(first, 0), min(last, 31))
+            assert field.by_all == (0, 31)
 
 
 def test_rows_that_a_pool_drops_are_seen_by_none() -> None:
     architecture = spec({"pool": 6}, {"conv": 1, "kernel": 9}, {"residual": 1})  # 5 × 6 = 30 of 32 rows
     fields = fields_of(architecture, SHAPE, GREY, None, None)
     assert [field.visible for field in fields] == [(12, 17), (0, 29), (0, 29)]
+    assert [field.by_all for field in fields] == [(0, 29)] * 3
     assert fields[-1].theoretical_share == (30 / 32) ** 2
 
 
@@ -157,16 +156,60 @@ def test_influence_is_found_where_it_was_planted() -> None:
     assert conv.untrained is not None
     assert conv.untrained[16, 16] == pytest.approx(0.9)
     assert conv.untrained[16, 18] == pytest.approx(0.1)
-    assert (conv.effective_untrained, conv.effective_trained) == ((14, 18), (16, 16))
-    # The pool sees two units side by side: one pixel more.
-    assert (pool.effective_untrained, pool.effective_trained) == ((14, 19), (16, 17))
+    # Two pixels apart, along the rows alone: a variance of 2² · 0.9 · 0.1, and of as much with 0.96 and 0.04.
+    one, other = LayerSpread.of(conv).untrained, LayerSpread.of(conv).trained
+    assert one is not None
+    assert other is not None
+    assert (one.deviation, other.deviation) == pytest.approx((np.sqrt(0.36 / 2), np.sqrt(0.1536 / 2)))
+    assert (one.side, other.side) == (np.sqrt(2), 1)  # 0.1 of 0.9 is more than 4.55 %, 0.04 of 0.96 is less
+    # The pool sees the mean of four units: a variance of a quarter more, both ways.
+    wider = LayerSpread.of(pool).untrained
+    assert wider is not None
+    assert wider.deviation == pytest.approx(np.sqrt(0.36 / 2 + 1 / 4))
 
 
 def test_a_layer_behind_a_dead_one_has_no_effective_field() -> None:
     architecture = spec({"conv": 2, "kernel": 3}, {"pool": 2}, {"conv": 2, "kernel": 3})
     dead = transparent_network(architecture)
     nn.init.constant_(dead.get_parameter("features.conv1.bias"), -1e9)
-    assert [field.effective_trained for field in fields_of(architecture, SHAPE, GREY, None, dead)] == [None] * 3
+    fields = fields_of(architecture, SHAPE, GREY, None, dead)
+    assert all(field.trained is not None and not field.trained.any() for field in fields)
+    assert [LayerSpread.of(field).trained for field in fields] == [None] * 3
+
+
+def test_a_spread_is_that_of_a_normal_distribution_of_known_width_wherever_it_lies() -> None:
+    rows, columns = np.indices((64, 64))
+    for deviation, (row, column) in ((2.0, (31.5, 31.5)), (4.25, (40, 30))):
+        squares = (rows - row) ** 2 + (columns - column) ** 2
+        influence = 7.0 * np.exp(-squares / (2 * deviation**2))
+        spread = Spread.of(influence)
+        assert spread is not None
+        assert spread.deviation == pytest.approx(deviation, rel=0.01)
+        assert centroid(influence) == pytest.approx((row, column), abs=0.1)
+        # Above 4.55 % of the peak lies a disc, whose area is the square of the side.
+        radius = deviation * np.sqrt(-2 * np.log(1 - 0.9545))
+        assert spread.side == pytest.approx(np.sqrt(np.pi) * radius, rel=0.05)
+
+
+def test_an_even_influence_has_the_deviation_that_its_square_says() -> None:
+    for pixels in (1, 2, 7, 32):
+        influence: npt.NDArray[np.float64] = np.zeros((32, 32))
+        influence[:pixels, :pixels] = 0.5
+        spread = Spread.of(influence)
+        assert spread is not None
+        assert (spread.deviation, spread.side) == pytest.approx((even_deviation(pixels), pixels))
+
+
+def test_a_spread_tells_growth_of_less_than_a_pixel() -> None:
+    influence: npt.NDArray[np.float64] = np.zeros((32, 32))
+    influence[10:20, 10:20] = 1.0
+    before = Spread.of(influence)
+    influence[10:20, 10] *= 1.1
+    after = Spread.of(influence)
+    assert before is not None
+    assert after is not None
+    assert 0 < after.deviation - before.deviation < 0.1
+    assert after.side == before.side
 
 
 @pytest.mark.parametrize("name", ["kernel_7x7_matched", "residual"])
@@ -189,20 +232,3 @@ def test_looking_into_a_network_leaves_it_as_it_was() -> None:
     fields_of(architecture, SHAPE, noise(1), network, None)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert torch.equal(network(noise(2)), logits)
-
-
-def test_the_table_has_a_row_for_each_layer_and_is_empty_where_there_is_no_network() -> None:
-    plain, wide = spec({"conv": 2, "kernel": 3}, {"pool": 2}), spec({"conv": 1, "kernel": 31}, {"residual": 1})
-    fields = {
-        "plain": fields_of(plain, SHAPE, GREY, transparent_network(plain), None),
-        "wide": fields_of(wide, SHAPE, GREY, None, None),
-    }
-    table = pd.read_csv(io.StringIO(field_table(fields).to_csv(index=False)), dtype=str, keep_default_na=False)
-    assert table.astype({"theoretical_share": float}).to_dict("split")["data"] == [
-        ["plain", "conv1", "1", "3", "3", 9 / 1024, "3", ""],
-        ["plain", "pool1", "2", "4", "4", 16 / 1024, "4", ""],
-        ["wide", "conv1", "1", "31", "31", 31**2 / 1024, "", ""],  # around pixel 16, from 1 to 31
-        ["wide", "residual1", "2", "35", "32", 1.0, "", ""],
-    ]
-    columns = ["theoretical", "visible", "theoretical_share", "effective_untrained", "effective_trained"]
-    assert list(table)[3:] == columns

@@ -14,10 +14,12 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation import evaluate as module
 from cnn_study.evaluation.activations import feature_maps
+from cnn_study.evaluation.effective_field import LayerSpread
 from cnn_study.evaluation.evaluate import EvaluationPlan, Evaluator, evaluate
-from cnn_study.evaluation.influence import influence_of_pixels
+from cnn_study.evaluation.influence import Spread, influence_of_pixels
 from cnn_study.evaluation.results import Evaluation, LookedInto, Predictions
 from cnn_study.evaluation.settings import MOST_CHANNELS, Evaluate
+from cnn_study.evaluation.temperature import fitted_temperature
 from cnn_study.networks.architecture import Architecture, spec_of
 from cnn_study.networks.modules import Convolution
 from cnn_study.networks.network import Network, initialize
@@ -40,6 +42,9 @@ TEST = Split(
     np.random.default_rng(0).integers(256, size=(40, 3, 32, 32), dtype=np.uint8),
     labels_of(40),
     Names(dataset="made_up", classes=tuple("abcdefghij")),
+)
+VALIDATION = Split(
+    np.random.default_rng(1).integers(256, size=(60, 3, 32, 32), dtype=np.uint8), labels_of(60), TEST.names
 )
 
 
@@ -90,7 +95,7 @@ def evaluated(
         assert run.status != "diverged"
         return network(run.seed) if run.budget == BUDGET else trained_network(100 * run.budget + run.seed)
 
-    evaluator = partial(Evaluator, "mine", ARCHITECTURE, recipe, TEST, settings)
+    evaluator = partial(Evaluator, "mine", ARCHITECTURE, recipe, TEST, VALIDATION, settings)
     plan = EvaluationPlan(runs_of(statuses), None, "sources and images", settings)
     return evaluate(plan, evaluator, weights)
 
@@ -169,6 +174,38 @@ def test_each_image_has_its_own_maps_and_all_share_what_is_dead() -> None:
     assert not found.dead["conv1"][0]
 
 
+def test_the_runs_to_the_largest_budget_have_spreads_of_their_own_networks_and_of_their_first_weights() -> None:
+    found = evaluated({7: "trained", 5: "diverged", 2: "collapsed"})
+    assert list(found.spreads) == [(7, BUDGET), (5, BUDGET), (2, BUDGET)]
+    images = torch.from_numpy(TEST.images[: SETTINGS.images])
+    for (seed, _), spreads in found.spreads.items():
+        assert [layer.layer for layer in spreads.layers] == ["conv1", "pool1", "conv2", "pool2"]
+        last = spreads.layers[-1]
+        assert last.untrained is not None
+        assert (last.trained is None) == (seed == 5)
+        if last.trained is not None:
+            own = Spread.of(influence_of_pixels(trained_network(seed), images))
+            assert own is not None
+            assert last.trained.deviation == pytest.approx(own.deviation, rel=1e-4)
+    assert len({spreads.layers[-1].untrained for spreads in found.spreads.values()}) == 3
+    shown = found.inside.fields
+    assert found.spreads[7, BUDGET].layers == tuple(map(LayerSpread.of, shown))
+
+
+def test_a_temperature_is_fitted_on_validation_images_for_runs_that_trained_to_the_largest_budget() -> None:
+    found = evaluated({7: "trained", 5: "diverged", 2: "collapsed"})
+    assert [key for key, run in found.runs.items() if run.temperature is not None] == [(7, BUDGET)]
+    calibrated = predictions_in(found, 7).calibrated
+    assert calibrated is not None
+    environment, network = set_up("cpu", "fp32", 1), trained_network(7)
+    held_out = predict(network, torch.from_numpy(VALIDATION.images), environment)
+    assert calibrated.temperature == pytest.approx(
+        fitted_temperature(held_out, torch.from_numpy(VALIDATION.labels)), rel=1e-3
+    )
+    of_test = predict(network, torch.from_numpy(TEST.images), environment).double() / calibrated.temperature
+    np.testing.assert_allclose(calibrated.confidence, of_test.softmax(1).amax(1).numpy(), rtol=1e-3)
+
+
 def test_only_so_many_images_as_asked_for_decide_what_is_dead() -> None:
     sums = [int(image.sum(0, dtype=int).max()) for image in TEST.images]
     brightest = max(sums[:9]) + 1  # a pixel that none of the first images has, but a later one
@@ -236,6 +273,7 @@ class Counted:
     def __init__(self) -> None:
         self.asked: list[Key] = []
         self.evaluators = 0
+        self.settings = SETTINGS
 
     def evaluated(
         self,
@@ -244,15 +282,15 @@ class Counted:
         known_by: str = "sources",
         settings: Evaluate = SETTINGS,
     ) -> Evaluation:
-        self.asked, self.evaluators = [], 0
+        self.asked, self.evaluators, self.settings = [], 0, settings
         plan = EvaluationPlan(runs, earlier, known_by, settings)
         found = evaluate(plan, self._evaluator, self._weights)
-        assert {run.key for run in plan.needed} == set(self.asked)
+        assert [run.key for run in plan.needed] == self.asked
         return found
 
     def _evaluator(self) -> Evaluator:
         self.evaluators += 1
-        return Evaluator("mine", ARCHITECTURE, RECIPE, TEST, SETTINGS)
+        return Evaluator("mine", ARCHITECTURE, RECIPE, TEST, VALIDATION, self.settings)
 
     def _weights(self, run: FinishedRun) -> Network:
         self.asked.append(run.key)
@@ -263,10 +301,10 @@ RUNS = runs_of({7: "trained", 5: "diverged", 2: "trained"})
 WITH_WEIGHTS = [(7, 1), (7, 2), (5, 1), (2, 1), (2, 2)]
 
 
-def test_an_evaluation_asks_for_the_weights_of_each_run_that_has_some_and_of_the_one_looked_into() -> None:
+def test_an_evaluation_asks_once_for_the_weights_of_each_run_that_has_some() -> None:
     counted = Counted()
     counted.evaluated(RUNS)
-    assert (counted.asked, counted.evaluators) == ([*WITH_WEIGHTS, (7, BUDGET)], 1)
+    assert (counted.asked, counted.evaluators) == (WITH_WEIGHTS, 1)
 
 
 def test_what_an_earlier_evaluation_has_of_equal_runs_is_taken_over_without_their_weights(tmp_path: Path) -> None:
@@ -276,6 +314,7 @@ def test_what_an_earlier_evaluation_has_of_equal_runs_is_taken_over_without_thei
     assert (counted.asked, counted.evaluators) == ([], 0)
     assert all(again.runs[key] is earlier.runs[key] for key in earlier.runs)
     assert again.inside is earlier.inside
+    assert again.spreads == earlier.spreads
 
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
@@ -301,7 +340,7 @@ def test_what_was_computed_elsewhere_keeps_its_environment_when_it_is_taken_over
 
 @pytest.mark.parametrize(
     ("place", "asked"),
-    [(0, [(7, 1)]), (1, [(7, 2), (7, 2)]), (3, []), (5, [(2, 2)])],
+    [(0, [(7, 1)]), (1, [(7, 2)]), (3, []), (5, [(2, 2)])],
     ids=lambda value: str(value),
 )
 def test_a_run_with_another_fingerprint_is_evaluated_anew_and_looked_into_where_it_is_the_one(
@@ -322,7 +361,9 @@ def test_everything_is_evaluated_anew_where_it_depends_on_something_else() -> No
     counted = Counted()
     earlier = counted.evaluated(RUNS)
     found = counted.evaluated(RUNS, earlier, known_by="other sources")
-    assert (counted.asked, counted.evaluators) == ([*WITH_WEIGHTS, (7, BUDGET)], 1)
+    assert (counted.asked, counted.evaluators) == (WITH_WEIGHTS, 1)
+    marks = [{one.known_by for one in each.spreads.values()} for each in (found, earlier)]
+    assert not marks[0] & marks[1]
     assert not {run.known_by for run in found.runs.values()} & {run.known_by for run in earlier.runs.values()}
     assert found.inside.known_by != earlier.inside.known_by
 
@@ -333,7 +374,19 @@ def test_other_settings_make_one_look_into_a_network_anew_and_leave_predictions(
     found = counted.evaluated(RUNS, earlier, settings=SETTINGS.model_copy(update={"channels": 1}))
     assert counted.asked == [(7, BUDGET)]
     assert found.runs == earlier.runs
+    assert found.spreads == earlier.spreads
     assert found.inside.known_by != earlier.inside.known_by
+
+
+def test_spreads_of_more_images_are_found_anew_for_each_seed_and_predictions_left() -> None:
+    counted = Counted()
+    earlier = counted.evaluated(RUNS)
+    found = counted.evaluated(RUNS, earlier, settings=SETTINGS.model_copy(update={"images": 9}))
+    assert counted.asked == [(7, BUDGET), (2, BUDGET)]
+    assert found.runs == earlier.runs
+    for key, spreads in found.spreads.items():
+        assert spreads.known_by != earlier.spreads[key].known_by
+        assert spreads.layers != earlier.spreads[key].layers
 
 
 @pytest.mark.parametrize(
@@ -341,7 +394,7 @@ def test_other_settings_make_one_look_into_a_network_anew_and_leave_predictions(
     [
         ([finished_run(9, 1), finished_run(9, 2)], [(9, 1), (9, 2)]),
         ([finished_run(9, 2, "diverged")], []),
-        ([finished_run(7, 3), finished_run(2, 3)], [(7, 3), (2, 3), (7, 3)]),
+        ([finished_run(7, 3), finished_run(2, 3)], [(7, 3), (2, 3)]),
     ],
     ids=["a seed", "a seed that diverged", "a larger budget, which is looked into"],
 )
@@ -351,27 +404,35 @@ def test_a_new_seed_or_budget_is_evaluated_alone(more: list[FinishedRun], asked:
     found = counted.evaluated([*RUNS, *more], earlier)
     assert counted.asked == asked
     assert list(found.runs) == [*earlier.runs, *(run.key for run in more)]
-    assert all(found.runs[key] is earlier.runs[key] for key in earlier.runs)
     largest = max(run.budget for run in [*RUNS, *more])
+    for key, run in earlier.runs.items():
+        same = largest == BUDGET or key[1] < BUDGET
+        kept = run.predictions if same or run.predictions is None else replace(run.predictions, calibrated=None)
+        assert found.runs[key] == replace(run, predictions=kept)
+    assert list(found.spreads) == [run.key for run in [*RUNS, *more] if run.budget == largest]
     assert found.inside.looked_into == LookedInto(seed=7, budget=largest, status="trained")
     assert (found.inside is earlier.inside) == (largest == BUDGET)
 
 
 @pytest.mark.parametrize(
-    ("runs", "looked_into"),
-    [(RUNS[2:], (2, 2)), (RUNS[::-1], (2, 2)), (RUNS[::2], (7, 1))],
+    ("runs", "asked"),
+    [(RUNS[2:], [(2, 2)]), (RUNS[::-1], [(2, 2)]), (RUNS[::2], [(7, 1), (5, 1), (2, 1)])],
     ids=["without its seed", "in another order", "without its budget"],
 )
 def test_what_was_seen_inside_the_network_of_another_run_is_not_taken_over(
-    runs: list[FinishedRun], looked_into: Key
+    runs: list[FinishedRun], asked: list[Key]
 ) -> None:
     counted = Counted()
     earlier = counted.evaluated(RUNS)
     found = counted.evaluated(runs, earlier)
-    assert counted.asked == [looked_into]
-    assert (found.inside.looked_into.seed, found.inside.looked_into.budget) == looked_into
+    assert counted.asked == asked
+    assert (found.inside.looked_into.seed, found.inside.looked_into.budget) == asked[0]
     # What is no run any more is no evaluation either.
     assert list(found.runs) == [run.key for run in runs]
     alone = counted.evaluated(runs)
     assert (found.inside.filters == alone.inside.filters).all()
     assert found.inside.known_by == alone.inside.known_by != earlier.inside.known_by
+    assert found.spreads == alone.spreads
+    # A budget that has become the largest has temperatures, as if there had never been another.
+    temperatures = {key: run.temperature for key, run in found.runs.items()}
+    assert temperatures == {key: run.temperature for key, run in alone.runs.items()}

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 
 from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.effective_field import Field
@@ -18,6 +18,7 @@ from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.report.topics.inside.chapter import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers
+from cnn_study.report.topics.inside.mosaic import CROSSED_OUT
 from cnn_study.report.topics.receptive_fields.picture import draw_fields
 from tests.conftest import REPOSITORY
 from tests.report_cases import result, right_ones
@@ -61,9 +62,8 @@ def field(
     influence: npt.NDArray[np.float64] = np.zeros((32, 32))
     influence[16, 16] = 1
     visible = (max(0, round(center - (theoretical - 1) / 2)), last)
-    return Field(
-        layer, 32, theoretical, center, visible, influence if untrained else None, influence if trained else None
-    )
+    before, after = influence if untrained else None, influence if trained else None
+    return Field(layer, 32, theoretical, center, visible, (0, 31), before, after)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -102,7 +102,15 @@ def test_dead_channels_are_crossed_out_and_counted_beside_their_filters() -> Non
     figure = draw_first_layers("Mine", 3, {"a": network((9, 32), dead=[1, 7]), "b": network((3, 32), kernel=1)})
     assert crosses(figure) == [2, 2]
     counts = [line for text in texts(figure) for line in text.splitlines() if line.endswith(" dead")]
-    assert counts == ["2 dead", "0 dead"]
+    assert counts == ["2 dead"]
+    assert CROSSED_OUT in texts(figure)
+
+
+def test_where_no_channel_is_dead_no_picture_speaks_of_any() -> None:
+    seen = {"a": network((9, 32), (9, 32))}
+    for figure in (draw_first_layers("Mine", 3, seen), draw_feature_maps("Mine", 3, seen, 4)):
+        assert not [text for text in texts(figure) if "dead" in text]
+        assert crosses(figure) == []
 
 
 def test_a_block_s_dead_channels_cross_out_no_filter_inside_it() -> None:
@@ -134,6 +142,8 @@ def test_dead_channels_are_counted_in_networks_that_have_weights_of_their_own() 
         {"architecture": "thin", "layer": "conv2", "channels": 70, "dead": 3},
         {"architecture": "wide", "layer": "conv1", "channels": 4, "dead": 1},
     ]
+    awake = replace(thin, evaluation=replace(thin.evaluation, inside=replace(inside, dead=network((9, 32)).dead)))
+    assert dead_channels({"thin": awake}).empty
     assert list(dead_channels({})) == ["architecture", "layer", "channels", "dead"]
 
 
@@ -190,31 +200,36 @@ def test_a_cell_tells_layer_shape_range_and_dead_channels_of_all_even_if_few_are
     assert mosaics(figure)[0].images[0].get_clim() == pytest.approx((0, largest))
 
 
-def test_squares_lie_around_the_unit_s_pixel_and_stay_in_the_image() -> None:
+def test_squares_lie_around_the_unit_s_pixel_and_circles_around_its_influence() -> None:
     fields = [field("conv1", 5), field("pool1", 36, 19.5, last=31)]
+    spread: npt.NDArray[np.float64] = np.zeros((32, 32))
+    spread[10, 4], spread[10, 8] = 0.5, 0.5  # two pixels to the left and to the right of (10, 6)
+    fields[0] = replace(fields[0], untrained=spread)
     figure = draw_fields("Mine", IMAGE, {"a": fields})
-    squares = [[patch for patch in axis.patches if isinstance(patch, Rectangle)] for axis in figure.axes]
-    panels = [patches for patches in squares if len(patches) == 2]
+    panels = [axis.patches for axis in figure.axes if len(axis.patches) == 2]
     assert len(panels) == 4  # two layers, before and after training
-    theoretical, effective = panels[0]
-    assert (theoretical.get_linestyle(), effective.get_linestyle()) == ("-", "--")
+    theoretical, reach = panels[0]
+    assert isinstance(theoretical, Rectangle)
+    assert isinstance(reach, Circle)
+    assert (theoretical.get_linestyle(), reach.get_linestyle()) == ("solid", "--")
     # Edges of pixels: pixel 16 reaches from 15.5 to 16.5.
     assert (theoretical.get_x(), theoretical.get_width()) == (13.5, 5)
-    assert (effective.get_x(), effective.get_width()) == (15.5, 1)
+    assert (*reach.center, reach.radius) == pytest.approx((6, 10, 2 * np.sqrt(2)))
     wide, _ = panels[2]
+    assert isinstance(wide, Rectangle)
     assert wide.get_x() == 1.5
     assert 31 < wide.get_x() + wide.get_width() <= 31.5
     labels = texts(figure)
-    assert "conv1\n5 px, 2%\neffective 1" in labels
-    assert "pool1\n36 px, 88%\neffective 8" in labels  # from 19.5 to the far edge of pixel 16, twice
+    assert "conv1\n5 px, 2%\nSD 1.41" in labels
+    assert "pool1\n36 px, 88%\nSD 0.00" in labels
 
 
 def test_a_network_that_is_not_there_has_no_squares_and_says_so() -> None:
     figure = draw_fields("Mine", IMAGE, {"a": [field(trained=False)], "b": [field(untrained=False)]})
     assert sum(len(axis.patches) for axis in figure.axes) == 4
     assert sum("no network" in text for text in texts(figure)) == 2
-    nothing = Field("conv1", 32, 5, 16, (14, 18), np.zeros((32, 32)), None)
-    assert "conv1\n5 px, 2%\neffective none" in texts(draw_fields("Mine", IMAGE, {"a": [nothing]}))
+    nothing = Field("conv1", 32, 5, 16, (14, 18), (0, 31), np.zeros((32, 32)), None)
+    assert "conv1\n5 px, 2%\nno influence" in texts(draw_fields("Mine", IMAGE, {"a": [nothing]}))
 
 
 @pytest.mark.parametrize("study", STUDIES)

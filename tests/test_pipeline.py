@@ -275,6 +275,8 @@ def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_repor
     assert found["status"] == "diverged"
     assert found["test_accuracy"] == {"mean": None, "ci95": None, "per_seed": [None]}
     assert found["receptive_field"]["effective"] is None
+    assert found["receptive_field"]["deviation_trained"]["mean"] is None
+    assert found["receptive_field"]["deviation_untrained"]["mean"] > 0
     headline = json.loads((project.folder / "metrics/headline.json").read_text())
     assert headline["test_accuracy_percent"]["small"] is None
     assert headline["parameters"]["small"] > 0

@@ -455,8 +455,13 @@ def test_only_an_evaluation_receives_test_images(project: Project, monkeypatch: 
     script = Script(monkeypatch, 9)
     script.run()
     training = {"train", "validation"}
-    expected = {"tune": training, "replay": training, "train": training, "profile": set(), "evaluate": {"test"}}
-    assert script.images == expected
+    assert script.images == {
+        "tune": training,
+        "replay": training,
+        "train": training,
+        "profile": set(),
+        "evaluate": {"test", "validation"},
+    }
 
 
 def test_all_that_is_there_is_received_before_something_is_recorded(

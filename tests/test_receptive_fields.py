@@ -1,12 +1,32 @@
-"""What units can see is told beside what they use, network by network."""
+"""What units can see is told beside how far the influence on them reaches, and what training does to that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from cnn_study.analysis.results import Result
+from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
+from cnn_study.evaluation.influence import Spread, even_deviation
+from cnn_study.report.kit.findings import Finding
 from cnn_study.report.topics.receptive_fields.sentences import field_findings
+from cnn_study.report.topics.receptive_fields.tables import (
+    LayerField,
+    fields_by_layer,
+    fields_by_seed,
+    last_fields,
+    layer_fields,
+)
 from cnn_study.training.records import Status
-from tests.report_cases import STUDIES, assert_numbers_are_their_own, result, right_ones
+from tests.report_cases import (
+    BUDGET,
+    ENVIRONMENT,
+    STUDIES,
+    assert_numbers_are_their_own,
+    result,
+    right_ones,
+)
 
 
 def ended(*statuses: Status) -> Result:
@@ -14,124 +34,176 @@ def ended(*statuses: Status) -> Result:
     return result("any", right_ones([5] * len(statuses), 10), statuses)
 
 
-RESULTS = dict.fromkeys(("thin", "wide", "odd", "wide_matched"), ended("trained", "trained"))
+RESULTS = dict.fromkeys(("thin", "wide", "odd", "wide_matched"), ended("trained", "trained", "trained"))
+Deviations = Sequence[float | None]
 
 
-def fields_of(**last: tuple[int, int, int | None, int | None]) -> pd.DataFrame:
-    """Of each network: theoretical and visible side, effective side before and after training.
+def spread(deviation: float | None) -> Spread | None:
+    """With a side of twice the deviation."""
+    return None if deviation is None else Spread(deviation=deviation, side=2 * deviation)
 
-    The last layer's; the first layer's, which is told of nowhere, comes after it.
-    """
-    rows = [
-        {
-            "architecture": name,
-            "layer": f"conv{depth}",
-            "depth": depth,
-            "theoretical": theoretical,
-            "visible": visible,
-            "theoretical_share": (visible / 32) ** 2,
-            "effective_untrained": before,
-            "effective_trained": after,
-        }
-        for name, layer in last.items()
-        for depth, (theoretical, visible, before, after) in ((2, layer), (1, (3, 3, 1, 3)))
-    ]
-    return pd.DataFrame(rows).astype({"effective_untrained": "Int64", "effective_trained": "Int64"})
+
+def layer(
+    untrained: Deviations,
+    trained: Deviations,
+    theoretical: int = 16,
+    visible: int = 16,
+    by_all: int = 32,
+    name: str = "conv2",
+) -> LayerField:
+    """With the deviations of each seed before and after training."""
+    field = Field(name, 32, theoretical, 16.0, (0, visible - 1), (0, by_all - 1), None, None)
+    return LayerField.of(field, [spread(one) for one in untrained], [spread(one) for one in trained])
+
+
+def findings(results: Mapping[str, Result] = RESULTS, **last: LayerField) -> list[Finding]:
+    """Of networks with these last layers, behind a first one that is spoken of nowhere."""
+    first = layer([0.1] * 3, [9.0] * 3, 3, 3, name="conv1")
+    return field_findings({name: [first, field] for name, field in last.items()}, results, STUDIES)
+
+
+GROWS = layer([2.0, 2.2, 2.1], [3.0, 3.3, 3.0])  # by 1.0, 1.1 and 0.9
+SHRINKS = layer([2.0, 2.2, 2.1], [1.8, 2.0, 2.0])
+STAYS = layer([2.0, 2.2, 2.1], [2.5, 2.1, 2.3])
+
+
+IN_FULL = (
+    "narrow one: the central unit of the last layer can see 16×16 pixels, 25.0 % of the image; the standard "
+    "deviation of the influence is 2.10 [1.85, 2.35] pixels before training (4.61 would be the same influence "
+    "everywhere) and 3.10 [2.67, 3.53] after it, a change of +1.00 [+0.75, +1.25]: it grows. By Luo et al.'s "
+    "measure the field has a side of 4.20 pixels before and 6.20 after."
+)
 
 
 @pytest.mark.parametrize(
     ("field", "rule", "text"),
     [
+        (GROWS, "field_grows", IN_FULL),
+        (SHRINKS, "field_shrinks", "a change of −0.17 [−0.31, −0.02]: it shrinks."),
+        (STAYS, "field_stays", "a change of +0.20 [−0.55, +0.95]: no significant change."),
+        (layer([2.0], [3.0]), "field_of_one_seed", "a change of +1.00: one seed, which has no interval."),
         (
-            (16, 16, 13, 15),
-            "field_smaller",
-            "16×16 pixels, 25.0 % of the image; its effective field has a side of 13 pixels before training and "
-            "of 15 after it in one run, 1 less than it can see.",
+            layer([2.0, 2.1], [3.0, 3.1], 46, 30),
+            "field_grows",
+            "87.9 % of the image (of a theoretical side of 46); ",
         ),
-        (
-            (16, 16, 1, 16),
-            "field_whole",
-            "16×16 pixels, 25.0 % of the image; its effective field has a side of 1 pixel before training and of "
-            "16 after it in one run, no less than it can see.",
-        ),
-        (
-            (46, 30, 17, 33),
-            "field_whole",
-            "30×30 pixels, 87.9 % of the image (of a theoretical side of 46); its effective field has a side of "
-            "17 pixels before training and of 33 after it in one run, no less than it can see.",
-        ),
-        (
-            (16, 16, None, 1),
-            "field_smaller",
-            "16×16 pixels, 25.0 % of the image; before training no pixel moves it; after it its effective field "
-            "has a side of 1 pixel in one run, 15 less than it can see.",
-        ),
-        (
-            (16, 16, 13, None),
-            "field_unused",
-            "16×16 pixels, 25.0 % of the image; its effective field has a side of 13 pixels before training; "
-            "after it, in one run, no pixel moves it.",
-        ),
+        (layer([None] * 3, [1.0] * 3), "field_used", "; before training no pixel moves it; after it the standard"),
+        (layer([2.0] * 3, [None] * 3), "field_unused", "; after it no pixel moves it."),
     ],
 )
-def test_what_a_unit_can_see_beside_what_it_uses(
-    field: tuple[int, int, int | None, int | None], rule: str, text: str
-) -> None:
-    finding = field_findings(fields_of(thin=field), RESULTS, STUDIES)[-1]
+def test_what_a_unit_can_see_beside_how_far_its_influence_reaches(field: LayerField, rule: str, text: str) -> None:
+    finding = findings(thin=field)[-1]
     assert finding.rule == rule
-    assert finding.text == f"narrow one: the central unit of the last layer can see {text}"
+    assert finding.text.startswith("narrow one: the central unit of the last layer can see ")
+    assert text in finding.text
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [(0.011, "field_grows"), (0.009, "field_stays"), (-0.009, "field_stays"), (-0.011, "field_shrinks")],
+)
+def test_a_hundredth_of_a_pixel_is_a_change_where_its_interval_leaves_out_zero(change: float, rule: str) -> None:
+    # Three seeds that differ by so much have an interval of ± 0.01.
+    half = 0.01 / 4.302653 * 3**0.5
+    field = layer([2.0] * 3, [2.0 + change - half, 2.0 + change, 2.0 + change + half], 16)
+    assert findings(thin=field)[-1].rule == rule
+
+
+def test_changes_are_paired_by_seed() -> None:
+    # Seeds differ by more than training changes, but all change alike.
+    field = layer([2.0, 5.0, 9.0], [2.1, 5.11, 9.09])
+    assert findings(thin=field)[-1].rule == "field_grows"
 
 
 @pytest.mark.parametrize("statuses", [("diverged",), ("diverged", "diverged")])
 def test_a_network_of_which_every_run_diverged_has_no_field_after_training(statuses: tuple[Status, ...]) -> None:
-    (finding,) = field_findings(fields_of(thin=(16, 16, 13, None)), RESULTS | {"thin": ended(*statuses)}, STUDIES)
+    field = layer([2.0] * len(statuses), [None] * len(statuses))
+    finding = findings({"thin": ended(*statuses)}, thin=field)[-1]
     assert finding.rule == "field_no_network"
     assert finding.text.endswith(
-        "a side of 13 pixels before training; there is no network after it, since every run diverged (the loss "
-        "was not finite)."
+        "; there is no network after it, since every run diverged (the loss was not finite)."
     )
 
 
-@pytest.mark.parametrize("after", [15, None])
-def test_the_field_of_a_collapsed_network_is_told_with_its_collapse(after: int | None) -> None:
-    results = RESULTS | {"thin": ended("diverged", "collapsed")}
-    (finding,) = field_findings(fields_of(thin=(16, 16, 13, after)), results, STUDIES)
-    assert "in a run that collapsed (stayed at chance)" in finding.text
-    one_trained = RESULTS | {"thin": ended("collapsed", "trained")}
-    (finding,) = field_findings(fields_of(thin=(16, 16, 13, after)), one_trained, STUDIES)
-    assert "collapsed" not in finding.text
+def test_the_field_of_a_network_that_collapsed_is_told_with_its_collapse_and_not_counted() -> None:
+    results = RESULTS | {"wide": ended("collapsed", "trained", "trained")}
+    _, changes, thin, wide = findings(results, thin=GROWS, wide=SHRINKS)
+    assert "after it, of runs of which some collapsed (stayed at chance), a change" in wide.text
+    assert "collapsed" not in thin.text
+    assert list(changes.numbers["changes"]) == ["thin"]
+    assert [finding.rule for finding in findings(results, wide=SHRINKS)] == ["head_whole", "field_shrinks"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ((4, -2, 0), "grows most in narrow one, by 4 pixels, and shrinks most in “wide, twice”, by 2 pixels."),
-        ((4, 1, 4), "grows most in narrow one and odd one, by 4 pixels, and shrinks in none."),
-        ((0, -1, -1), "grows in none, and shrinks most in “wide, twice” and odd one, by 1 pixel."),
-        ((0, 0, 0), "grows in none, and shrinks in none."),
-    ],
-)
-def test_the_first_sentence_on_fields_says_whose_training_changes_most(
-    changes: tuple[int, int, int], words: str
-) -> None:
-    sides = {name: (16, 16, 9, 9 + change) for name, change in zip(("thin", "wide", "odd"), changes, strict=True)}
-    first, *others = field_findings(fields_of(**sides), RESULTS, STUDIES)
-    start = "With training, in one run of each of 3 networks, the side of the effective field "
-    assert first.text == start + words
-    assert [finding.numbers["of"] for finding in others] == list(sides)
+def test_how_many_fields_grow_and_shrink_and_which_most() -> None:
+    _, finding, *others = findings(thin=GROWS, wide=SHRINKS, odd=STAYS)
+    assert finding.text == (
+        "With training, the standard deviation of the influence on the central unit of the last layer grows in 1 "
+        "(most in narrow one: +1.00 [+0.75, +1.25] pixels) of 3 networks and shrinks in 1 (most in “wide, twice”: "
+        "−0.17 [−0.31, −0.02] pixels), by 95 % CIs over seeds, each for itself."
+    )
+    assert [one.numbers["of"] for one in others] == ["thin", "wide", "odd"]
+    assert "grows in 0 of 1 network and shrinks in 0, by" in findings(odd=STAYS)[1].text
 
 
-def test_only_networks_that_trained_are_ranked_by_what_training_changes() -> None:
-    results = RESULTS | {"wide": ended("collapsed", "trained"), "odd": ended("diverged")}
-    table = fields_of(thin=(16, 16, 9, 10), wide=(16, 16, 2, 16), odd=(16, 16, 9, None))
-    assert field_findings(table, results, STUDIES)[0].numbers["changes"] == {"thin": 1}
-    rules = [finding.rule for finding in field_findings(fields_of(wide=(16, 16, 2, 16)), results, STUDIES)]
-    assert rules == ["field_whole"]
+def test_of_one_seed_the_range_of_changes_is_told() -> None:
+    finding = findings(thin=layer([2.0], [3.0]), wide=layer([2.0], [1.5]))[1]
+    assert finding.rule == "fields_of_one_seed"
+    words = "changes by −0.50 pixels in “wide, twice” to +1.00 in narrow one; one seed has no interval."
+    assert finding.text.endswith(words)
+
+
+def test_the_dense_head_is_said_to_see_the_whole_image_unless_a_pool_drops_rows() -> None:
+    whole = findings(thin=GROWS, wide=SHRINKS)[0]
+    assert whole.rule == "head_whole"
+    assert whole.text.endswith("Together they see the whole image in 2 of 2 networks.")
+    part = findings(thin=GROWS, wide=layer([2.0] * 3, [2.0] * 3, by_all=30))[0]
+    assert part.rule == "head_part"
+    assert part.text.endswith("in 1 of 2 networks; 30 of 32 rows in “wide, twice”.")
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
-    results = RESULTS | {"odd": ended("diverged"), "wide_matched": ended("collapsed")}
-    fields = fields_of(
-        thin=(46, 31, 17, 21), wide=(16, 16, 13, 16), odd=(9, 9, 5, None), wide_matched=(9, 9, 5, 7)
+    results = RESULTS | {"odd": ended("diverged"), "wide_matched": ended("collapsed", "trained", "trained")}
+    assert_numbers_are_their_own(
+        findings(
+            results,
+            thin=layer([2.0, 2.2, 2.13], [3.0, 3.3, 3.07], 46, 31),
+            wide=SHRINKS,
+            odd=layer([1.77], [None], by_all=30),
+            wide_matched=layer([None] * 3, [1.23, 1.5, 1.6]),
+        )
     )
-    assert_numbers_are_their_own(field_findings(fields, results, STUDIES))
+    assert_numbers_are_their_own(findings(thin=layer([2.0], [3.3]), wide=layer([2.0], [1.55])))
+
+
+def spreads_of(one: Result, deviations: Mapping[int, tuple[float, float | None]]) -> Result:
+    """With these deviations of the last layer's influence before and after training, by seed."""
+    spreads = {
+        (seed, BUDGET): Spreads(
+            seed=seed,
+            budget=BUDGET,
+            layers=(LayerSpread(layer="conv1", untrained=spread(before), trained=spread(after)),),
+            environment=ENVIRONMENT,
+            known_by="",
+        )
+        for seed, (before, after) in deviations.items()
+    }
+    return replace(one, evaluation=replace(one.evaluation, spreads=spreads))
+
+
+def test_tables_have_each_seed_and_their_means_with_intervals() -> None:
+    runs = result("thin", right_ones([5] * 3, 10), ("trained", "diverged", "trained"), seeds=[4, 0, 7])
+    runs = spreads_of(runs, {7: (3.0, 4.5), 4: (2.0, 3.0), 0: (1.0, None)})  # in another order than the runs
+    fields = {"thin": layer_fields(runs)}
+    assert fields_by_seed(fields, {"thin": runs}).fillna(-1).to_numpy().tolist() == [
+        ["thin", "conv1", 1, 4, 2.0, 3.0, 4.0, 6.0],
+        ["thin", "conv1", 1, 0, 1.0, -1, 2.0, -1],
+        ["thin", "conv1", 1, 7, 3.0, 4.5, 6.0, 9.0],
+    ]
+    (row,) = fields_by_layer(fields).to_dict("records")
+    assert (row["theoretical"], row["visible"], row["even"]) == (10, 10, even_deviation(10))
+    assert (row["deviation_untrained"], row["deviation_trained"], row["change"]) == (2.0, 3.75, 1.25)
+    half = 12.706205 * 0.25  # of two seeds: Student's quantile with one degree of freedom
+    assert (row["change_low"], row["change_high"]) == pytest.approx((1.25 - half, 1.25 + half))
+    assert (row["side_untrained"], row["side_trained"]) == (4.0, 7.5)
+    members = pd.DataFrame({"architecture": ["thin"]})
+    assert last_fields({"thin": runs}, members)["pixels"].tolist() == [10, 7.5]

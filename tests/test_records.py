@@ -28,9 +28,18 @@ from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record
 from cnn_study.data.splits import Names
 from cnn_study.evaluation.activations import Maps
-from cnn_study.evaluation.effective_field import Field
+from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
 from cnn_study.evaluation.evaluate import run_to_look_into
-from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, LookedInto, Predictions
+from cnn_study.evaluation.influence import Spread
+from cnn_study.evaluation.results import (
+    Activations,
+    Calibrated,
+    Evaluated,
+    Evaluation,
+    Inside,
+    LookedInto,
+    Predictions,
+)
 from cnn_study.networks.architecture import spec_of
 from cnn_study.profiling.records import LayerCost, LayerProfile, Profile, Speed
 from cnn_study.training.finished import FinishedRun, Key, Store, Trained
@@ -92,6 +101,7 @@ PROFILE = Profile(
         LayerCost(layer="conv1", kind="conv", output_shape=(4, 32, 32), parameters=3, forward_flops=2),
     ),
 )
+LAYER_SPREAD = LayerSpread(layer="conv1", untrained=Spread(deviation=0.0, side=1.0), trained=None)
 RECORDS: tuple[Record, ...] = (
     RUN,
     *RUN.epochs,
@@ -118,6 +128,10 @@ RECORDS: tuple[Record, ...] = (
     Estimate.of([0.1, None, 0.3]),
     Estimate.of([None]),
     FieldSides(theoretical=10, effective=None),
+    FieldSides(theoretical=10, effective=7.5, deviation_untrained=Estimate.of([0.1]), deviation_trained=None),
+    Spread(deviation=1 / 3, side=2.0),
+    LAYER_SPREAD,
+    Spreads(seed=3, budget=4, layers=(LAYER_SPREAD,), environment=ELSEWHERE, known_by="a hash"),
     entry(0.5, "trained", "diverged", half=None),
     entry(0.5).by_budget["1"],
     TIMING["wide"],
@@ -440,8 +454,9 @@ def evaluation() -> Evaluation:
         amounts = generator.random((32, 32)) ** 8
         return amounts / amounts.sum()
 
-    def predictions() -> Predictions:
-        return Predictions(generator.integers(10, size=1000), generator.random(1000))
+    def predictions(budget: int) -> Predictions:
+        calibrated = Calibrated(0.123456789 * budget, generator.random(1000)) if budget == 20 else None
+        return Predictions(generator.integers(10, size=1000), generator.random(1000), calibrated)
 
     def shown() -> Activations:
         maps: dict[str, Maps] = {
@@ -453,15 +468,15 @@ def evaluation() -> Evaluation:
 
     def evaluated(seed: int, budget: int) -> Evaluated:
         where = ELSEWHERE if budget == 2 else ENVIRONMENT
-        return Evaluated(predictions(), f"{seed} {budget} of noise", where)
+        return Evaluated(predictions(budget), f"{seed} {budget} of noise", where)
 
     lost = Evaluated(None, "lost", ENVIRONMENT)
     runs = {(11, 2): evaluated(11, 2), (11, 20): evaluated(11, 20), (5, 2): lost, (3, 2): evaluated(3, 2)}
     inside = Inside(
         looked_into=LookedInto(seed=11, budget=20, status="trained"),
         fields=(
-            Field("conv1", 32, 3, 15.5, (15, 17), influence(), influence()),
-            Field("residual1", 32, 36, 19.25, (0, 31), np.zeros((32, 32)), None),
+            Field("conv1", 32, 3, 15.5, (15, 17), (0, 31), influence(), influence()),
+            Field("residual1", 32, 36, 19.25, (0, 31), (1, 30), np.zeros((32, 32)), None),
         ),
         filters_of="conv1",
         filters=generator.normal(size=(4, 3, 3, 3)).astype(np.float32),
@@ -474,7 +489,14 @@ def evaluation() -> Evaluation:
         environment=ELSEWHERE,
         known_by="11 20 inside",
     )
-    return Evaluation(runs, inside)
+    spreads = Spreads(
+        seed=11,
+        budget=20,
+        layers=tuple(map(LayerSpread.of, inside.fields)),
+        environment=ELSEWHERE,
+        known_by="11 20 spreads",
+    )
+    return Evaluation(runs, {(11, 20): spreads}, inside)
 
 
 @pytest.fixture
@@ -505,6 +527,13 @@ def test_an_evaluation_is_read_as_it_was_written(written: Path) -> None:
         assert of_file.predicted.dtype == np.int64
         assert (of_file.predicted == run.predictions.predicted).all()
         assert np.abs(of_file.confidence - run.predictions.confidence).max() <= 0.501 / 65535  # rounded
+        calibrated, kept = run.predictions.calibrated, of_file.calibrated
+        assert (kept is not None) == (calibrated is not None) == (key == (11, 20))
+        if kept is not None and calibrated is not None:
+            assert kept.temperature == calibrated.temperature
+            assert np.abs(kept.confidence - calibrated.confidence).max() <= 0.501 / 65535
+    assert found.spreads == whole.spreads
+    assert found.spreads[11, 20].layers[1].untrained is None
     inside, seen = whole.inside, found.inside
     assert (seen.looked_into, seen.environment, seen.known_by) == (
         inside.looked_into, inside.environment, inside.known_by,
@@ -526,8 +555,6 @@ def test_fields_keep_their_geometry_and_their_influence_to_float32(written: Path
             if found is not None and influence is not None:
                 assert found.dtype == np.float64
                 np.testing.assert_allclose(found, influence, rtol=1e-7)
-        assert of_file.effective_untrained == field.effective_untrained
-        assert of_file.effective_trained == field.effective_trained
 
 
 def test_maps_are_kept_to_a_255th_of_the_largest_of_their_layer(written: Path) -> None:
@@ -583,7 +610,12 @@ def test_an_evaluation_of_which_a_file_is_missing_or_damaged_ends_in_a_line_with
 
 @pytest.mark.parametrize(
     ("name", "array"),
-    [("predictions", "confidence seed 3 budget 2"), ("pictures", "filters"), ("pictures", "image 17")],
+    [
+        ("predictions", "confidence seed 3 budget 2"),
+        ("predictions", "calibrated seed 11 budget 20"),
+        ("pictures", "filters"),
+        ("pictures", "image 17"),
+    ],
 )
 def test_an_evaluation_without_one_of_its_arrays_ends_in_a_line_with_its_folder(
     name: str, array: str, written: Path

@@ -15,7 +15,7 @@ from cnn_study.cli import main as cli
 from cnn_study.cli.main import read_image
 from cnn_study.data.shape import Shape
 from cnn_study.data.splits import Names, Split
-from cnn_study.evaluation.effective_field import field_table
+from cnn_study.evaluation.effective_field import side
 from cnn_study.evaluation.evaluate import EvaluationPlan, Evaluator, evaluate
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.evaluation.settings import Evaluate
@@ -142,7 +142,9 @@ def test_a_network_learns_from_them_and_one_at_chance_is_noticed(shape: Shape, e
 def evaluated(shape: Shape, environment: Environment) -> Evaluation:
     _, network, run = trained(shape, environment, epochs=1)
     settings = Evaluate(images=10, shown_images=(0, 3), channels=4)
-    evaluator = Evaluator("mine", spec_of(spec(shape)), RECIPE, bright_or_dark(shape, 50), settings)
+    evaluator = Evaluator(
+        "mine", spec_of(spec(shape)), RECIPE, bright_or_dark(shape, 50), bright_or_dark(shape, 20), settings
+    )
     finished = FinishedRun(
         seed=0,
         budget=1,
@@ -171,8 +173,11 @@ def test_a_network_is_looked_into_with_them(shape: Shape, environment: Environme
         rows = np.flatnonzero(field.untrained.sum(1))
         assert first <= rows.min()
         assert rows.max() <= last
-    table = field_table({"mine": found.fields})
-    assert table["visible"].tolist() == [last - first + 1 for first, last in (f.visible for f in found.fields)]
+    spreads = evaluation.spreads[0, 1].layers
+    assert [layer.layer for layer in spreads] == [field.layer for field in found.fields]
+    for field, layer in zip(found.fields, spreads, strict=True):
+        assert layer.untrained is not None
+        assert layer.untrained.side <= side(field.visible)
     seen = found.activations[3]
     assert seen.image.shape == (shape.channels, shape.size, shape.size)
     assert found.filters.shape[1] == (1 if spec(shape)["layers"] is LAYERS else 3)

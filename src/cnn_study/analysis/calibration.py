@@ -1,8 +1,11 @@
 """Whether a network is right as often as it is sure (Guo et al., 2017, arXiv 1706.04599)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 
 
 def reliability(
@@ -31,3 +34,27 @@ def expected_calibration_error(
     table = reliability(confidence, correct, bins)
     gaps = (table["accuracy"] - table["confidence"]).abs()
     return float((gaps * table["count"]).sum() / table["count"].sum())
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Mean confidence less accuracy, -1 to 1, with its 95 % interval over the choice of test images."""
+
+    mean: float
+    ci95: tuple[float, float]
+
+    @classmethod
+    def of(cls, confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_]) -> "Gap":
+        """Of ``confidence`` and ``correct``, both (runs, N) for the same N images.
+
+        An image's gap is the mean over the runs, which share it: they are not that many more images.
+        """
+        gaps = (confidence - correct).mean(0)
+        mean = float(gaps.mean())
+        half = float(stats.norm.ppf(0.975) * stats.sem(gaps)) if len(gaps) > 1 else 1.0
+        return cls(mean, (mean - half, mean + half))
+
+    @property
+    def sign(self) -> int:
+        """1 if the network is over-confident, -1 if it is under-confident, 0 if its interval has 0 in it."""
+        return int(self.ci95[0] > 0) - int(self.ci95[1] < 0)

@@ -14,7 +14,8 @@ from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment
 from cnn_study.base.records import Record
 from cnn_study.data.splits import Integers
-from cnn_study.evaluation.effective_field import side
+from cnn_study.evaluation.effective_field import Spreads
+from cnn_study.evaluation.influence import deviations, sides
 from cnn_study.evaluation.results import Evaluation, Predictions
 from cnn_study.profiling.records import Profile, Speed
 from cnn_study.training.finished import FinishedRun, Trained
@@ -84,6 +85,11 @@ class Result:
         return [one for one in found if one is not None]
 
     @property
+    def spreads(self) -> list[Spreads]:
+        """How far the units of each run see."""
+        return [self.evaluation.spreads[run.key] for run in self.runs]
+
+    @property
     def train_seconds(self) -> list[float | None]:
         """Of each run; None where it diverged and broke off."""
         return [None if run.status == "diverged" else run.clock.train_seconds for run in self.runs]
@@ -124,10 +130,30 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 class FieldSides(Record):
-    """Sides in pixels of the last feature map's receptive field; ``effective``: None where nothing moves it."""
+    """The receptive field of the last feature map's central unit, in pixels.
+
+    ``theoretical``: its side. ``effective``: that after training by Luo et al.'s measure, the mean over seeds,
+    None where nothing moves the unit; in the file of release 0.1.0 the side of the square that holds 95 % of the
+    influence. ``deviation_untrained`` and ``deviation_trained``: the standard deviation of the influence, which
+    that file does not have.
+    """
 
     theoretical: int
-    effective: int | None
+    effective: float | None
+    deviation_untrained: Estimate | None = None
+    deviation_trained: Estimate | None = None
+
+    @classmethod
+    def of(cls, result: Result) -> "FieldSides":
+        """Of an architecture's runs to its largest budget."""
+        last = [spreads.layers[-1] for spreads in result.spreads]
+        before, after = [layer.untrained for layer in last], [layer.trained for layer in last]
+        return cls(
+            theoretical=result.profile.receptive_field,
+            effective=Estimate.of(sides(after)).mean,
+            deviation_untrained=Estimate.of(deviations(before)),
+            deviation_trained=Estimate.of(deviations(after)),
+        )
 
 
 class BudgetSummary(Record):
@@ -184,10 +210,7 @@ class Summary(Record):
             forward_flops=profile.forward_flops,
             training_flops=training_flops,
             activation_bytes=profile.activation_bytes,
-            receptive_field=FieldSides(
-                theoretical=profile.receptive_field,
-                effective=side(result.evaluation.inside.fields[-1].effective_trained),
-            ),
+            receptive_field=FieldSides.of(result),
             budget=result.budget,
             seeds=tuple(result.seeds),
             statuses=tuple(result.statuses),
@@ -260,10 +283,17 @@ def environments(
     """
     compared = {stage: where for result in results.values() for stage, where in result.environments.items()}
     profiled = {f"profile@{name}": result.speed.environment for name, result in results.items()}
-    apart = {
-        f"evaluate@{name}, pictures": result.evaluation.inside.environment for name, result in results.items()
-    } | {f"replay@{name}": replay.environment for name, replay in replays.items()}
-    apart |= {f"cost, {name}": environment for name, environment in costs.environments.items()}
+    apart = (
+        {f"evaluate@{name}, pictures": result.evaluation.inside.environment for name, result in results.items()}
+        | {
+            f"evaluate@{name}, fields seed {spreads.seed}": spreads.environment
+            for name, result in results.items()
+            for spreads in result.spreads
+            if spreads.environment != result.evaluation.inside.environment
+        }
+        | {f"replay@{name}": replay.environment for name, replay in replays.items()}
+        | {f"cost, {name}": environment for name, environment in costs.environments.items()}
+    )
     groups: dict[str, dict[str, Any]] = {}
     for stage, environment in (compared | profiled | apart).items():
         group = groups.setdefault(repr(environment), environment.as_dict() | {"stages": []})

@@ -4,15 +4,15 @@ The effective receptive field is that of Luo et al. (2016), arXiv 1701.04128.
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import overload
 
-import pandas as pd
 from torch import Tensor
 
+from cnn_study.base.environment import Environment
+from cnn_study.base.records import Record
 from cnn_study.data.shape import Shape
-from cnn_study.evaluation.influence import Floats, center_of_last, effective_rows, influence_of_pixels
+from cnn_study.evaluation.influence import Floats, Spread, center_of_last, influence_of_pixels
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.layers import Window
 from cnn_study.networks.modules import Convolution
@@ -25,8 +25,8 @@ class Field:
 
     ``size``: S. ``theoretical``: side in pixels, which may exceed the image's; ``center``: where its middle
     lies, in pixels from the first. ``visible``: the first and the last row, or column, of the image that it
-    holds. ``untrained`` and ``trained``: the influence of each pixel, (S, S) summing to 1, all zeros if there
-    is none; None where there is no such network.
+    holds; ``by_all``: those that the units of the layer hold together. ``untrained`` and ``trained``: the
+    influence of each pixel, (S, S) summing to 1, all zeros if there is none; None where there is no such network.
     """
 
     layer: str
@@ -34,6 +34,7 @@ class Field:
     theoretical: int
     center: float
     visible: tuple[int, int]
+    by_all: tuple[int, int]
     untrained: Floats | None
     trained: Floats | None
 
@@ -42,18 +43,34 @@ class Field:
         """The part of the image that lies in the theoretical field, 0 to 1."""
         return (side(self.visible) / self.size) ** 2
 
-    @property
-    def effective_untrained(self) -> tuple[int, int] | None:
-        """The smallest square around ``center`` with 95 % of the influence before training.
 
-        The first and the last row, or column, of the image that it holds.
-        """
-        return None if self.untrained is None else effective_rows(self.untrained, self.center)
+class LayerSpread(Record):
+    """How far the influence on a layer's central unit reaches before training and after it.
 
-    @property
-    def effective_trained(self) -> tuple[int, int] | None:
-        """The same after training."""
-        return None if self.trained is None else effective_rows(self.trained, self.center)
+    None where there is no network, or no pixel that moves it.
+    """
+
+    layer: str
+    untrained: Spread | None
+    trained: Spread | None
+
+    @classmethod
+    def of(cls, field: Field) -> "LayerSpread":
+        """Of a field's influences."""
+        return cls(layer=field.layer, untrained=Spread.of(field.untrained), trained=Spread.of(field.trained))
+
+
+class Spreads(Record):
+    """How far the units of a run to the largest budget see, by layer; ``environment``, of the CPU.
+
+    ``known_by``: the fingerprint of all that they depend on but for that.
+    """
+
+    seed: int
+    budget: int
+    layers: tuple[LayerSpread, ...]
+    environment: Environment
+    known_by: str
 
 
 def fields_of(
@@ -75,6 +92,7 @@ def fields_of(
             step.receptive_field,
             center_of_last(shorter, shape),
             visible_to_last(shorter, shape),
+            visible_to_last(shorter, shape, of_all=True),
             influence(untrained, shorter),
             influence(trained, shorter),
         )
@@ -82,12 +100,14 @@ def fields_of(
     )
 
 
-def visible_to_last(architecture: Architecture, shape: Shape) -> tuple[int, int]:
+def visible_to_last(architecture: Architecture, shape: Shape, of_all: bool = False) -> tuple[int, int]:
     """The first and the last row, or column, of the image that the central unit of the last layer sees.
 
-    Not only the image's border bounds them: a pool or a stride may drop the last rows of what comes before.
+    ``of_all``: that all its units see. Not only the image's border bounds them: a pool or a stride may drop the
+    last rows of what comes before.
     """
-    first = last = geometry(architecture, shape)[-1].size // 2
+    units = geometry(architecture, shape)[-1].size
+    first, last = (0, units - 1) if of_all else (units // 2, units // 2)
     for window, size in reversed(_windows(architecture, shape.size)):
         first = max(first * window.stride - window.padding, 0)
         last = min(last * window.stride - window.padding + window.extent - 1, size - 1)
@@ -104,42 +124,9 @@ def _windows(architecture: Architecture, size: int) -> list[tuple[Window, int]]:
     return windows
 
 
-@overload
-def side(rows: tuple[int, int]) -> int: ...
-
-
-@overload
-def side(rows: tuple[int, int] | None) -> int | None: ...
-
-
-def side(rows: tuple[int, int] | None) -> int | None:
+def side(rows: tuple[int, int]) -> int:
     """How many rows there are from the first to the last."""
-    return None if rows is None else rows[1] - rows[0] + 1
-
-
-def field_table(fields: Mapping[str, Sequence[Field]]) -> pd.DataFrame:
-    """A row for each ``architecture`` and ``layer``; ``depth`` counts the layers from 1.
-
-    ``theoretical``, ``visible``, ``effective_untrained`` and ``effective_trained`` are sides in pixels; all but
-    the first are of what lies in the image, the last two empty where there is no network or no influence.
-    ``theoretical_share``, of the image, is 0 to 1.
-    """
-    rows = [
-        {
-            "architecture": name,
-            "layer": field.layer,
-            "depth": depth,
-            "theoretical": field.theoretical,
-            "visible": side(field.visible),
-            "theoretical_share": field.theoretical_share,
-            "effective_untrained": side(field.effective_untrained),
-            "effective_trained": side(field.effective_trained),
-        }
-        for name, layers in fields.items()
-        for depth, field in enumerate(layers, start=1)
-    ]
-    # Whole numbers that may be missing: floats would be written as 7.0.
-    return pd.DataFrame(rows).astype({"effective_untrained": "Int64", "effective_trained": "Int64"})
+    return rows[1] - rows[0] + 1
 
 
 def _prefixes(architecture: Architecture) -> Iterator[Architecture]:

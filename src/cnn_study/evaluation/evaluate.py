@@ -1,7 +1,8 @@
-"""The test images, shown to an architecture's trained networks."""
+"""The test images, shown to an architecture's trained networks; temperatures, fitted on validation images."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -10,9 +11,10 @@ from cnn_study.base.code import fingerprint
 from cnn_study.base.environment import set_up
 from cnn_study.data.splits import Split
 from cnn_study.evaluation.activations import dead_channels, feature_maps, first_filters
-from cnn_study.evaluation.effective_field import fields_of
+from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads, fields_of
 from cnn_study.evaluation.results import (
     Activations,
+    Calibrated,
     Evaluated,
     Evaluation,
     Inside,
@@ -20,11 +22,12 @@ from cnn_study.evaluation.results import (
     Predictions,
 )
 from cnn_study.evaluation.settings import MOST_CHANNELS, Evaluate
+from cnn_study.evaluation.temperature import confidence_of, fitted_temperature
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network, initialize, place
 from cnn_study.training.batches import Batches, channel_statistics
 from cnn_study.training.evaluation import predict
-from cnn_study.training.finished import FinishedRun
+from cnn_study.training.finished import FinishedRun, Key
 from cnn_study.training.layer_check import checked
 from cnn_study.training.loop import set_normalization
 from cnn_study.training.recipe import Recipe
@@ -35,39 +38,72 @@ class Evaluator:
     """Shows test images to networks of one architecture.
 
     ``name``: the architecture's, for messages. ``recipe``: where the networks compute, and the weights that a run
-    began with.
+    began with. ``validation``: the images that temperatures are fitted on, and which nothing else here is shown.
     """
 
     def __init__(
-        self, name: str, architecture: Architecture, recipe: Recipe, test: Split, settings: Evaluate
+        self,
+        name: str,
+        architecture: Architecture,
+        recipe: Recipe,
+        test: Split,
+        validation: Split,
+        settings: Evaluate,
     ) -> None:
         self._architecture, self._recipe, self._test, self._settings = architecture, recipe, test, settings
         environment = set_up(recipe.device, recipe.precision, recipe.threads)
         self.environment = checked(environment, architecture, test.shape, name)
         self._on_cpu = checked(set_up("cpu", "fp32", environment.threads), architecture, test.shape, name)
         self._images = Batches.of(test, environment.device).images
+        self._validation = Batches.of(validation, environment.device)
 
-    def predictions(self, network: Network) -> Predictions:
-        """What the network makes of all test images."""
-        logits = predict(place(network, self.environment), self._images, self.environment)
+    def predictions(self, network: Network, calibrate: bool) -> Predictions:
+        """What the network makes of all test images; with ``calibrate``, after a fitted temperature as well."""
+        network = place(network, self.environment)
+        logits = predict(network, self._images, self.environment)
         predicted = logits.argmax(1)
-        confidence = logits.double().softmax(1).gather(1, predicted[:, None])[:, 0]
-        return Predictions(predicted.numpy(force=True), confidence.numpy(force=True))
+        found = Predictions(predicted.numpy(force=True), confidence_of(logits, predicted).numpy(force=True))
+        if not calibrate:
+            return found
+        held_out = predict(network, self._validation.images, self.environment)
+        temperature = fitted_temperature(held_out, self._validation.labels)
+        confidence = confidence_of(logits, predicted, temperature).numpy(force=True)
+        return replace(found, calibrated=Calibrated(temperature, confidence))
 
-    def inside(self, chosen: LookedInto, trained: Network | None, known_by: str) -> Inside:
-        """A look into the network of the run ``chosen``, or into its first weights if it has none, on the CPU."""
-        before = place(self._untrained(chosen.seed), self._on_cpu)
+    def fields(self, seed: int, trained: Network | None) -> tuple[Field, ...]:
+        """What the units of a run from ``seed`` see, before training and, if it has a network, after it."""
+        before = place(self._untrained(seed), self._on_cpu)
         after = None if trained is None else place(trained, self._on_cpu)
-        network = before if after is None else after
+        return fields_of(self._architecture, self._test.shape, self._some, before, after)
+
+    def spreads(self, run: FinishedRun, fields: Sequence[Field], known_by: str) -> Spreads:
+        """How far the influences of these ``fields`` of ``run`` reach."""
+        return Spreads(
+            seed=run.seed,
+            budget=run.budget,
+            layers=tuple(map(LayerSpread.of, fields)),
+            environment=self._on_cpu,
+            known_by=known_by,
+        )
+
+    @property
+    def _some(self) -> Tensor:
+        """The first test images, as many as the settings say."""
+        return torch.from_numpy(self._test.images)[: self._settings.images]
+
+    def inside(
+        self, chosen: LookedInto, trained: Network | None, fields: Sequence[Field], known_by: str
+    ) -> Inside:
+        """A look into the network of the run ``chosen``, or into its first weights if it has none, on the CPU."""
+        network = place(self._untrained(chosen.seed) if trained is None else trained, self._on_cpu)
         on_disk = torch.from_numpy(self._test.images)
-        some = on_disk[: self._settings.images]
         filters_of, filters = first_filters(network)
         return Inside(
             looked_into=chosen,
-            fields=fields_of(self._architecture, self._test.shape, some, before, after),
+            fields=tuple(fields),
             filters_of=filters_of,
             filters=filters,
-            dead=dead_channels(network, some),
+            dead=dead_channels(network, self._some),
             activations={
                 index: self._activations(network, on_disk[index]) for index in self._settings.shown_images
             },
@@ -114,10 +150,19 @@ class EvaluationPlan:
         # The environment as well, which decides bits of weights: results of the same run may be from elsewhere.
         return fingerprint(run.fingerprint, run.environment, self.known_by)
 
+    def spreads_mark(self, run: FinishedRun) -> str:
+        """What the spreads of a run's fields are known by."""
+        return fingerprint(self.mark(run), self.settings.images)
+
     @property
     def inside_mark(self) -> str:
         """What is seen inside the network that is looked into is known by."""
         return fingerprint(self.mark(self.looked_into), self.looked_into.budget, self.settings)
+
+    @property
+    def largest(self) -> int:
+        """The largest budget of all runs."""
+        return max(run.budget for run in self.runs)
 
     @property
     def looked_into(self) -> FinishedRun:
@@ -125,10 +170,26 @@ class EvaluationPlan:
         chosen = run_to_look_into(self.runs)
         return next(run for run in self.runs if run.key == (chosen.seed, chosen.budget))
 
+    def calibrates(self, run: FinishedRun) -> bool:
+        """Whether a temperature is fitted for a run: if it has trained to the largest budget."""
+        return run.budget == self.largest and run.status == "trained"
+
     def predictions(self, run: FinishedRun) -> Evaluated | None:
-        """Those that are known of a run."""
+        """Those that are known of a run, with a temperature or without one, as it should be."""
         found = self.earlier.runs.get(run.key) if self.earlier else None
-        return found if found and found.known_by == self.mark(run) else None
+        if found is None or found.known_by != self.mark(run):
+            return None
+        calibrated = found.predictions is not None and found.predictions.calibrated is not None
+        if calibrated == self.calibrates(run):
+            return found
+        if not calibrated or found.predictions is None:
+            return None
+        return replace(found, predictions=replace(found.predictions, calibrated=None))
+
+    def spreads(self, run: FinishedRun) -> Spreads | None:
+        """Those that are known of a run to the largest budget."""
+        found = self.earlier.spreads.get(run.key) if self.earlier else None
+        return found if found and found.known_by == self.spreads_mark(run) else None
 
     @property
     def inside(self) -> Inside | None:
@@ -138,10 +199,12 @@ class EvaluationPlan:
     @property
     def needed(self) -> list[FinishedRun]:
         """The runs whose weights it takes."""
-        unknown = [run for run in self.runs if self.predictions(run) is None]
-        if self.inside is None and self.looked_into not in unknown:
-            unknown.append(self.looked_into)
-        return [run for run in unknown if run.status != "diverged"]
+        return [run for run in self.runs if run.status != "diverged" and self._needs(run)]
+
+    def _needs(self, run: FinishedRun) -> bool:
+        if self.predictions(run) is None or (run.budget == self.largest and self.spreads(run) is None):
+            return True
+        return self.inside is None and run == self.looked_into
 
 
 def evaluate(
@@ -149,27 +212,36 @@ def evaluate(
 ) -> Evaluation:
     """The evaluation.
 
-    ``evaluator``, and ``weights`` for the network of a run, are called only where they are needed.
+    ``evaluator``, and ``weights`` for the network of a run, are called only where they are needed, and once.
     """
-    made: list[Evaluator] = []
+    own = cache(evaluator)
+    evaluated, spreads, inside = dict[Key, Evaluated](), dict[Key, Spreads](), plan.inside
 
-    def own_evaluator() -> Evaluator:
-        if not made:
-            made.append(evaluator())
-        return made[0]
-
-    def predictions(run: FinishedRun) -> Evaluated:
-        if run.status == "diverged":
+    def predictions_of(run: FinishedRun, trained: Callable[[], Network | None]) -> Evaluated:
+        if (network := trained()) is None:
             return Evaluated(None, plan.mark(run), run.environment)
-        return Evaluated(own_evaluator().predictions(weights(run)), plan.mark(run), own_evaluator().environment)
+        predictions = own().predictions(network, plan.calibrates(run))
+        return Evaluated(predictions, plan.mark(run), own().environment)
 
-    def inside() -> Inside:
-        run = plan.looked_into
-        trained = None if run.status == "diverged" else weights(run)
-        return own_evaluator().inside(run_to_look_into(plan.runs), trained, plan.inside_mark)
+    def fields_of_run(run: FinishedRun, trained: Callable[[], Network | None]) -> tuple[Field, ...]:
+        return own().fields(run.seed, trained())
 
-    evaluated = {run.key: plan.predictions(run) or predictions(run) for run in plan.runs}
-    return Evaluation(evaluated, plan.inside or inside())
+    for run in plan.runs:
+        trained = cache(partial(_network, run, weights))
+        evaluated[run.key] = plan.predictions(run) or predictions_of(run, trained)
+        if run.budget < plan.largest:
+            continue
+        fields = cache(partial(fields_of_run, run, trained))
+        known = plan.spreads(run)
+        spreads[run.key] = known or own().spreads(run, fields(), plan.spreads_mark(run))
+        if inside is None and run == plan.looked_into:
+            inside = own().inside(run_to_look_into(plan.runs), trained(), fields(), plan.inside_mark)
+    assert inside is not None  # one of the runs to the largest budget is looked into
+    return Evaluation(evaluated, spreads, inside)
+
+
+def _network(run: FinishedRun, weights: Callable[[FinishedRun], Network]) -> Network | None:
+    return None if run.status == "diverged" else weights(run)
 
 
 def run_to_look_into(runs: Sequence[FinishedRun]) -> LookedInto:

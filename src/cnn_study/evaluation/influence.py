@@ -1,15 +1,19 @@
 """Which pixels a unit depends on in effect (Luo et al., 2016, arXiv 1701.04128)."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from cnn_study.base.records import Record
 from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.network import Network
 
 Floats = npt.NDArray[np.float64]
+WITHIN_TWO_DEVIATIONS = 0.9545  # of a normal distribution
 
 
 def influence_of_pixels(network: Network, images: Tensor) -> Floats:
@@ -37,21 +41,52 @@ def pixel_gradients(network: Network, images: Tensor) -> Tensor:
     return total
 
 
-def effective_rows(influence: Floats, center: float, share: float = 0.95) -> tuple[int, int] | None:
-    """The first and last row of the smallest square around ``center`` with ``share`` of ``influence`` (S, S).
+class Spread(Record):
+    """How far influence reaches, in pixels.
 
-    Of what lies in the image: the square may reach beyond it. Its columns are the same. None if there is no
-    influence at all.
+    ``deviation``: its standard deviation, the root of the mean of the variances across and along the rows.
+    ``side``: Luo et al.'s measure, the square root of the number of pixels with more than 1 - 95.45 % of the
+    largest influence. (They divide by the central pixel's; but a unit that sees an even number of pixels has its
+    centre between two.)
     """
-    if influence.sum() == 0:
-        return None
-    offsets = np.abs(np.arange(len(influence)) - center)
-    reach = np.maximum(offsets[:, None], offsets[None, :])
-    for distance in np.unique(reach):
-        if influence[reach <= distance].sum() >= share * influence.sum() * (1 - 1e-12):
-            rows = np.flatnonzero(offsets <= distance)
-            return int(rows[0]), int(rows[-1])
-    raise AssertionError("the whole image holds less than all of the influence")
+
+    deviation: float
+    side: float
+
+    @classmethod
+    def of(cls, influence: Floats | None) -> "Spread | None":
+        """Of ``influence`` (S, S); None where there is none, since no pixel moves the unit."""
+        if influence is None or influence.sum() == 0:
+            return None
+        row, column = centroid(influence)
+        rows, columns = np.indices(influence.shape)
+        squares = ((rows - row) ** 2 + (columns - column) ** 2) / 2
+        variance = (influence * squares).sum() / influence.sum()
+        return cls(
+            deviation=float(np.sqrt(variance)),
+            side=float(np.sqrt(np.count_nonzero(influence > (1 - WITHIN_TWO_DEVIATIONS) * influence.max()))),
+        )
+
+
+def deviations(spreads: Iterable[Spread | None]) -> list[float | None]:
+    """Of each; None where there is none."""
+    return [None if spread is None else spread.deviation for spread in spreads]
+
+
+def sides(spreads: Iterable[Spread | None]) -> list[float | None]:
+    """The same."""
+    return [None if spread is None else spread.side for spread in spreads]
+
+
+def centroid(influence: Floats) -> tuple[float, float]:
+    """The mean row and the mean column of ``influence`` (S, S), which is not zero everywhere."""
+    rows, columns = (influence.sum(axis) / influence.sum() for axis in (1, 0))
+    return float(rows @ np.arange(len(rows))), float(columns @ np.arange(len(columns)))
+
+
+def even_deviation(side: int) -> float:
+    """The ``deviation`` of an influence that is the same everywhere in a square of ``side`` pixels."""
+    return float(np.sqrt((side**2 - 1) / 12))
 
 
 def center_of_last(architecture: Architecture, shape: Shape) -> float:

@@ -18,7 +18,7 @@ from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record
 from cnn_study.data.splits import Integers
 from cnn_study.evaluation.activations import Flags, Maps
-from cnn_study.evaluation.effective_field import Field
+from cnn_study.evaluation.effective_field import Field, Spreads
 from cnn_study.evaluation.influence import Floats
 from cnn_study.training.finished import Key
 from cnn_study.training.records import Status
@@ -32,11 +32,23 @@ BRIGHTEST = 255  # what stands for a map's largest activation in pictures.npz
 
 
 @dataclass(frozen=True)
+class Calibrated:
+    """The ``temperature`` fitted on the validation images, and the ``confidence`` (N,) after it, 0 to 1."""
+
+    temperature: float
+    confidence: Floats
+
+
+@dataclass(frozen=True)
 class Predictions:
-    """The class (N,) that a run predicts for each test image, and its softmax probability (N,), 0 to 1."""
+    """The class (N,) that a run predicts for each test image, and its softmax probability (N,), 0 to 1.
+
+    ``calibrated``: of runs that trained to the largest budget.
+    """
 
     predicted: Integers
     confidence: Floats
+    calibrated: Calibrated | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,7 @@ class _Geometry(Record):
     theoretical: int
     center: float
     visible: tuple[int, int]
+    by_all: tuple[int, int]
 
 
 class _Run(Record):
@@ -79,6 +92,7 @@ class _Run(Record):
     budget: int
     known_by: str
     diverged: bool
+    temperature: float | None
     environment: Environment
 
 
@@ -87,6 +101,7 @@ class _Index(Record):
 
     contents: dict[str, str]
     runs: tuple[_Run, ...]
+    spreads: tuple[Spreads, ...]
     looked_into: LookedInto
     known_by: str
     fields: tuple[_Geometry, ...]
@@ -106,6 +121,12 @@ class Evaluated:
     predictions: Predictions | None
     known_by: str
     environment: Environment
+
+    @property
+    def temperature(self) -> float | None:
+        """That which was fitted, if one was."""
+        calibrated = self.predictions and self.predictions.calibrated
+        return calibrated.temperature if calibrated else None
 
 
 @dataclass(frozen=True)
@@ -130,9 +151,13 @@ class Inside:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an architecture's networks make of the test images: ``runs`` by seed and budget, one ``inside``."""
+    """What an architecture's networks make of the test images: ``runs`` by seed and budget, one ``inside``.
+
+    ``spreads``: of the runs to the largest budget.
+    """
 
     runs: Mapping[Key, Evaluated]
+    spreads: Mapping[Key, Spreads]
     inside: Inside
 
     def write(self, folder: Path) -> None:
@@ -141,7 +166,9 @@ class Evaluation:
         for key, run in self.runs.items():
             if run.predictions is not None:
                 arrays[f"predicted {_words(key)}"] = run.predictions.predicted.astype(np.uint16)
-                arrays[f"confidence {_words(key)}"] = np.round(SURE * run.predictions.confidence).astype(np.uint16)
+                arrays[f"confidence {_words(key)}"] = _rounded(run.predictions.confidence)
+                if run.predictions.calibrated is not None:
+                    arrays[f"calibrated {_words(key)}"] = _rounded(run.predictions.calibrated.confidence)
         save_arrays(folder / "predictions.npz", arrays)
         inside = self.inside
         save_arrays(
@@ -174,10 +201,12 @@ class Evaluation:
                     budget=budget,
                     known_by=run.known_by,
                     diverged=run.predictions is None,
+                    temperature=run.temperature,
                     environment=run.environment,
                 )
                 for (seed, budget), run in self.runs.items()
             ),
+            spreads=tuple(self.spreads.values()),
             looked_into=inside.looked_into,
             known_by=inside.known_by,
             fields=tuple(
@@ -208,7 +237,10 @@ class Evaluation:
             if not run.diverged:
                 words = _words((run.seed, run.budget))
                 predicted, confidence = arrays[f"predicted {words}"], arrays[f"confidence {words}"]
-                predictions = Predictions(predicted.astype(np.int64), confidence / SURE)
+                calibrated = None
+                if run.temperature is not None:
+                    calibrated = Calibrated(run.temperature, arrays[f"calibrated {words}"] / SURE)
+                predictions = Predictions(predicted.astype(np.int64), confidence / SURE, calibrated)
             return Evaluated(predictions, run.known_by, run.environment)
 
         def pixels(when: str, layer: str) -> Floats | None:
@@ -251,9 +283,14 @@ class Evaluation:
                 environment=index.environment,
                 known_by=index.known_by,
             )
-            return cls({(run.seed, run.budget): evaluated(run) for run in index.runs}, inside)
+            runs = {(run.seed, run.budget): evaluated(run) for run in index.runs}
+            return cls(runs, {(one.seed, one.budget): one for one in index.spreads}, inside)
         except KeyError as error:
             raise StudyError(f"{folder}: found no array {error}; {MADE_ANEW}") from None
+
+
+def _rounded(confidence: Floats) -> npt.NDArray[np.uint16]:
+    return np.round(SURE * confidence).astype(np.uint16)
 
 
 def _sha256(path: Path) -> str:

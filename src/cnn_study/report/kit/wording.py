@@ -50,6 +50,23 @@ def times(ratio: float) -> str:
     return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×" if ratio >= 1 else f"{ratio:#.2g}×"
 
 
+def pixels(length: float) -> str:
+    """A length in an image: 2.31."""
+    return f"{length:.2f}"
+
+
+def pixels_within(length: Estimate, signed: bool = False) -> str:
+    """A mean of lengths with its 95 % interval: 2.31 [2.05, 2.57]; of changes, with their signs."""
+    write = pixel_change if signed else pixels
+    ci95 = length.ci95
+    return write(mean_of(length)) + ("" if ci95 is None else f" [{write(ci95[0])}, {write(ci95[1])}]")
+
+
+def pixel_change(length: float) -> str:
+    """How much a length changes: +0.31, −0.31."""
+    return f"{round(length, 2) + 0.0:+.2f}".replace("-", "−")
+
+
 def seconds(duration: float) -> str:
     """A duration: 52 s, 5.2 s."""
     return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"

@@ -72,8 +72,18 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "Receptive fields",
             "Theoretical: by the closed form over kernels and strides; the stage profile has confirmed it by the "
             "extent of the gradient. Effective: the gradient of a layer's "
-            f"central unit, its mean size over {params.evaluate.images} test images (Luo et al., 2016, arXiv "
-            "1701.04128).",
+            f"central unit, its mean size over {params.evaluate.images} test images, in the network of each seed "
+            "(Luo et al., 2016, arXiv 1701.04128): its standard deviation, the root of the mean of the variances "
+            "across and along the rows, and Luo et al.'s side, the square root of the number of pixels with more "
+            "than 4.55 % of the largest. Both count what lies in the image. The dense head reads all units of the "
+            "last feature map.",
+        ),
+        (
+            "Calibration",
+            "Confidence is the softmax probability of the predicted class. A gap's interval is normal, over test "
+            "images, for the runs as they are. A temperature divides the logits of a run; it is fitted on the "
+            "validation images by their log loss and changes no prediction (Guo et al., 2017, arXiv 1706.04599). "
+            "Label smoothing lowers confidence (Müller et al., 2019, arXiv 1906.02629).",
         ),
         (
             "Gradients",

@@ -1,52 +1,134 @@
 """Whether a network is right as often as it is sure."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cnn_study.analysis.calibration import expected_calibration_error, reliability
+from cnn_study.analysis.calibration import Gap, expected_calibration_error, reliability
 from cnn_study.analysis.results import Result
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import TEXT, Spec, lines, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, source
 from cnn_study.report.kit.members import Members
-from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import Studies, counted, percent, shown
+from cnn_study.report.kit.page import Figure, Table
+from cnn_study.report.kit.wording import Studies, counted, percent, points_within, shown
 
 DATA = "plots/data/calibration.csv"
+ERRORS = "plots/data/calibration_errors.csv"
+LEVEL = 0.95  # of the intervals of ``Gap``
 FEWEST_PREDICTIONS = 30  # an accuracy of fewer is noise
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a network's confidence compares with its accuracy, before and after a temperature; fractions 0-1.
+
+    ``temperatures``: of each seed, fitted on the validation images. ``error``: the expected calibration error,
+    its seeds pooled.
+    """
+
+    error: float
+    gap: Gap
+    temperatures: tuple[float, ...]
+    error_after: float
+    gap_after: Gap
+
+
+def calibrations(results: Mapping[str, Result], labels: Integers) -> dict[str, Calibration]:
+    """Of every architecture that trained."""
+    found = {}
+    for name, (confidence, correct) in _predictions_of(results, labels).items():
+        fitted = [run.calibrated for run in results[name].predictions if run.calibrated is not None]
+        after = np.array([one.confidence for one in fitted])
+        found[name] = Calibration(
+            error=expected_calibration_error(confidence.ravel(), correct.ravel()),
+            gap=Gap.of(confidence, correct),
+            temperatures=tuple(one.temperature for one in fitted),
+            error_after=expected_calibration_error(after.ravel(), correct.ravel()),
+            gap_after=Gap.of(after, correct),
+        )
+    return found
 
 
 def calibration(results: Mapping[str, Result], labels: Integers) -> pd.DataFrame:
     """``reliability`` of every architecture, its seeds pooled; intervals without predictions are left out."""
     parts = [
-        reliability(*predictions).assign(architecture=name)
-        for name, predictions in _predictions_of(results, labels).items()
+        reliability(confidence.ravel(), correct.ravel()).assign(architecture=name)
+        for name, (confidence, correct) in _predictions_of(results, labels).items()
     ]
     whole = pd.concat(parts) if parts else pd.DataFrame(columns=["architecture", "center", "count"])
     columns = ["architecture", *(column for column in whole if column != "architecture")]
     return whole.loc[whole["count"] > 0, columns]
 
 
-def calibration_errors(results: Mapping[str, Result], labels: Integers) -> dict[str, float]:
-    """The expected calibration error of every architecture, its seeds pooled, 0-1."""
-    predictions = _predictions_of(results, labels)
-    return {name: expected_calibration_error(*of_runs) for name, of_runs in predictions.items()}
+def calibration_table(found: Mapping[str, Calibration]) -> pd.DataFrame:
+    """``error``, ``gap`` with ``gap_low`` and ``gap_high``, and the same ``_after``, by ``architecture``.
+
+    ``temperature``: the mean over seeds.
+    """
+    columns = ["architecture", "error", "gap", "gap_low", "gap_high", "temperature"]
+    columns += ["error_after", "gap_after", "gap_after_low", "gap_after_high"]
+    rows = [
+        (
+            name,
+            one.error,
+            one.gap.mean,
+            *one.gap.ci95,
+            float(np.mean(one.temperatures)),
+            one.error_after,
+            one.gap_after.mean,
+            *one.gap_after.ci95,
+        )
+        for name, one in found.items()
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _predictions_of(
     results: Mapping[str, Result], labels: Integers
 ) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]]:
-    """Confidence and correctness of each architecture that trained, its seeds one after the other."""
-    pooled = {}
-    for name, result in results.items():
-        runs = result.predictions
-        if result.status == "trained":
-            confidence = np.concatenate([run.confidence for run in runs])
-            pooled[name] = confidence, np.concatenate([run.predicted == labels for run in runs])
-    return pooled
+    """Confidence and correctness, (seeds, N), of each architecture that trained."""
+    return {
+        name: (
+            np.array([run.confidence for run in result.predictions]),
+            np.array([run.predicted == labels for run in result.predictions]),
+        )
+        for name, result in results.items()
+        if result.status == "trained"
+    }
+
+
+def error_table(found: Mapping[str, Calibration], studies: Studies) -> Table:
+    """A row for each network."""
+    return Table(
+        "Calibration, before and after one temperature",
+        (
+            "network", "ECE", "confidence − accuracy", "temperature", "ECE after it", "the same after it",
+        ),
+        tuple(
+            (
+                shown(name, studies),
+                percent(one.error),
+                gap_within(one.gap),
+                ", ".join(f"{temperature:.2f}" for temperature in one.temperatures),
+                percent(one.error_after),
+                gap_within(one.gap_after),
+            )
+            for name, one in found.items()
+        ),
+        source(ERRORS),
+        "ECE: expected calibration error, in 15 intervals of confidence. Below 0, a network is under-confident. "
+        "Temperatures, of each seed, are fitted on validation images; intervals are 95 % CIs over test images.",
+    )  # fmt: skip
+
+
+def gap_within(gap: Gap) -> str:
+    """In points: −4.2 [−4.6, −3.8] points."""
+    low, high = gap.ci95
+    return points_within(100 * gap.mean, (100 * low, 100 * high))
 
 
 def reliability_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
@@ -57,7 +139,8 @@ def reliability_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"classes-{members.key}-reliability",
             f"{members.title}: reliability",
-            "On the diagonal a network is right as often as it is sure. Larger points stand for more "
+            "On the diagonal a network is right as often as it is sure, above it more often, which is called "
+            "under-confident. Before a temperature is fitted. Larger points stand for more "
             f"predictions; intervals with fewer than {FEWEST_PREDICTIONS} are not shown.",
             source(DATA),
             reliability_chart(table, members),
@@ -100,10 +183,23 @@ def reliability_chart(bins: pd.DataFrame, members: Members) -> Spec:
     )
 
 
-def calibration_findings(calibration: Mapping[str, float], studies: Studies) -> list[Finding]:
-    """Whose confidence is nearest to its accuracy: expected calibration errors, fractions 0-1."""
-    if not calibration:
+def calibration_findings(
+    found: Mapping[str, Calibration], studies: Studies, label_smoothing: float
+) -> list[Finding]:
+    """Whose confidence is nearest to its accuracy, on which side the others err, and what a temperature mends.
+
+    ``label_smoothing``: what the networks were trained with, by and large.
+    """
+    if not found:
         return []
+    return [
+        _nearest({name: one.error for name, one in found.items()}, studies),
+        _signs({name: one.gap for name, one in found.items()}, studies, label_smoothing),
+        _after_temperature(found, studies),
+    ]
+
+
+def _nearest(calibration: Mapping[str, float], studies: Studies) -> Finding:
     errors = sorted(calibration, key=lambda name: calibration[name])
     numbers = {"errors": dict(calibration), "networks": len(errors)}
     best, worst = (f"{shown(name, studies)} ({percent(calibration[name])})" for name in (errors[0], errors[-1]))
@@ -115,4 +211,55 @@ def calibration_findings(calibration: Mapping[str, float], studies: Studies) -> 
             f"{worst} the largest; these differences are not tested."
         )
         rule = "calibration"
-    return [Finding(text, "calibration", rule, numbers, CONCLUSIONS)]
+    return Finding(text, "calibration", rule, numbers, CONCLUSIONS)
+
+
+def _signs(gaps: Mapping[str, Gap], studies: Studies, label_smoothing: float) -> Finding:
+    """On which side networks err."""
+    low, high = min(gaps, key=lambda name: gaps[name].mean), max(gaps, key=lambda name: gaps[name].mean)
+    text, rule, numbers = _counts(gaps)
+    text += f": confidence less accuracy is {gap_within(gaps[low])} in {shown(low, studies)}"
+    if low != high:
+        text += f" to {gap_within(gaps[high])} in {shown(high, studies)}"
+    text += " (intervals over test images)"
+    if rule == "under_confident" and label_smoothing > 0:
+        numbers["label_smoothing"] = label_smoothing
+        text += f". Training with a label smoothing of {label_smoothing:g} makes networks less confident"
+    return Finding(f"{text}.", "calibration", rule, numbers, ERRORS)
+
+
+def _after_temperature(found: Mapping[str, Calibration], studies: Studies) -> Finding:
+    """What one temperature of each network mends."""
+    counts, _, numbers = _counts({name: one.gap_after for name, one in found.items()})
+    temperatures = [temperature for one in found.values() for temperature in one.temperatures]
+    worst = max(found, key=lambda name: found[name].error_after)
+    before, after = (
+        max(errors) for errors in zip(*((o.error, o.error_after) for o in found.values()), strict=True)
+    )
+    mends = after < before
+    falls = "falls" if mends else "does not fall"
+    numbers |= {"temperatures": [min(temperatures), max(temperatures)], "errors": [before, after]}
+    text = (
+        f"After one temperature for each run, fitted on the validation images ({min(temperatures):.2f} to "
+        f"{max(temperatures):.2f}), the largest expected calibration error {falls}, "
+        f"from {percent(before)} to {percent(after)} ({shown(worst, studies)}), and "
+        f"{counts[:1].lower()}{counts[1:]}."
+    )
+    rule = "temperature_mends" if mends else "temperature_does_not_mend"
+    return Finding(text, "calibration", rule, numbers, ERRORS)
+
+
+def _counts(gaps: Mapping[str, Gap]) -> tuple[str, str, dict[str, object]]:
+    """How many networks err on which side, the rule that says so, and its numbers."""
+    signs = [gap.sign for gap in gaps.values()]
+    under, over, neither = (signs.count(sign) for sign in (-1, 1, 0))
+    text = (
+        f"Of {counted(len(signs), 'network')}, {under} {'is' if under == 1 else 'are'} under-confident, {over} "
+        f"over-confident, and {neither} {'has' if neither == 1 else 'have'} no significant gap"
+    )
+    rule = "under_confident" if under > over else "over_confident" if over > under else "gap_of_no_sign"
+    numbers: dict[str, object] = {
+        "networks": len(signs), "under": under, "over": over, "neither": neither, "level": LEVEL,
+        "gaps": {name: [100 * gap.mean, *(100 * end for end in gap.ci95)] for name, gap in gaps.items()},
+    }  # fmt: skip
+    return text, rule, numbers

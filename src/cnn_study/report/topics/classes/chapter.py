@@ -7,8 +7,10 @@ from cnn_study.report.kit.members import of_studies
 from cnn_study.report.kit.page import Figure, Section
 from cnn_study.report.topics.classes.calibration import (
     calibration,
-    calibration_errors,
     calibration_findings,
+    calibration_table,
+    calibrations,
+    error_table,
     reliability_figures,
 )
 from cnn_study.report.topics.classes.confusion import confusion, confusion_figure
@@ -19,8 +21,8 @@ def chapter(evidence: Evidence) -> Chapter:
     labels = evidence.labels
     confusions = confusion(evidence.results, labels, evidence.classes)
     bins = calibration(evidence.results, labels)
-    errors = calibration_errors(evidence.results, labels)
-    findings = tuple(calibration_findings(errors, evidence.params.studies))
+    found, studies = calibrations(evidence.results, labels), evidence.params.studies
+    findings = tuple(calibration_findings(found, studies, evidence.params.training.recipe.label_smoothing))
     figures: list[Figure] = []
     for members in of_studies(evidence.params):
         figures += [*reliability_figures(bins, members), confusion_figure(confusions, members)]
@@ -31,11 +33,11 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Classes and calibration",
                 "Which classes are taken for which, and does a network know how sure to be?",
                 sentences(findings),
-                (),
+                (error_table(found, studies),) if found else (),
                 tuple(figures),
             ),
         ),
         findings=findings,
-        tables={"confusion": confusions, "calibration": bins},
-        conclusions={"calibration_errors": errors},
+        tables={"confusion": confusions, "calibration": bins, "calibration_errors": calibration_table(found)},
+        conclusions={"calibration_errors": {name: one.error for name, one in found.items()}},
     )

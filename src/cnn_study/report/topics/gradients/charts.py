@@ -24,7 +24,7 @@ from cnn_study.report.kit.charts import (
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.topics.gradients.sentences import EXPLODING, VANISHING
+from cnn_study.report.topics.gradients.sentences import bounds
 from cnn_study.report.topics.gradients.tables import BY_LAYER, FLOW, NORMS
 
 SEQUENCE: Spec = {"scheme": {"name": "viridis", "extent": [0.33, 0.78]}}  # the ends vanish on dark and on white
@@ -60,7 +60,7 @@ def gradient_figures(tables: Mapping[str, pd.DataFrame], members: Members) -> li
                 "The first convolution's gradient norm over the last one's, by epoch; dashed, the bounds of "
                 "the sentences below.",
                 source(FLOW),
-                first_over_last_chart(flow, members, VANISHING, EXPLODING),
+                first_over_last_chart(flow, members),
             )
         )
     return figures
@@ -132,10 +132,10 @@ def gradient_heat_map(norms: pd.DataFrame, members: Members) -> Spec:
     )
 
 
-def first_over_last_chart(ratios: pd.DataFrame, members: Members, vanishing: float, exploding: float) -> Spec:
+def first_over_last_chart(ratios: pd.DataFrame, members: Members) -> Spec:
     """The first convolution's gradient norm over the last one's, by epoch; 1 where gradients keep their size.
 
-    Below ``vanishing`` the gradient is said to vanish, above ``exploding`` to explode.
+    With the bounds of the sentences, which depend on the number of ``convolutions``.
     """
     rows = positive(members.rows(ratios), "ratio")
     styles = members.by_name(rows, "color", "shape", "strokeDash")
@@ -143,19 +143,24 @@ def first_over_last_chart(ratios: pd.DataFrame, members: Members, vanishing: flo
     y = quantity("ratio", title, scale=LOG, axis=LOG_AXIS)
     tips = [tip("name", "network"), tip("epoch"), tip("ratio", "first ÷ last", ".3g")]
     even = {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 1}}}
-    bounds: list[Spec] = []
-    for bound, label, dy in ((vanishing, "vanishing below", 8), (exploding, "exploding above", -6)):
-        there: Spec = {"y": {"datum": bound}}
-        bounds.append(
-            {"data": ONCE, "mark": {"type": "rule", "strokeDash": [4, 3], "opacity": 0.6}, "encoding": there}
-        )
-        text = {"type": "text", "align": "right", "dx": -4, "dy": dy, "text": label}
-        bounds.append({"data": ONCE, "mark": text, "encoding": there | {"x": {"value": "width"}}})
+    of_depths: dict[tuple[float, float], int] = {}  # and the most convolutions of which they are the bounds
+    for convolutions in sorted(rows["convolutions"].unique().tolist()):
+        of_depths[bounds(convolutions)] = convolutions
+    limits: list[Spec] = []
+    for (low, high), convolutions in of_depths.items():
+        depth = "" if len(of_depths) == 1 else f" (up to {convolutions} convolutions)"
+        for bound, label, dy in ((low, "vanishing below", 8), (high, "exploding above", -6)):
+            there: Spec = {"y": {"datum": bound}}
+            limits.append(
+                {"data": ONCE, "mark": {"type": "rule", "strokeDash": [4, 3], "opacity": 0.6}, "encoding": there}
+            )
+            text = {"type": "text", "align": "right", "dx": -4, "dy": dy, "text": label + depth}
+            limits.append({"data": ONCE, "mark": text, "encoding": there | {"x": {"value": "width"}}})
     return single(
         f"{members.title}: {title}, by epoch",
         rows[["name", "epoch", "ratio"]],
         height=320,
-        layer=[even, *bounds, *lines(styles, y, tips, {"x": epoch_axis()})],
+        layer=[even, *limits, *lines(styles, y, tips, {"x": epoch_axis()})],
     )
 
 

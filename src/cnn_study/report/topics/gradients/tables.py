@@ -49,13 +49,18 @@ def first_middle_last(norms: pd.DataFrame) -> pd.DataFrame:
 def first_over_last(gradients: pd.DataFrame) -> pd.DataFrame:
     """``ratio`` of the first convolution's gradient norm to the last one's by ``architecture`` and ``epoch``.
 
-    ``gradients``: ``architecture``, ``epoch``, ``kind``, ``depth``, ``gradient_norm``. Projections are beside
-    the way from last to first and do not count. Architectures with one convolution are left out; the ratio is
-    missing where the last norm is 0.
+    ``convolutions``: how many there are from the first to the last. ``gradients``: ``architecture``, ``epoch``,
+    ``kind``, ``depth``, ``gradient_norm``. Projections are beside the way from last to first and do not count.
+    Architectures with one convolution are left out; the ratio is missing where the last norm is 0.
     """
     keys = ["architecture", "epoch"]
     convolutions = gradients[gradients["kind"] == "conv"].sort_values("depth", kind="stable")
     first = convolutions.drop_duplicates(keys, keep="first").set_index(keys)
     last = convolutions.drop_duplicates(keys, keep="last").set_index(keys).loc[first.index]
-    ratio = first["gradient_norm"] / last["gradient_norm"].where(last["gradient_norm"] > 0)
-    return ratio[first["depth"] < last["depth"]].rename("ratio").reset_index()
+    table = pd.DataFrame(
+        {
+            "convolutions": convolutions.groupby(keys).size().loc[first.index],
+            "ratio": first["gradient_norm"] / last["gradient_norm"].where(last["gradient_norm"] > 0),
+        }
+    )
+    return table[table["convolutions"] > 1].reset_index()

@@ -36,8 +36,10 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Inside the networks",
                 "What do the first filters look for, and what becomes of an image layer by layer?",
                 (),
-                (_table(dead, evidence),),
-                tuple(figure for shown in of_studies(evidence.params) for figure in _figures(shown, indices)),
+                (_table(dead, evidence),) if len(dead) else (),
+                tuple(
+                    figure for shown in of_studies(evidence.params) for figure in _figures(shown, indices, dead)
+                ),
             ),
         ),
         tables={"dead_channels": dead},
@@ -46,12 +48,16 @@ def chapter(evidence: Evidence) -> Chapter:
 
 
 def dead_channels(results: Mapping[str, Result]) -> pd.DataFrame:
-    """``channels`` and how many are ``dead``, by ``architecture`` and ``layer``, of networks that have weights."""
+    """How many channels are ``dead``, by ``architecture`` and ``layer``: where there are any.
+
+    ``channels``: how many the layer has. Of networks that have weights of their own.
+    """
     rows = [
         {"architecture": name, "layer": layer, "channels": len(flags), "dead": int(flags.sum())}
         for name, result in results.items()
         if result.evaluation.inside.looked_into.status != "diverged"
         for layer, flags in result.evaluation.inside.dead.items()
+        if flags.any()
     ]
     return pd.DataFrame(rows, columns=["architecture", "layer", "channels", "dead"])
 
@@ -64,14 +70,14 @@ def _maps(members: Members, index: int) -> str:
     return f"side_by_side/{members.key}_image_{index}.png"
 
 
-def _figures(members: Members, indices: tuple[int, ...]) -> list[Figure]:
+def _figures(members: Members, indices: tuple[int, ...], dead: pd.DataFrame) -> list[Figure]:
     first, maps = _first_layers(members), {index: _maps(members, index) for index in indices}
+    crossed_out = "; crossed out are dead channels, which none of the test images looked at makes positive"
     return [
         Figure(
             f"inside-{members.key}-first_layers",
             f"{members.title}: filters and activations of the first layer",
-            "The first run of each architecture that trained; crossed out are dead channels, which none of "
-            "the test images looked at makes positive.",
+            f"The first run of each architecture that trained{crossed_out if members.are_in(dead) else ''}.",
             source(f"plots/images/{first}"),
             image=f"images/{first}",
         ),
@@ -109,19 +115,19 @@ def _draw_maps(members: Members, index: int, evidence: Evidence) -> Picture:
 
 
 def _table(dead: pd.DataFrame, evidence: Evidence) -> Table:
-    totals = dead.groupby("architecture", sort=False)[["dead", "channels"]].sum()
     return Table(
         "Dead channels",
-        ("network", "dead", "of channels", "in layers"),
+        ("network", "layer", "dead", "of channels"),
         tuple(
             (
-                with_status(str(name), evidence.summaries, evidence.params.studies),
+                with_status(str(row["architecture"]), evidence.summaries, evidence.params.studies),
+                str(row["layer"]),
                 str(row["dead"]),
                 str(row["channels"]),
-                ", ".join(dead[(dead["architecture"] == name) & (dead["dead"] > 0)]["layer"]) or "–",
             )
-            for name, row in totals.iterrows()
+            for row in dead.to_dict("records")
         ),
         source(DATA),
-        f"Channels that are positive nowhere on the first {evidence.params.evaluate.images} test images.",
+        f"Channels that are positive nowhere on the first {evidence.params.evaluate.images} test images. Layers "
+        "that are not named have none.",
     )

@@ -26,7 +26,7 @@ from cnn_study.report.topics.inside.mosaic import ACTIVATION, CROSSED_OUT, count
 def draw_feature_maps(title: str, index: int, networks: Mapping[str, Inside], channels: int) -> Picture:
     """A column for each network: image ``index``, then at most ``channels`` maps of each layer, the last below.
 
-    Each cell has its own scale, which its label tells with the layer's count of dead channels.
+    Each cell has its own scale, which its label tells with the layer's count of dead channels, if any.
     """
     cell, gap, text, thumbnail = 1.15, 0.1, 2.5 * LINE, 0.7
     columns = math.isqrt(channels - 1) + 1
@@ -43,13 +43,14 @@ def draw_feature_maps(title: str, index: int, networks: Mapping[str, Inside], ch
         for row, (layer, maps) in zip(_spread(len(shown.maps), rows), shown.maps.items(), strict=True):
             above = top + thumbnail + row * (cell + text) + text
             shape = "×".join(str(side) for side in (len(network.dead[layer]), *maps.shape[1:]))
-            scale = f"0 to {maps[:channels].max():.2g}, {count_dead(network.dead[layer])}"
+            scale = ", ".join([f"0 to {maps[:channels].max():.2g}", *count_dead(network.dead[layer])])
             text_at(picture, left, above - 0.03, f"{layer}  {shape}\n{scale}", SMALL)
             axis = axes_at(picture, left, above, cell, cell)
             show_maps(axis, maps[:channels], network.dead[layer][:channels], columns, rows=columns)
     bar = axes_at(picture, MARGIN, height - 0.35, cell, 0.1)
     show_scale(picture, bar, ScalarMappable(Normalize(0, 1), ACTIVATION), {0: "0", 1: "a cell's largest"})
-    text_at(picture, MARGIN + 2 * cell, height - 0.25, CROSSED_OUT, SMALL)
+    if any(flags.any() for network in networks.values() for flags in network.dead.values()):
+        text_at(picture, MARGIN + 2 * cell, height - 0.25, CROSSED_OUT, SMALL)
     return picture
 
 

@@ -52,7 +52,8 @@ def draw_first_layers(title: str, index: int, networks: Mapping[str, Inside]) ->
     text_at(picture, filters_left, top - 0.05, "filters", MEDIUM, weight="bold")
     text_at(picture, maps_left, top - 0.05, "activations", MEDIUM, weight="bold")
     text_at(picture, label + 1.45, 0.4, "colour of a weight for", SMALL)
-    text_at(picture, maps_left, 0.4, CROSSED_OUT, SMALL, va="top")
+    if any(network.dead[next(iter(network.activations[index].maps))].any() for network in networks.values()):
+        text_at(picture, maps_left, 0.4, CROSSED_OUT, SMALL, va="top")
     for (name, network), count, tall, height in zip(networks.items(), counts, talls, heights, strict=True):
         layer, maps = next(iter(network.activations[index].maps.items()))
         dead = network.dead[layer]
@@ -68,7 +69,7 @@ def draw_first_layers(title: str, index: int, networks: Mapping[str, Inside]) ->
         bar = picture.colorbar(shown, cax=axes_at(picture, maps_left + block + 0.08, top, 0.1, tall))
         bar.ax.tick_params(labelsize=SMALL, length=2)
         channels = f"{count} channels" if count == len(dead) else f"{count} of {len(dead)} channels"
-        row_label(picture, top, name, [layer, channels, f"weights ±{most:.2g}", count_dead(dead)])
+        row_label(picture, top, name, [layer, channels, f"weights ±{most:.2g}", *count_dead(dead)])
         top += height
     return picture
 

@@ -56,6 +56,6 @@ def cross_out(axis: Axes, dead: Flags, columns: int, size: int) -> None:
     axis.add_collection(LineCollection(lines, colors="white", linewidths=1, path_effects=[stroke]))
 
 
-def count_dead(dead: Flags) -> str:
-    """As labels have it: 3 dead."""
-    return f"{dead.sum()} dead"
+def count_dead(dead: Flags) -> list[str]:
+    """As labels have it: 3 dead; nothing of none."""
+    return [f"{dead.sum()} dead"] if dead.any() else []

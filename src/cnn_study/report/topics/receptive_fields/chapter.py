@@ -1,6 +1,6 @@
 """The chapter on receptive fields, theoretical and effective: its tables, its chart, its section."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,22 +8,29 @@ import pandas as pd
 from matplotlib.figure import Figure as Picture
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import Result
-from cnn_study.evaluation.effective_field import field_table, side
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.charts import LAYER_ACROSS, Spec, line_with_points, panels, quantity, tip
 from cnn_study.report.kit.findings import sentences, source
 from cnn_study.report.kit.members import Members, member_table, of_all, of_studies
 from cnn_study.report.kit.page import Figure, Section, Table
 from cnn_study.report.kit.pictures import labels_of
-from cnn_study.report.kit.wording import percent, with_status
+from cnn_study.report.kit.wording import percent, pixels, pixels_within, with_status
 from cnn_study.report.topics.receptive_fields.picture import draw_fields
-from cnn_study.report.topics.receptive_fields.sentences import DATA, field_findings
+from cnn_study.report.topics.receptive_fields.sentences import field_findings
+from cnn_study.report.topics.receptive_fields.tables import (
+    BY_LAYER,
+    LayerField,
+    fields_by_layer,
+    fields_by_seed,
+    last_fields,
+    layer_fields,
+)
 
 KINDS = {
-    "theoretical": "theoretical",
-    "effective_untrained": "effective, before training",
-    "effective_trained": "effective, after training",
+    "even": "the same influence everywhere",
+    "deviation_untrained": "before training",
+    "deviation_trained": "after training",
 }
 # Symbols that stay hollow in a legend: an outline, and the hole in it drawn the other way round.
 FRAME = "M-1,-1L1,-1L1,1L-1,1Z M-.75,-.75L-.75,.75L.75,.75L.75,-.75Z"
@@ -32,8 +39,9 @@ RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1Z M0,-.7A.7,.7,0,1,0,0,.7A.7,.7,0,1,0,
 
 def chapter(evidence: Evidence) -> Chapter:
     """Theoretical and effective fields, layer by layer and of the last one."""
-    by_layer = field_table({name: result.evaluation.inside.fields for name, result in evidence.results.items()})
-    findings = tuple(field_findings(by_layer, evidence.results, evidence.params.studies))
+    fields = {name: layer_fields(result) for name, result in evidence.results.items()}
+    by_layer = fields_by_layer(fields)
+    findings = tuple(field_findings(fields, evidence.results, evidence.params.studies))
     figures = tuple(
         figure for members in of_studies(evidence.params) for figure in _figures(_long(by_layer), members)
     )
@@ -44,36 +52,31 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Receptive fields",
                 "How much of the image can a unit see, and how much of that does it heed?",
                 sentences(findings),
-                (_last_layers(by_layer, evidence),),
+                (_last_layers(fields, evidence),),
                 figures,
             ),
         ),
         findings=findings,
         tables={
-            "receptive_fields": receptive_fields(evidence.results, member_table(evidence.params)),
+            "receptive_fields": last_fields(evidence.results, member_table(evidence.params)),
             "receptive_fields_by_layer": by_layer,
+            "receptive_fields_by_seed": fields_by_seed(fields, evidence.results),
         },
         pictures={_path(members): partial(_draw, members, evidence) for members in of_all(evidence.params)},
     )
 
 
-def receptive_fields(results: Mapping[str, Result], members: pd.DataFrame) -> pd.DataFrame:
-    """``pixels`` by ``kind`` (theoretical, effective) of the last feature map."""
-    rows = [
-        {"architecture": name, "kind": kind, "pixels": pixels}
-        for name, result in results.items()
-        for kind, pixels in (
-            ("theoretical", result.profile.receptive_field),
-            ("effective", side(result.evaluation.inside.fields[-1].effective_trained)),
-        )
-    ]
-    return members.merge(pd.DataFrame(rows), on="architecture")
-
-
 def _long(by_layer: pd.DataFrame) -> pd.DataFrame:
-    """A row for each ``kind`` of field, as charts show it, with its side in ``pixels``."""
-    long = by_layer.melt(["architecture", "layer", "depth"], list(KINDS), "kind", "pixels")
-    return long.assign(kind=long["kind"].map(KINDS), pixels=long["pixels"].astype(float))
+    """A row for each ``kind`` of deviation, as charts show it, in ``pixels`` with an interval, if it has one."""
+    parts = [
+        by_layer[["architecture", "layer", "depth"]].assign(
+            kind=title,
+            pixels=by_layer[key].astype(float),
+            **{end: by_layer.get(f"{key}_{end}", pd.Series(dtype=float)).astype(float) for end in ("low", "high")},
+        )
+        for key, title in KINDS.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _path(members: Members) -> str:
@@ -95,17 +98,17 @@ def _figures(fields: pd.DataFrame, members: Members) -> list[Figure]:
     return [
         Figure(
             f"receptive_fields-{members.key}-by_layer",
-            f"{members.title}: receptive field by layer",
-            "Side in pixels of what the central unit of each layer sees; effective: of the smallest "
-            "square around it with 95 % of the gradient's mean size, counted inside the image.",
-            source(DATA),
+            f"{members.title}: how far the influence on a unit reaches, by layer",
+            "Standard deviation of the influence of pixels on the central unit of each layer; "
+            "means and 95 % CIs over seeds.",
+            source(BY_LAYER),
             receptive_fields_by_layer(fields, members),
         ),
         Figure(
             f"receptive_fields-{members.key}-influence",
             f"{members.title}: what the central units see",
-            "Darker pixels have more influence; squares are the theoretical (solid) and the effective "
-            "(dashed) field.",
+            "Of one run. Darker pixels have more influence; the square is the theoretical field, the circle two "
+            "standard deviations of the influence around its centre.",
             source(f"plots/images/{_path(members)}"),
             image=f"images/{_path(members)}",
         ),
@@ -113,19 +116,28 @@ def _figures(fields: pd.DataFrame, members: Members) -> list[Figure]:
 
 
 def receptive_fields_by_layer(fields: pd.DataFrame, members: Members) -> Spec:
-    """The receptive field by ``layer`` (``depth`` orders them), a line for each ``kind``; a panel each."""
+    """The standard deviation by ``layer`` (``depth`` orders them), a line for each ``kind``; a panel each."""
     rows = members.rows(fields).dropna(subset="pixels")
     colours = members.by_name(rows, "color", legend=False)
-    encoding = {
-        "x": LAYER_ACROSS,
-        "y": quantity("pixels", "side in pixels of the image"),
-        "tooltip": [tip("name", "network"), tip("layer"), tip("kind"), tip("pixels")],
-    }
-    encoding |= colours | _by_kind(rows, "shape", "strokeDash")
+    y = quantity("pixels", "standard deviation in pixels")
+    tips = [tip("name", "network"), tip("layer"), tip("kind"), tip("pixels", None, ".2f")]
+    tips += [tip(end, f"95 % CI, {end}", ".2f") for end in ("low", "high")]
+    line = {"x": LAYER_ACROSS, "y": y, "tooltip": tips} | colours | _by_kind(rows, "shape", "strokeDash")
+    interval = {"x": LAYER_ACROSS, "y": y | {"field": "low"}, "y2": {"field": "high"}} | colours
     return panels(
-        f"{members.title}: receptive field by layer",
-        rows[["name", "layer", "depth", "kind", "pixels"]],
-        {"mark": line_with_points(), "encoding": encoding, "width": 245},
+        f"{members.title}: how far the influence on a unit reaches, by layer",
+        rows[["name", "layer", "depth", "kind", "pixels", "low", "high"]],
+        {
+            "layer": [
+                {
+                    "transform": [{"filter": "isValid(datum.low)"}],
+                    "mark": {"type": "rule", "strokeWidth": 1.4},
+                    "encoding": interval,
+                },
+                {"mark": line_with_points(), "encoding": line},
+            ],
+            "width": 245,
+        },
         independent=["x"],
     )
 
@@ -144,26 +156,33 @@ def _by_kind(rows: pd.DataFrame, *channels: str) -> Spec:
     }
 
 
-def _last_layers(by_layer: pd.DataFrame, evidence: Evidence) -> Table:
+def _last_layers(fields: Mapping[str, Sequence[LayerField]], evidence: Evidence) -> Table:
+    def estimated(estimate: Estimate, signed: bool = False) -> str:
+        return "–" if estimate.mean is None else pixels_within(estimate, signed)
+
     rows = tuple(
         (
-            with_status(str(name), evidence.summaries, evidence.params.studies),
-            str(last["layer"]),
-            str(last["theoretical"]),
-            percent(last["theoretical_share"]),
-            *(
-                "–" if pd.isna(last[key]) else str(last[key])
-                for key in ("effective_untrained", "effective_trained")
-            ),
+            with_status(name, evidence.summaries, evidence.params.studies),
+            last.layer,
+            str(last.theoretical),
+            percent(last.theoretical_share),
+            pixels(last.even),
+            estimated(last.deviation_untrained),
+            estimated(last.deviation_trained),
+            estimated(last.change, signed=True),
+            *("–" if one.mean is None else pixels(one.mean) for one in (last.side_untrained, last.side_trained)),
         )
-        for name, last in (
-            (name, layers.iloc[-1]) for name, layers in by_layer.groupby("architecture", sort=False)
-        )
+        for name, last in ((name, layers[-1]) for name, layers in fields.items())
     )
     return Table(
         "Receptive field of the last feature map, in pixels",
-        ("network", "layer", "theoretical", "share of the image", "effective before training", "after"),
+        (
+            "network", "layer", "theoretical side", "share of the image", "SD if the same everywhere",
+            "SD before training", "after", "change", "side of Luo et al. before training", "after",
+        ),
         rows,
-        source(DATA),
-        "A theoretical field may reach beyond the image; share and effective fields count what lies in it.",
-    )
+        source(BY_LAYER),
+        "SD: standard deviation of the influence, with its 95 % CI over seeds. A theoretical field may reach "
+        "beyond the image; all else counts what lies in it. Sides of Luo et al.: the square root of the number of "
+        "pixels with more than 4.55 % of the largest influence.",
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the central units see, as a picture: influence on the pixels of an image, and the squares around it."""
+"""What the central units see, as a picture: the influence of pixels, and how far it reaches."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,10 +8,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure as Picture
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 
-from cnn_study.evaluation.effective_field import Field, side
-from cnn_study.evaluation.influence import Floats
+from cnn_study.evaluation.effective_field import Field
+from cnn_study.evaluation.influence import Floats, Spread, centroid
 from cnn_study.evaluation.results import Pixels
 from cnn_study.report.kit.pictures import (
     LINE,
@@ -23,6 +23,7 @@ from cnn_study.report.kit.pictures import (
     show_scale,
     text_at,
 )
+from cnn_study.report.kit.wording import pixels
 
 INFLUENCE = LinearSegmentedColormap.from_list("influence", ["#ffffff", "#fdb863", "#d55e00"])
 THEORETICAL, EFFECTIVE = "#000000", "#2a9df4"
@@ -33,7 +34,8 @@ def draw_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[Field
 
     ``networks``: fields by layer, by the name to show.
 
-    Influence colours the pixels of ``image``; squares show the theoretical and the effective field.
+    Influence colours the pixels of ``image``; a square shows the theoretical field, a circle two standard
+    deviations of the influence around its centre.
     """
     cell, gap, label, top = 0.82, 0.07, 1.15, 0.8
     untrained, trained = 3 * LINE, 4.5 * LINE + cell  # from the top of a network's rows
@@ -48,13 +50,12 @@ def draw_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[Field
         for column, field in enumerate(fields):
             left = label + column * (cell + gap)
             theoretical = f"{field.layer}\n{field.theoretical} px, {_percent(field.theoretical_share)}\n"
-            for offset, words, influence, effective in (
-                (untrained, theoretical, field.untrained, field.effective_untrained),
-                (trained, "", field.trained, field.effective_trained),
+            for offset, words, influence in (
+                (untrained, theoretical, field.untrained),
+                (trained, "", field.trained),
             ):
-                words += "no network" if influence is None else f"effective {side(effective) or 'none'}"
-                text_at(picture, left, top + offset - 0.02, words, SMALL)
-                _show_field(axes_at(picture, left, top + offset, cell, cell), image, field, influence, effective)
+                text_at(picture, left, top + offset - 0.02, words + _spread(influence), SMALL)
+                _show_field(axes_at(picture, left, top + offset, cell, cell), image, field, influence)
         top += height
     return picture
 
@@ -63,28 +64,31 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
-def _show_field(
-    axis: Axes, image: Pixels, field: Field, influence: Floats | None, effective: tuple[int, int] | None
-) -> None:
+def _spread(influence: Floats | None) -> str:
+    if influence is None:
+        return "no network"
+    spread = Spread.of(influence)
+    return "no influence" if spread is None else f"SD {pixels(spread.deviation)}"
+
+
+def _show_field(axis: Axes, image: Pixels, field: Field, influence: Floats | None) -> None:
     axis.set_axis_off()
     light = 0.6 + 0.4 * image.mean(0)[..., None] / 255
     strength = np.zeros(image.shape[1:]) if influence is None else influence / max(influence.max(), 1e-12)
     axis.imshow(light * INFLUENCE(np.sqrt(strength))[..., :3])
-    if influence is not None:
-        _square(axis, field.visible, image.shape[1], THEORETICAL, "-")
-    if effective is not None:
-        _square(axis, effective, image.shape[1], EFFECTIVE, "--")
-
-
-def _square(axis: Axes, rows: tuple[int, int], size: int, colour: str, style: str) -> None:
+    if influence is None:
+        return
     # Kept just inside the image, so that a field as wide as the image still shows as a frame.
-    low = max(rows[0] - 0.5, -0.2)
-    high = min(rows[1] + 0.5, size - 0.8)
-    axis.add_patch(Rectangle((low, low), high - low, high - low, fill=False, ec=colour, ls=style, lw=1.3))
+    low = max(field.visible[0] - 0.5, -0.2)
+    high = min(field.visible[1] + 0.5, image.shape[1] - 0.8)
+    axis.add_patch(Rectangle((low, low), high - low, high - low, fill=False, ec=THEORETICAL, lw=1.3))
+    if spread := Spread.of(influence):
+        row, column = centroid(influence)
+        axis.add_patch(Circle((column, row), 2 * spread.deviation, fill=False, ec=EFFECTIVE, ls="--", lw=1.3))
 
 
 def _show_field_legend(picture: Picture) -> None:
-    lines = {"theoretical": (THEORETICAL, "-"), "effective: 95 % of the influence": (EFFECTIVE, "--")}
+    lines = {"theoretical": (THEORETICAL, "-"), "two standard deviations": (EFFECTIVE, "--")}
     handles = [Line2D([], [], color=colour, ls=style, lw=1.2) for colour, style in lines.values()]
     axis = axes_at(picture, MARGIN, 0.38, 3.4, 0.25)
     axis.set_axis_off()

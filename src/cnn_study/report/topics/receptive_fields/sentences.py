@@ -1,88 +1,152 @@
 """What is said of receptive fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.report.kit.findings import Finding
-from cnn_study.report.kit.wording import FAILURES, Studies, counted, listed, percent, shown
-from cnn_study.training.records import Status
+from cnn_study.report.kit.wording import (
+    FAILURES,
+    Studies,
+    counted,
+    listed,
+    mean_of,
+    percent,
+    pixels,
+    pixels_within,
+    round_percent,
+    shown,
+)
+from cnn_study.report.topics.receptive_fields.tables import BY_LAYER, LayerField
 
-DATA = "plots/data/receptive_fields_by_layer.csv"
+LEVEL = 0.95  # of the intervals of ``Estimate``
+CHANGES = {1: "grows", -1: "shrinks", 0: "stays"}
 
 
-def field_findings(fields: pd.DataFrame, results: Mapping[str, Result], studies: Studies) -> list[Finding]:
-    """Whose effective field training changes most; then how much each network can see, and how much it uses.
+def field_findings(
+    fields: Mapping[str, Sequence[LayerField]], results: Mapping[str, Result], studies: Studies
+) -> list[Finding]:
+    """What the dense head sees, what training does to the last units' fields; then network by network.
 
-    ``fields``: plots/data/receptive_fields_by_layer.csv, of which each architecture's last layer counts. Only
-    networks that trained are ranked.
+    ``fields``: of all layers by architecture. Only networks that trained are counted by what training changes.
     """
-    deepest = fields.sort_values("depth", kind="stable").drop_duplicates("architecture", keep="last")
-    rows = {str(row["architecture"]): row for row in deepest.sort_index().to_dict("records")}
+    last = {name: layers[-1] for name, layers in fields.items()}
     changes = {
-        name: int(row["effective_trained"]) - int(row["effective_untrained"])
-        for name, row in rows.items()
-        if results[name].status == "trained"
-        and not pd.isna(row["effective_trained"])
-        and not pd.isna(row["effective_untrained"])
+        name: field.change
+        for name, field in last.items()
+        if results[name].status == "trained" and field.change.mean is not None
     }
-    single = [
-        _field(name, row, results[name].evaluation.inside.looked_into.status, shown(name, studies))
-        for name, row in rows.items()
+    return [
+        _head(last, studies),
+        *([_changes(changes, studies)] if changes else []),
+        *(_field(name, field, results[name], shown(name, studies)) for name, field in last.items()),
     ]
-    return ([_field_changes(changes, studies)] if changes else []) + single
 
 
-def _field_changes(changes: Mapping[str, int], studies: Studies) -> Finding:
-    most, least = max(changes.values()), min(changes.values())
-
-    def changed(verb: str, change: int) -> str:
-        names = listed([shown(name, studies) for name in changes if changes[name] == change])
-        return f"{verb} most in {names}, by {counted(abs(change), 'pixel')}"
-
-    parts = [changed("grows", most) if most > 0 else "grows in none"]
-    parts.append(changed("shrinks", least) if least < 0 else "shrinks in none")
-    rule = "fields_change" if most > 0 or least < 0 else "fields_stay"
+def _head(last: Mapping[str, LayerField], studies: Studies) -> Finding:
+    """What all units of the last feature map, which the dense head reads, see together."""
+    part = {name: field for name, field in last.items() if field.by_all < field.size}
+    rows = {name: [field.by_all, field.size] for name, field in part.items()}
+    numbers: dict[str, Any] = {"networks": len(last), "whole": len(last) - len(part), "part": rows}
     text = (
-        f"With training, in one run of each of {counted(len(changes), 'network')}, the side of the effective "
-        f"field {', and '.join(parts)}."
+        "The dense head reads all units of the last feature map: a receptive field bounds what one of them sees, "
+        f"and not what the network does. Together they see the whole image in {len(last) - len(part)} of "
+        f"{counted(len(last), 'network')}"
     )
-    numbers = {"networks": len(changes), "changes": dict(changes), "largest": [abs(most), abs(least)]}
-    return Finding(text, "receptive_fields", rule, numbers, DATA)
+    if part:
+        text += "; " + listed(
+            [f"{field.by_all} of {field.size} rows in {shown(name, studies)}" for name, field in part.items()]
+        )
+    return Finding(f"{text}.", "receptive_fields", "head_part" if part else "head_whole", numbers, BY_LAYER)
 
 
-def _field(architecture: str, row: Mapping[Any, Any], run: Status, name: str) -> Finding:
-    """``row``: the last layer's; ``run``: what became of the one that was looked into."""
-    theoretical, visible, share = int(row["theoretical"]), int(row["visible"]), float(row["theoretical_share"])
-    before, after = (
-        None if pd.isna(row[key]) else int(row[key]) for key in ("effective_untrained", "effective_trained")
-    )
-    numbers: dict[str, Any] = {"of": architecture, "theoretical": theoretical, "visible": visible, "share": share}
-    numbers |= {"effective_untrained": before, "effective_trained": after, "run": run}
-    rule, used = _used(before, after, visible, run)
-    if rule == "field_smaller" and after is not None:
-        numbers["smaller_by"] = visible - after
-    clipped = f" (of a theoretical side of {theoretical})" if visible < theoretical else ""
+def direction(change: Estimate) -> int | None:
+    """1 where a change's interval lies above 0, -1 below, 0 where it has 0 in it; None without an interval."""
+    if change.ci95 is None:
+        return None
+    return int(change.ci95[0] > 0) - int(change.ci95[1] < 0)
+
+
+def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
+    means = {name: mean_of(change) for name, change in changes.items()}
+    of_each = {name: one.summary for name, one in changes.items()}
+    numbers: dict[str, Any] = {"networks": len(changes), "changes": of_each}
+    start = "With training, the standard deviation of the influence on the central unit of the last layer "
+    judged = {name: found for name, change in changes.items() if (found := direction(change)) is not None}
+    if not judged:
+        low, high = min(means, key=lambda name: means[name]), max(means, key=lambda name: means[name])
+        text = (
+            f"{start}changes by {pixels_within(changes[low], signed=True)} pixels in {shown(low, studies)} to "
+            f"{pixels_within(changes[high], signed=True)} in {shown(high, studies)}; one seed has no interval."
+        )
+        return Finding(text, "receptive_fields", "fields_of_one_seed", numbers, BY_LAYER)
+    parts = []
+    for sign in (1, -1):
+        names = [name for name, found in judged.items() if found == sign]
+        numbers[CHANGES[sign]] = len(names)
+        part = f"{CHANGES[sign]} in {len(names)}"
+        if names:
+            most = max(names, key=lambda name: abs(means[name]))
+            part += f" (most in {shown(most, studies)}: {pixels_within(changes[most], signed=True)} pixels)"
+        parts.append(part)
+    numbers |= {"judged": len(judged), "level": LEVEL}
     text = (
-        f"{name}: the central unit of the last layer can see {visible}×{visible} pixels, {percent(share)} of the "
-        f"image{clipped}; {used}."
+        f"{start}{parts[0]} of {counted(len(judged), 'network')} and {parts[1]}, by {round_percent(LEVEL)} CIs "
+        "over seeds, each for itself."
     )
-    return Finding(text, "receptive_fields", rule, numbers, DATA)
+    return Finding(text, "receptive_fields", "fields_change", numbers, BY_LAYER)
 
 
-def _used(before: int | None, after: int | None, visible: int, run: str) -> tuple[str, str]:
-    """The rule, and what it says of the sides of the effective field before and after training."""
-    side = "its effective field has a side of"
-    none = "no pixel moves it"
-    text = f"before training {none}" if before is None else f"{side} {counted(before, 'pixel')} before training"
-    if run == "diverged":
-        return "field_no_network", f"{text}; there is no network after it, since every run {FAILURES[run]}"
-    of_run = "in one run" if run == "trained" else f"in a run that {FAILURES[run]}"
-    if after is None:
-        return "field_unused", f"{text}; after it, {of_run}, {none}"
-    text += f"; after it {side} {counted(after, 'pixel')}" if before is None else f" and of {after} after it"
-    if after < visible:
-        return "field_smaller", f"{text} {of_run}, {visible - after} less than it can see"
-    return "field_whole", f"{text} {of_run}, no less than it can see"
+def _field(architecture: str, field: LayerField, result: Result, name: str) -> Finding:
+    before, after, change = field.deviation_untrained, field.deviation_trained, field.change
+    numbers: dict[str, Any] = {
+        "of": architecture,
+        "theoretical": field.theoretical,
+        "visible": field.visible,
+        "share": field.theoretical_share,
+        "even": field.even,
+        "deviation_untrained": before.summary,
+        "deviation_trained": after.summary,
+        "change": change.summary,
+        "sides": [field.side_untrained.mean, field.side_trained.mean],
+        "seeds": len(change.per_seed),
+    }
+    clipped = f" (of a theoretical side of {field.theoretical})" if field.visible < field.theoretical else ""
+    rule, used = _used(field, result)
+    text = (
+        f"{name}: the central unit of the last layer can see {field.visible}×{field.visible} pixels, "
+        f"{percent(field.theoretical_share)} of the image{clipped}; {used}."
+    )
+    return Finding(text, "receptive_fields", rule, numbers, BY_LAYER)
+
+
+def _used(field: LayerField, result: Result) -> tuple[str, str]:
+    """The rule, and what it says of the influence before and after training."""
+    before, after, change = field.deviation_untrained, field.deviation_trained, field.change
+    even = f"{pixels(field.even)} would be the same influence everywhere"
+    of_it = "the standard deviation of the influence is"
+    text = "before training no pixel moves it"
+    if before.mean is not None:
+        text = f"{of_it} {pixels_within(before)} pixels before training ({even})"
+    if all(status == "diverged" for status in result.statuses):
+        return "field_no_network", f"{text}; there is no network after it, since every run {FAILURES['diverged']}"
+    if after.mean is None:
+        return "field_unused", f"{text}; after it no pixel moves it"
+    if change.mean is None:
+        return "field_used", f"{text}; after it {of_it} {pixels_within(after)} pixels ({even})"
+    says = {
+        1: "it grows",
+        -1: "it shrinks",
+        0: "no significant change",
+        None: "one seed, which has no interval",
+    }
+    found = direction(change)
+    failed = "" if result.status == "trained" else f", of runs of which some {FAILURES[result.status]}"
+    sides = [pixels(mean_of(one)) for one in (field.side_untrained, field.side_trained)]
+    return (
+        "field_of_one_seed" if found is None else f"field_{CHANGES[found]}",
+        f"{text} and {pixels_within(after)} after it{failed}, a change of {pixels_within(change, signed=True)}: "
+        f"{says[found]}. By Luo et al.'s measure the field has a side of {sides[0]} pixels before and {sides[1]} "
+        "after",
+    )
