@@ -16,8 +16,9 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.networks.weights import read_about
 from tests.conftest import REPOSITORY, Project, lines_until, rest_of
 
-README, CONTRIBUTING = (
-    (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
+README, CONTRIBUTING, TROUBLESHOOTING = (
+    (REPOSITORY / name).read_text(encoding="utf-8")
+    for name in ("README.md", "CONTRIBUTING.md", "docs/troubleshooting.md")
 )
 
 
@@ -46,9 +47,21 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
     tuned = json.loads((project.folder / "results/tune/small.json").read_text())
     assert (tuned["learning_rate"], tuned["runs"]) == (0.03, [])  # a fixed rate is not searched for
     assert list(experiments(project)) == ["slower"]
-    # And back, as the README says.
-    project.run("git", "checkout", ".")
-    project.run("dvc", "checkout")
+
+
+def test_the_way_back_from_an_added_study_and_network_leaves_nothing_of_them(project: Project) -> None:
+    def add(params: Any) -> None:
+        params["architectures"]["added"] = {"layers": [{"conv": 4, "kernel": 1}, {"pool": 8}], "head": {}}
+        study = params["studies"]["kernel_size"]
+        params["studies"]["second"] = study | {"title": "Second", "members": {"small": "3×3", "added": "1×1"}}
+        params["studies"]["second"]["controls"] = []
+
+    project.edit_params(add)
+    project.run("dvc", "exp", "run")
+    assert "?? plots/charts/" in project.run("git", "status", "--porcelain")
+    (way_back,) = re.findall(r"^git checkout .*", TROUBLESHOOTING, re.MULTILINE)
+    project.run("sh", "-c", way_back)
+    assert project.run("git", "status", "--porcelain") == ""
     assert "up to date" in project.run("dvc", "status")
 
 
@@ -171,7 +184,7 @@ def test_repro_of_one_network_runs_what_it_needs_while_a_second_repro_is_told_to
         begun = lines_until(first, "epoch 2/2")
         printed = project.run("dvc", "repro", ok=False)
         assert "is busy, it is being blocked by" in printed
-        assert "is busy, it is being blocked by" in README
+        assert "is busy, it is being blocked by" in TROUBLESHOOTING
         assert "Traceback" not in printed
         (tmp_path / "go on").touch()
         rest = rest_of(first)

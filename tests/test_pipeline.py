@@ -32,7 +32,10 @@ def summary_of(project: Project) -> Any:
     return json.loads((project.folder / "metrics/summary.json").read_text())
 
 
-def test_an_unchanged_repository_runs_nothing(project: Project) -> None:
+def test_an_unchanged_repository_runs_nothing_whatever_editors_and_systems_leave_in_it(project: Project) -> None:
+    for folder in ("src/cnn_study/training", "results", "plots/images", "data/raw"):
+        for name in ("._loop.py", ".DS_Store", "Thumbs.db", "desktop.ini", "loop.py~"):
+            (project.folder / folder / name).touch()
     assert project.repro() == set()
     assert "up to date" in project.run("dvc", "status")
 
