@@ -3,6 +3,8 @@
 PYTHON ?= python3
 DATASET ?=
 ENGINE ?=
+QUICK ?=
+NET ?=
 ON_RAY = --cpus "$(CPUS)" --gpus "$(GPUS)" --memory "$(MEMORY)"
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -12,8 +14,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 
-study: setup ## run the study: whatever of it is not up to date (DATASET=fashion_mnist: on embedded data; ENGINE=ray)
-	@python -m scripts.study $(DATASET) $(if $(ENGINE),--engine $(ENGINE) $(ON_RAY))
+study: setup ## run the study: whatever of it is not up to date (QUICK=1: small; NET=NAME: one network; DATASET=fashion_mnist: embedded data; ENGINE=ray)
+	@python -m scripts.study $(DATASET) --quick "$(QUICK)" --net "$(NET)" --engine "$(or $(ENGINE),dvc)" $(ON_RAY)
 
 test: setup ## run the tests
 	@python -m pytest --numprocesses 2 --dist worksteal

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,27 @@ def to_run(changes: Mapping[str, Any], architectures: Iterable[str]) -> set[str]
     return running
 
 
+def belongs_to(stage: str, architectures: Collection[str]) -> bool:
+    """Whether the stage is one of these networks' own, or makes images."""
+    kind, _, name = stage.partition("@")
+    return name in architectures if name and kind != "replay" else kind in ("download", "prepare")
+
+
 def sees_images(stages: Iterable[str]) -> bool:
     """Whether any of the stages makes images, or reads some."""
     return any(stage.partition("@")[0] in (*SEEING_IMAGES, "prepare") for stage in stages)
+
+
+def foreseen(changes: Mapping[str, Any], architectures: Iterable[str], replays: Iterable[str]) -> set[str]:
+    """What will run, as far as can be said before there are images: rather too much."""
+    names = list(architectures)
+    stages = to_run(changes, names) | set(lost_results(changes, names, *SEEING_IMAGES, "profile", "analyze"))
+    if stages & {"download", "prepare"}:
+        stages |= {f"{kind}@{name}" for kind in ("tune", "train", "evaluate") for name in names}
+        stages |= {f"replay@{name}" for name in replays}
+    if sees_images(stages):
+        stages |= {"download", "prepare"} & changes.keys()
+    return stages | {"analyze"} if stages else stages
 
 
 def lost_weights(running: Iterable[str], architectures: Iterable[str]) -> dict[str, list[str]]:
