@@ -16,6 +16,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.params.study import Params
 from cnn_study.training.recipe import Training
 from cnn_study.training.schedule import Schedule
+from scripts.plan import sees_images
 from stages._runs import Plan, known, missing
 
 FORWARD = 0.4  # of a training step: a forward pass
@@ -35,13 +36,18 @@ class Speed:
     image: dict[str, float]
 
     @classmethod
-    def measured(cls) -> "Speed":
-        """Here and now, of all networks of params.yaml. Raises StudyError."""
+    def measured(cls, stages: Collection[str]) -> "Speed":
+        """Here and now, of the networks that these stages train or show images to.
+
+        Raises StudyError where that does not work: a network that takes too much memory, say.
+        """
         started = time.monotonic()
-        command = [sys.executable, "-m", "scripts.step_times"]
+        names = dict.fromkeys(stage.partition("@")[2] for stage in stages if sees_images([stage]))
+        command = [sys.executable, "-m", "scripts.step_times", *filter(None, names)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise StudyError(done.stderr.strip())
+            last = done.stderr.strip().splitlines()[-1:] or [f"{command[2]} ended with {done.returncode}"]
+            raise StudyError(last[0])
         found = json.loads(done.stdout)
         return cls(time.monotonic() - started - found["measuring"], found["image"])
 
@@ -55,10 +61,11 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> 
     kind, _, name = stage.partition("@")
     if kind == "analyze":
         return ANALYSIS * speed.start * len(params.architectures)
-    if name not in params.architectures:
+    if kind == "profile":
+        return PROFILE * speed.start
+    if name not in speed.image:
         return 0.0
-    training, image = params.trainings[name], speed.image[name]
-    images = _images(params)
+    training, image, images = params.trainings[name], speed.image[name], _images(params)
     match kind:
         case "tune":
             if training.learning_rate != "tuned":
@@ -77,8 +84,6 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> 
             runs = len(training.seeds) * len(training.budgets)
             layers = len(params.architectures[name].layers)
             return image * (runs * images.test * FORWARD + PASSES * layers * params.evaluate.images)
-        case "profile":
-            return PROFILE * speed.start
     return 0.0
 
 

@@ -18,10 +18,10 @@ REPORT = (
 )  # fmt: skip
 # Ten minutes on two cores, on any processor.
 QUICK = {
-    ("data", "train_images"): 3000,
+    ("data", "train_images"): 2400,
     ("data", "test_images"): 1000,
     ("training", "budgets"): [1, 2],
-    ("tune", "images"): 1500,  # judged on 300: within one standard error, 2 points, lie rather low rates
+    ("tune", "images"): 1200,  # judged on 240: within one standard error, 3 points, lie rather low rates
     ("replay", "runs", "images"): 500,
     ("evaluate", "images"): 100,
 }

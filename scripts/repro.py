@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Collection
 
+from cnn_study.base.errors import StudyError
 from cnn_study.params.study import Params
 from scripts.estimate import Speed, estimates
 from scripts.time_left import TimeLeft, in_words
@@ -23,9 +24,16 @@ class Repro:
 
     def announce(self, stages: Collection[str], params: Params) -> None:
         """Say what is to run, and about how long it takes here."""
-        if stages:
-            print(f"{len(stages)} stages are out of date; measuring how fast this machine trains", flush=True)
-            self._plan = TimeLeft(estimates(stages, params, Speed.measured()))
+        if not stages:
+            return
+        print(f"Stages to run: {len(stages)}. Measuring how fast this machine is.", flush=True)
+        try:
+            speed = Speed.measured(stages)
+        except StudyError as error:  # the stage that cannot run either will say more
+            print(f"How long that takes is not known yet: {error}", flush=True)
+            self._plan = TimeLeft(dict.fromkeys(stages, 1.0))
+        else:
+            self._plan = TimeLeft(estimates(stages, params, speed))
             print(f"The study takes {in_words(self._plan.seconds)} here, one stage after another.", flush=True)
 
     def keep(self, stages: Collection[str]) -> None:

@@ -1,6 +1,6 @@
-"""How long a training step takes on this machine, for each network of params.yaml: JSON on standard output.
+"""How long a training step takes on this machine, for networks of params.yaml: JSON on standard output.
 
-python -m scripts.step_times
+python -m scripts.step_times NAME ...
 
 A few steps of each on random images, with its recipe. ``image``: seconds of a step for each image of its batch, by
 network. ``measuring``: the seconds that all this took.
@@ -9,6 +9,7 @@ network. ``measuring``: the seconds that all this took.
 import json
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -51,16 +52,15 @@ def seconds_per_image(architecture: Architecture, recipe: Recipe, shape: Shape) 
     return (time.perf_counter() - started) / steps / len(images)
 
 
-def main() -> None:
+def main(names: Sequence[str]) -> None:
     started = time.perf_counter()
     params = validate(read_yaml())
     shape = params.data.source.shape
     image = {
-        name: seconds_per_image(architecture, params.trainings[name].recipe, shape)
-        for name, architecture in params.architectures.items()
+        name: seconds_per_image(params.architectures[name], params.trainings[name].recipe, shape) for name in names
     }
     json.dump({"image": image, "measuring": time.perf_counter() - started}, sys.stdout)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -16,9 +16,10 @@ def verdicts(params: Params, net: str, baselines: Sequence[str]) -> Iterator[str
     labels, names = load_labels(RESULTS / "data")
     for name, result in results.items():
         accuracy = Summary.of(result, labels).test_accuracy.mean
-        how = result.status if accuracy is None else f"{percent(accuracy)} of the test images right"
-        seeds = counted(len(params.trainings[name].seeds), "seed")
-        yield f"{name}: {how}, {counted(result.budget, 'epoch')}, {seeds}"
+        parts = [] if accuracy is None else [f"{percent(accuracy)} of the test images right"]
+        parts += [] if result.status == "trained" else [result.status]
+        parts += [counted(result.budget, "epoch"), counted(len(params.trainings[name].seeds), "seed")]
+        yield f"{name}: {', '.join(parts)}"
     for baseline in baselines:
         (pair,) = compare_pairs(results, [(net, baseline)], labels, names.classes)
         yield f"{net} against {baseline}: {verdict(pair)}"
