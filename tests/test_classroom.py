@@ -101,7 +101,7 @@ def test_entries_of_both_branches_are_kept_with_their_comments(tmp_path: Path) -
     printed = settled(project)
     assert "settled: dvc.lock, params.yaml, plots/report.md" in printed
     assert (project.folder / "params.yaml").read_text() == (
-        params.replace("[0, 1]    #", "[0, 1, 2] #") + "  b: {layers: [2]}  # ours\n  c: {layers: [3]}  # theirs\n"
+        params.replace("[0, 1]", "[0, 1, 2]") + "  b: {layers: [2]}  # ours\n  c: {layers: [3]}  # theirs\n"
     )
     assert (project.folder / "dvc.lock").read_text() == lock + "  train@b:\n    cmd: b\n  train@c:\n    cmd: c\n"
     assert (project.folder / report).read_text() == "b"
