@@ -11,6 +11,8 @@ from cnn_study.base.errors import StudyError
 from stages._runs import Plan, known, lost
 from stages.evaluate import plan_of
 
+# Another network may be in training in this folder, whose DVC needs its lock for moments.
+DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
 SEEING_IMAGES = ("tune", "train", "replay", "evaluate")
 OUTPUTS = "changed outs"  # DVC's word
 BEFORE = {"train": "tune", "evaluate": "train"}  # of the same network
@@ -99,8 +101,7 @@ def lost_results(changes: Mapping[str, Any], architectures: Iterable[str], *kind
 
 def status() -> dict[str, Any]:
     """Of each stage that is out of date, why: ``dvc status --json``. Raises StudyError where DVC does not say."""
-    command = [sys.executable, "-m", "dvc", "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise StudyError(done.stderr.strip() or "dvc status failed")
     found: dict[str, Any] = json.loads(done.stdout)

@@ -3,13 +3,13 @@
 import contextlib
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Collection
 
 from cnn_study.base.errors import StudyError
 from cnn_study.params.study import Params
 from scripts.estimate import Speed, estimates
+from scripts.plan import DVC
 from scripts.time_left import TimeLeft, in_words
 
 BEGINS = re.compile(r"Running stage '(\S+)'")
@@ -42,7 +42,7 @@ class Repro:
 
     def __call__(self, *arguments: str) -> int:
         """The exit code. An interrupt reaches DVC as well, which is left to end itself."""
-        command = [sys.executable, "-m", "dvc", "repro", *arguments]
+        command = [*DVC, "repro", *arguments]
         # Standard error, on which stages show their bars, stays the terminal's.
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
             while True:
