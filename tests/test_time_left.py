@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.time_told import ratios, seconds_told
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, validate
 from scripts.estimate import Speed, estimates
@@ -139,3 +140,14 @@ def test_steps_are_measured_with_each_network_s_recipe(untouched: Project) -> No
     measured = json.loads(untouched.run(sys.executable, "-m", "scripts.step_times", "other"))
     assert list(measured["image"]) == ["other"]
     assert 0 < measured["image"]["other"] < measured["measuring"]
+
+
+def test_the_benchmark_reads_what_is_told_and_compares_it_with_what_was_left() -> None:
+    left = TimeLeft({"train@a": 4800.0})
+    assert seconds_told(left.begins("train@a", 0.0) + "\n") == 4800
+    assert seconds_told("[9/47] analyze · about 50 s left") == 50
+    assert seconds_told("[9/47] train b · about 12 min left") == 720
+    assert seconds_told("Running stage 'analyze':") is None
+    # At 25 of 100 seconds 110 were told, 5 seconds before; at 50 and 75 the last line is that of second 45.
+    found = ratios([(0.0, 10.0), (20.0, 110.0), (45.0, 55.0), (90.0, 10.0)], 100.0)
+    assert found == pytest.approx({"25%": 105 / 75, "50%": 50 / 50, "75%": 25 / 25})
