@@ -3,17 +3,19 @@
 PYTHON ?= python3
 DATASET ?=
 ENGINE ?=
+QUICK ?=
+NET ?=
 ON_RAY = --cpus "$(CPUS)" --gpus "$(GPUS)" --memory "$(MEMORY)"
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-processors lint check benchmark benchmark-ray kills setup lock schema clean
+.PHONY: help study test test-processors lint check settle benchmark benchmark-ray kills setup lock schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
 
-study: setup ## run the study: whatever of it is not up to date (DATASET=fashion_mnist: on embedded data; ENGINE=ray)
-	@python -m scripts.study $(DATASET) $(if $(ENGINE),--engine $(ENGINE) $(ON_RAY))
+study: setup ## run the study: whatever of it is not up to date (QUICK=1: small; NET=NAME: one network; DATASET=fashion_mnist: embedded data; ENGINE=ray)
+	@python -m scripts.study $(DATASET) --quick "$(QUICK)" --net "$(NET)" --engine "$(or $(ENGINE),dvc)" $(ON_RAY)
 
 test: setup ## run the tests
 	@python -m pytest --numprocesses 2 --dist worksteal
@@ -37,6 +39,9 @@ lint: setup ## ruff, mypy, deptry and import-linter
 
 check: setup ## say all that is wrong with params.yaml, and which networks need more memory to train than there is
 	@python -m scripts.check
+
+settle: setup ## after a `git merge` of added networks: settle its conflicts in params.yaml and dvc.lock
+	@python -m scripts.settle
 
 benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine
 	@python -m benchmarks.speed

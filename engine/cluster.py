@@ -1,6 +1,8 @@
 """The cluster: a connection to it, its nodes, and whether their bits can be those that are asked for."""
 
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +17,7 @@ from engine import node
 from engine.resources import Resources, in_words
 
 ANSWER_SECONDS = 120  # for a node to start Python, which from a slow disk takes a while
+CONNECT_SECONDS = 10  # for a cluster to accept a connection
 
 
 @contextmanager
@@ -27,8 +30,10 @@ def connected() -> Iterator[None]:
     ray.cloudpickle.register_pickle_by_value(node)
     address = os.environ.get("RAY_ADDRESS")
     if address:
+        refuse_if_nobody_answers(address)
         # How often to try: each time takes Ray half a minute, and it would for ten.
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
+        os.environ.setdefault("RAY_py_gcs_connect_timeout_s", str(CONNECT_SECONDS))
     here = {"num_cpus": usable_cores(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(address or "local", log_to_driver=False, logging_level="error", **({} if address else here))
@@ -39,6 +44,18 @@ def connected() -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def refuse_if_nobody_answers(address: str) -> None:
+    """Raises StudyError where HOST:PORT takes no connection: Ray tries for 40 seconds before it says so.
+
+    What is no HOST:PORT, ``auto`` for one, Ray judges at once.
+    """
+    if match := re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d{1,5})", address):
+        try:
+            socket.create_connection((match[1], int(match[2])), CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:  # an address may have a port that cannot be
+            raise StudyError(f"RAY_ADDRESS: found {address}: nobody answers there ({error})") from None
 
 
 def room_for(resources: Resources) -> int:

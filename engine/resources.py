@@ -15,7 +15,7 @@ UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 @dataclass(frozen=True)
 class Resources:
-    """Of one task. ``memory``: the bytes that Ray sets aside for it; with 0, it does not count them."""
+    """Of one task on Ray. ``memory``: the bytes that Ray sets aside for it; with 0, it does not count them."""
 
     cpus: int = 1
     gpus: float = 0.0

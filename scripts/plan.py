@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from cnn_study.base.errors import StudyError
 from stages._runs import Plan, known, lost
 from stages.evaluate import plan_of
 
+# Another network may be in training in this folder, whose DVC needs its lock for moments.
+DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
 SEEING_IMAGES = ("tune", "train", "replay", "evaluate")
 OUTPUTS = "changed outs"  # DVC's word
 BEFORE = {"train": "tune", "evaluate": "train"}  # of the same network
@@ -28,9 +30,27 @@ def to_run(changes: Mapping[str, Any], architectures: Iterable[str]) -> set[str]
     return running
 
 
+def belongs_to(stage: str, architectures: Collection[str]) -> bool:
+    """Whether the stage is one of these networks' own, or makes images."""
+    kind, _, name = stage.partition("@")
+    return name in architectures if name and kind != "replay" else kind in ("download", "prepare")
+
+
 def sees_images(stages: Iterable[str]) -> bool:
     """Whether any of the stages makes images, or reads some."""
     return any(stage.partition("@")[0] in (*SEEING_IMAGES, "prepare") for stage in stages)
+
+
+def foreseen(changes: Mapping[str, Any], architectures: Iterable[str], replays: Iterable[str]) -> set[str]:
+    """What will run, as far as can be said before there are images: rather too much."""
+    names = list(architectures)
+    stages = to_run(changes, names) | set(lost_results(changes, names, *SEEING_IMAGES, "profile", "analyze"))
+    if stages & {"download", "prepare"}:
+        stages |= {f"{kind}@{name}" for kind in ("tune", "train", "evaluate") for name in names}
+        stages |= {f"replay@{name}" for name in replays}
+    if sees_images(stages):
+        stages |= {"download", "prepare"} & changes.keys()
+    return stages | {"analyze"} if stages else stages
 
 
 def lost_weights(running: Iterable[str], architectures: Iterable[str]) -> dict[str, list[str]]:
@@ -81,8 +101,7 @@ def lost_results(changes: Mapping[str, Any], architectures: Iterable[str], *kind
 
 def status() -> dict[str, Any]:
     """Of each stage that is out of date, why: ``dvc status --json``. Raises StudyError where DVC does not say."""
-    command = [sys.executable, "-m", "dvc", "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise StudyError(done.stderr.strip() or "dvc status failed")
     found: dict[str, Any] = json.loads(done.stdout)

@@ -14,6 +14,7 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.records import StepCosts
 from cnn_study.data.splits import load_labels
 from cnn_study.evaluation.results import Evaluation
+from cnn_study.messages.progress import bar
 from cnn_study.params.study import validate
 from cnn_study.profiling.records import Profile, Speed
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
@@ -85,11 +86,11 @@ def read_result(name: str) -> Result:
 
 def draw(folder: Path, chapters: Sequence[Chapter]) -> None:
     """Save pictures as PNG, without the date or version that would make each one differ."""
-    for chapter in chapters:
-        for name, picture in chapter.pictures.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture().savefig(path, dpi=110, metadata={"Software": None})
+    pictures = [picture for chapter in chapters for picture in chapter.pictures.items()]
+    for name, picture in bar(pictures, "analyze: pictures"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture().savefig(path, dpi=110, metadata={"Software": None})
 
 
 def save_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
@@ -101,7 +102,7 @@ def save_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
 def write_report(plots: Path, page: Page) -> None:
     """report.html, and report.md with the charts as pictures in charts/."""
-    for figure in page.figures:
+    for figure in bar(page.figures, "analyze: charts"):
         if figure.spec is not None:
             write_whole(plots / figure.path, static_svg(figure.spec).encode())
     write_whole(plots / "report.html", render_html(page, plots).encode())

@@ -80,6 +80,10 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"training.learning_rate": float("nan")}, "training.learning_rate: found nan, allowed: "),
         ({"training.learning_rate": "tund"}, "training.learning_rate: found 'tund', allowed: a number, or tuned"),
         (
+            {"training.recipe.device": "mps"},
+            "training.recipe.device: found 'mps', allowed: 'auto', 'cpu' or 'cuda'",
+        ),
+        (
             {"training.recipe.optimizer": "rmsprop"},
             "training.recipe.optimizer: found 'rmsprop', allowed: 'sgd', 'adam', 'adamw' or 'muon'",
         ),

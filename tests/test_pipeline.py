@@ -22,7 +22,7 @@ from cnn_study.sources import fashion_mnist
 from cnn_study.training.finished import Trained
 from engine.resources import Resources
 from scripts import study
-from scripts.study import EMBEDDED, use_embedded_data
+from scripts.reduce import EMBEDDED, QUICK, REPORT, reduce_params
 from tests.conftest import NO_NETWORK, REPOSITORY, SHAPE, Project, small_study
 
 PER_NETWORK = ("tune", "train", "evaluate", "profile")
@@ -217,15 +217,42 @@ def test_no_data_set_to_be_had_is_said_first_and_last_and_the_embedded_one_is_us
     assert "Running stage 'tune@" in printed
 
 
-def test_the_published_study_can_be_made_an_embedded_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("values", [EMBEDDED, QUICK], ids=["embedded", "quick"])
+def test_the_published_study_can_be_reduced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[tuple[str, ...], Any]
+) -> None:
     shutil.copy2(REPOSITORY / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    note = use_embedded_data("as asked")
-    assert validate(read_yaml()).data.dataset == "fashion_mnist"
-    content = read_yaml()
-    for keys, value in EMBEDDED.items():
+    before = (tmp_path / "params.yaml").read_text()
+    note = reduce_params(values, ["residual_no_norm"])
+    params, content = validate(read_yaml()), read_yaml()
+    for keys, value in values.items():
         assert section(content, *keys) == value
         assert f"{'.'.join(keys)}: {value} (was " in note
+    # Of the networks those of the report and the one that was named, with what compares them.
+    assert set(params.architectures) == {*REPORT, "residual_no_norm"}
+    assert {name for study in params.studies.values() for name in study.members} == set(params.architectures)
+    controls = [(pair.of, pair.against) for study in params.studies.values() for pair in study.controls]
+    assert ("depth_6_norm", "depth_6") in controls
+    assert ("residual", "residual_no_norm") in controls
+    assert "kernel_5x5_matched" in note
+    # What is left is written as it was, comments too.
+    written = (tmp_path / "params.yaml").read_text()
+    assert "  budgets: [1, 2]           # epochs; the largest" in written
+    assert [line for line in written.splitlines() if line.startswith("#")] == [
+        line for line in before.splitlines() if line.startswith("#")
+    ]
+    assert reduce_params(values, ["residual_no_norm"]) == "params.yaml is as small already"
+    assert (tmp_path / "params.yaml").read_text() == written
+
+
+def test_a_study_without_networks_of_the_report_keeps_its_own(
+    untouched: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy2(untouched.folder / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert reduce_params(QUICK, []) == "params.yaml is as small already"
+    assert list(validate(read_yaml()).architectures) == ["small", "other"]
 
 
 @pytest.mark.parametrize(
@@ -305,7 +332,7 @@ def test_a_data_set_of_one_s_own_is_not_replaced_by_the_embedded_one(
     mine = params.model_copy(update={"data": params.data.model_copy(update={"dataset": "mine"})})
     monkeypatch.setattr(study, "validate", lambda _: mine)
     monkeypatch.setattr(study, "warn_of_memory", lambda _: None)
-    monkeypatch.setattr(study, "repro_what_is_needed", lambda *_: 0)
+    monkeypatch.setattr(study.Needed, "run", lambda *_: 0)
     assert study.main("", "dvc", Resources()) == 0
     assert (tmp_path / "params.yaml").read_bytes() == (REPOSITORY / "params.yaml").read_bytes()
 

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 
+import ray
 from dvc.repo import Repo
 from ray.cluster_utils import Cluster
 from ray.exceptions import WorkerCrashedError
@@ -573,6 +575,39 @@ def test_a_gpu_that_params_ask_for_has_to_be_given() -> None:
     ):
         Resources().check(validate(content))
     Resources(gpus=0.5).check(validate(content))
+
+
+@pytest.mark.parametrize("address", ["{}", "ray://{}"])
+def test_a_cluster_where_nobody_answers_is_a_line_at_once(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "init", lambda *_, **__: pytest.fail("Ray was asked, which waits"))
+    with socket.socket() as taken:  # a port of this machine at which nobody listens
+        taken.bind((LOOPBACK, 0))
+        address = address.format(f"{LOOPBACK}:{taken.getsockname()[1]}")
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with (
+            pytest.raises(StudyError, match=rf"^RAY_ADDRESS: found {address}: nobody answers there \("),
+            connected(),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        (("--cpus", "4"), "CPUS: found '4', allowed with ENGINE=ray alone"),
+        (("--gpus", "1"), "GPUS: found '1', allowed with ENGINE=ray alone"),
+        (("--memory", "2GiB"), "MEMORY: found '2GiB', allowed with ENGINE=ray alone"),
+        (("--quick", "yes"), "QUICK: found 'yes', allowed: 1"),
+        (("--net", "kernel_3x4"), "NET: found 'kernel_3x4', allowed: an entry of architectures; did you mean "),
+        (("--net", "depth_4", "--engine", "ray"), "NET: found 'depth_4' with ENGINE=ray, allowed: ENGINE=dvc"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_a_line(option: tuple[str, ...], line: str) -> None:
+    command = [sys.executable, "-m", "scripts.study", *option]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(line)
+    assert done.stdout == ""
 
 
 def test_an_engine_that_there_is_not_is_a_line() -> None:

@@ -1,9 +1,17 @@
 """Progress for people: a bar on a terminal, and everywhere a line for each epoch."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TypeVar
 
 from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def bar(items: Collection[Item], title: str) -> Iterable[Item]:
+    """The items, with a bar where there is a terminal."""
+    return tqdm(items, desc=title, leave=False, disable=None)
 
 
 class Progress:

@@ -1,0 +1,123 @@
+"""How long stages will take on this machine, before any of them has run: from a measurement of seconds.
+
+It is what ``TimeLeft`` begins with, which corrects it by what stages then take. The factors below are from the
+stages of the embedded study, on two cores.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from cnn_study.base.errors import StudyError
+from cnn_study.params.study import Params
+from cnn_study.training.recipe import Training
+from cnn_study.training.schedule import Schedule
+from scripts.plan import sees_images
+from stages._runs import Plan, known, missing
+
+FORWARD = 0.4  # of a training step: a forward pass
+FURTHER_RATES = 1  # that a search tries beyond its range
+PASSES = 2.0  # training steps that a layer's receptive field takes, for each image
+# In times of starting a program with PyTorch:
+STAGE = 2.0  # a stage that does nothing: Python for the check and for the stage, and DVC
+PROFILE = 2.0  # what a profile takes beside that
+ANALYSIS = 3.0  # what the analysis takes for each network
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds: of starting a program with PyTorch, and of a training step for each image, by network."""
+
+    start: float
+    image: dict[str, float]
+
+    @classmethod
+    def measured(cls, stages: Collection[str]) -> "Speed":
+        """Here and now, of the networks that these stages train or show images to.
+
+        Raises StudyError where that does not work: a network that takes too much memory, say.
+        """
+        started = time.monotonic()
+        names = dict.fromkeys(stage.partition("@")[2] for stage in stages if sees_images([stage]))
+        command = [sys.executable, "-m", "scripts.step_times", *filter(None, names)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-1:] or [f"{command[2]} ended with {done.returncode}"]
+            raise StudyError(last[0])
+        found = json.loads(done.stdout)
+        return cls(time.monotonic() - started - found["measuring"], found["image"])
+
+
+def estimates(stages: Collection[str], params: Params, speed: Speed) -> dict[str, float]:
+    """The seconds of each of the stages."""
+    return {stage: STAGE * speed.start + _work(stage, stages, params, speed) for stage in stages}
+
+
+def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> float:
+    kind, _, name = stage.partition("@")
+    if kind == "analyze":
+        return ANALYSIS * speed.start * len(params.architectures)
+    if kind == "profile":
+        return PROFILE * speed.start
+    if name not in speed.image:
+        return 0.0
+    training, image, images = params.trainings[name], speed.image[name], _images(params)
+    match kind:
+        case "tune":
+            if training.learning_rate != "tuned":
+                return 0.0
+            rates = len(params.tune.initial_rates(training.recipe.optimizer)) + FURTHER_RATES
+            return rates * params.tune.epochs * image * images.epoch(params.tune.images)
+        case "replay":
+            short = params.replay.runs
+            runs = len(short.seeds) * len(short.learning_rates)
+            return runs * short.epochs * image * images.epoch(short.images)
+        case "train":
+            todo = _missing(name) if f"tune@{name}" not in stages else {}
+            by_seed = list(todo.values()) or [list(training.budgets)] * len(training.seeds)
+            return sum(image * _of_a_seed(training, budgets, images) for budgets in by_seed)
+        case "evaluate":
+            runs = len(training.seeds) * len(training.budgets)
+            layers = len(params.architectures[name].layers)
+            return image * (runs * images.test * FORWARD + PASSES * layers * params.evaluate.images)
+    return 0.0
+
+
+@dataclass(frozen=True)
+class _Images:
+    """How many there are of each split."""
+
+    train: int
+    validation: int
+    test: int
+
+    def epoch(self, most: int) -> float:
+        """An epoch on at most so many, and the validation after it, in images of training."""
+        return min(most, self.train) + FORWARD * self.validation
+
+
+def _images(params: Params) -> _Images:
+    data, source = params.data, params.data.source
+    pool = source.train if data.train_images == "all" else data.train_images
+    validation = round(pool * data.validation_fraction)
+    return _Images(pool - validation, validation, source.test if data.test_images == "all" else data.test_images)
+
+
+def _missing(name: str) -> dict[int, list[int]]:
+    """The budgets that are to be trained, by seed; none where that is not known, without prepared images, say."""
+    with contextlib.suppress(StudyError, OSError):
+        plan = Plan.read(name)
+        return missing(plan, known(plan))
+    return {}
+
+
+def _of_a_seed(training: Training, budgets: Collection[int], images: _Images) -> float:
+    """Training to these budgets on one trunk, and the validation after each epoch, in images of training."""
+    schedule = Schedule.of(training.recipe, images.train)  # a step an image, so that parts of an epoch count
+    branches = sum(schedule.end(budget) - schedule.branch(budget) for budget in budgets)
+    epochs = max(budgets) + len(budgets)
+    return schedule.branch(max(budgets)) + branches + FORWARD * images.validation * epochs

@@ -1,0 +1,130 @@
+"""Settle the conflicts of a ``git merge`` of branches that each added networks: by keys instead of lines.
+
+python -m scripts.settle
+
+To git, two entries that were added at one place of params.yaml or dvc.lock are a conflict. Of metrics/ and plots/,
+which ``make study`` makes anew from results/, the version of the branch that one is on stays. What both branches
+have changed in different ways remains a conflict, with a line for each key.
+"""
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator, MutableMapping, MutableSequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
+from cnn_study.base.errors import StudyError
+from cnn_study.base.files import write_whole
+from cnn_study.base.yaml import PARAMS
+from cnn_study.messages.mistakes import dotted, found
+
+LOCK = Path("dvc.lock")
+MADE_ANEW = ("metrics", "plots")
+BASE, OURS, THEIRS = 1, 2, 3  # git's numbers of the versions in a conflict
+Keys = tuple[str, ...]
+
+
+def main() -> int:
+    """Settle what can be; whether nothing is left."""
+    conflicts = [Path(name) for name in git("diff", "--name-only", "--diff-filter=U", "-z").split("\0") if name]
+    if not conflicts:
+        print("no conflicts: nothing to settle")
+        return 0
+    mistakes, settled = [], []
+    for path in conflicts:
+        if path in (PARAMS, LOCK):
+            left = join_file(path)
+            mistakes += [f"{path}: {line}" for line in left]
+            settled += [] if left else [path]
+        elif path.parts[0] in MADE_ANEW:
+            keep_ours(path)
+            settled.append(path)
+        else:
+            mistakes.append(f"{path}: changed on both branches; settle it by hand, then `git add {path}`")
+    if settled:
+        git("add", "--all", "--", *map(str, settled))
+        print(f"settled: {', '.join(map(str, settled))}")
+    if mistakes:
+        raise StudyError("\n".join(mistakes))
+    print("now `git commit`, and `make study`")
+    return 0
+
+
+def join_file(path: Path) -> list[str]:
+    """Write what the two versions are together, unless some key differs: a line for each that does."""
+    yaml = YAML()
+    yaml.preserve_quotes, yaml.width = True, 1000
+    if path == PARAMS:
+        yaml.indent(mapping=2, sequence=4, offset=2)
+    ours, theirs = (yaml.load(version(path, number)) for number in (OURS, THEIRS))
+    if path == LOCK:
+        # A stage is recorded as a whole. One that both have run is as we have it: DVC sees if that is out of date.
+        entries = ours.setdefault("stages", {})
+        for stage, entry in theirs.get("stages", {}).items():
+            entries.setdefault(stage, entry)
+        differ = []
+    else:
+        differ = list(join(yaml.load(version(path, BASE)), ours, theirs))
+    if not differ:
+        buffer = io.BytesIO()
+        yaml.dump(ours, buffer)
+        write_whole(path, buffer.getbuffer())
+    return differ
+
+
+def join(base: Any, ours: Any, theirs: Any, keys: Keys = ()) -> Iterator[str]:
+    """Bring what ``theirs`` has changed since ``base`` into ``ours``; a line for each key that both changed."""
+    nothing = object()
+    for key in [*ours, *(key for key in theirs if key not in ours)]:
+        old, mine, new = (side.get(key, nothing) for side in (base, ours, theirs))
+        if new in (old, mine):
+            continue
+        if mine == old:
+            if new is nothing:
+                del ours[key]
+            else:
+                ours[key] = new
+        elif isinstance(mine, MutableMapping) and isinstance(new, MutableMapping):
+            yield from join(old if isinstance(old, MutableMapping) else {}, mine, new, (*keys, key))
+        elif all(isinstance(side, MutableSequence) for side in (old, mine, new)) and (
+            mine[: len(old)] == old == new[: len(old)]
+        ):
+            mine.extend(item for item in new[len(old) :] if item not in mine)
+        else:
+            one, other = ("taken out" if side is nothing else found(side) for side in (mine, new))
+            yield f"{dotted((*keys, key))}: {one} on this branch, {other} on the other: settle it by hand"
+
+
+def keep_ours(path: Path) -> None:
+    """The version of the branch that one is on, or none where that has none."""
+    try:
+        content = version(path, OURS)
+    except StudyError:
+        path.unlink(missing_ok=True)
+    else:
+        write_whole(path, content)
+
+
+def version(path: Path, number: int) -> bytes:
+    """One of the versions of a file in a conflict. Raises StudyError if there is none."""
+    command = ["git", "show", f":{number}:{path}"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise StudyError(done.stderr.decode(errors="replace").strip())
+    return done.stdout
+
+
+def git(*arguments: str) -> str:
+    """What git prints. Raises StudyError with what it says where it fails."""
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StudyError(done.stderr.strip())
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""A network against its baselines, in a line each: what ``make study NET=NAME`` ends with."""
+
+from collections.abc import Iterator, Sequence
+
+from cnn_study.analysis.accuracies import Accuracies
+from cnn_study.analysis.comparisons import Comparer, Comparison
+from cnn_study.analysis.results import Summary
+from cnn_study.data.splits import load_labels
+from cnn_study.params.study import Params
+from cnn_study.report.kit.wording import counted, percent, points_within
+from stages.analyze import RESULTS, read_result
+
+
+def verdicts(params: Params, net: str, baselines: Sequence[str]) -> Iterator[str]:
+    """How accurate the network is on the test images, and whether it differs from each baseline."""
+    results = {name: read_result(name) for name in (net, *baselines)}
+    labels, names = load_labels(RESULTS / "data")
+    for name, result in results.items():
+        accuracy = Summary.of(result, labels).test_accuracy.mean
+        parts = [] if accuracy is None else [f"{percent(accuracy)} of the test images right"]
+        parts += [] if result.status == "trained" else [result.status]
+        parts += [counted(result.budget, "epoch"), counted(len(params.trainings[name].seeds), "seed")]
+        yield f"{name}: {', '.join(parts)}"
+    optimizers = {name: params.trainings[name].recipe.optimizer for name in results}
+    comparer = Comparer(results, Accuracies(results, labels, optimizers), names.classes, params.analysis.margin)
+    for baseline in baselines:
+        pair = (net, baseline)
+        yield f"{net} against {baseline}: {verdict(comparer.family([pair])[pair])}"
+
+
+def verdict(pair: Comparison) -> str:
+    """The difference, with its interval, and whether it is significant."""
+    if pair.points is None:
+        return "not compared, since not both have trained"
+    difference = points_within(pair.points, pair.interval)
+    if pair.interval is None:
+        return f"{difference}, with one seed no interval and no verdict"
+    return f"{difference}: {pair.verdict}, on its own; `make study` corrects for the number of comparisons"
