@@ -16,6 +16,7 @@ from cnn_study.params.study import validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown
+from cnn_study.sources.prepared import Prepared
 from cnn_study.training.finished import Key, Trained
 from cnn_study.training.records import Replayed, Status
 from tests.conftest import REPOSITORY
@@ -23,6 +24,16 @@ from tests.report_cases import CLASSES, ENVIRONMENT, labels_of, result, right_on
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 IMAGES, SEEDS = 1000, 3
+PREPARED = Prepared(
+    train=(450,) * 10,
+    validation=(50,) * 10,
+    test=(IMAGES // 10,) * 10,
+    of_test=0,
+    tested=0,
+    of_validation=0,
+    dropped=False,
+    pairs=(),
+)
 # More than the others by far, so that the winners are planted.
 Move = Callable[[Result, Mapping[Key, Environment]], Result]
 ELSEWHERE = replace(ENVIRONMENT, threads=8)
@@ -40,6 +51,7 @@ def made_up_evidence(diverged: Collection[str] = ()) -> Evidence:
         params=PARAMS,
         labels=labels_of(IMAGES),
         classes=CLASSES,
+        prepared=PREPARED,
         results={
             name: made_up(name, place, "diverged" if name in diverged else "trained")
             for place, name in enumerate(PARAMS.architectures)
@@ -264,7 +276,7 @@ def test_every_chapter_adds_tables_and_pictures_of_its_own(evidence: Evidence, w
 
 def test_sections_stand_in_order_and_studies_cannot_take_their_keys(whole: Page) -> None:
     keys = [section.key for section in whole.sections]
-    topics = ["receptive_fields", "gradients", "inside", "classes", "learning_rate", "claims"]
+    topics = ["receptive_fields", "gradients", "inside", "classes", "learning_rate", "claims", "images"]
     assert keys == [*PARAMS.studies, *topics]
     content = read_yaml(REPOSITORY / "params.yaml")
     study = content["studies"]["depth"]

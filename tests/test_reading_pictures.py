@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cnn_study.base.errors import StudyError
-from cnn_study.sources.pictures import ORIENTATION, read_picture
+from cnn_study.sources.pictures import ORIENTATION, read_pictures
 
 Pixels = npt.NDArray[np.uint8]
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
@@ -34,7 +34,10 @@ LYING: dict[int, Callable[[Pixels], Pixels]] = {
 def read(content: bytes, folder: Path, channels: int = 3, size: int = 16) -> Pixels:
     path = folder / "picture"
     path.write_bytes(content)
-    return read_picture(path, channels, size)
+    (pixels,) = read_pictures([path], channels, size)
+    if isinstance(pixels, StudyError):
+        raise pixels
+    return pixels
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

@@ -31,7 +31,7 @@ from cnn_study.profiling.complexity import (
     without_weights,
 )
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
-from cnn_study.sources.pictures import read_picture
+from cnn_study.sources.pictures import read_pictures
 from cnn_study.training import layer_check
 from cnn_study.training.batches import Batches
 from cnn_study.training.budgets import Reached, train_to
@@ -196,7 +196,8 @@ def test_a_file_of_weights_says_their_shape_and_one_that_says_another_is_refused
 
 def test_a_picture_is_made_one_of_them(shape: Shape) -> None:
     Image.new("RGB", (60, 50), (255, 0, 0)).save("red.png")
-    pixels = read_picture(Path("red.png"), shape.channels, shape.size)
+    (pixels,) = read_pictures([Path("red.png")], shape.channels, shape.size)
+    assert not isinstance(pixels, StudyError)
     assert pixels.shape == (shape.channels, shape.size, shape.size)
     assert set(pixels[0].flatten()) == {255 if shape.channels == 3 else 76}  # red's luminance
 

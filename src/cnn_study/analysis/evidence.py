@@ -8,7 +8,9 @@ from typing import Any
 from cnn_study.analysis.comparisons import Comparison, StudyComparison, compare_all, compare_pairs
 from cnn_study.analysis.results import Result, Summaries, Summary, Timing, environments
 from cnn_study.data.splits import Integers
+from cnn_study.evaluation.results import Pixels
 from cnn_study.params.study import Params
+from cnn_study.sources.prepared import Prepared
 from cnn_study.training.records import Replayed
 
 
@@ -16,15 +18,17 @@ from cnn_study.training.records import Replayed
 class Evidence:
     """What the stages have found, by architecture in the order of params.yaml.
 
-    ``labels`` (N,) of the test images, ``classes`` their names by label. ``replays``: of the architectures of
-    section ``replay``.
+    ``labels`` (N,) of the test images, ``classes`` their names by label. ``prepared``: of all images, and
+    ``duplicates`` the pixels of its pairs. ``replays``: of the architectures of section ``replay``.
     """
 
     params: Params
     labels: Integers
     classes: tuple[str, ...]
+    prepared: Prepared
     results: Mapping[str, Result]
     replays: Mapping[str, Replayed]
+    duplicates: tuple[Pixels, ...] = ()
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:

@@ -17,7 +17,7 @@ from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.weights import About, load_network
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import count_parameters, forward_flops, layer_costs, without_weights
-from cnn_study.sources.pictures import MODES, read_picture
+from cnn_study.sources.pictures import MODES, read_pictures
 from cnn_study.trained import architecture_named, shape_of_data
 
 REPORT = Path("plots/report.html")
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _list(_: argparse.Namespace) -> str:
     params, rows = validate(read_yaml()), []
-    shape = params.data.source.shape
+    shape = params.data.shape
     for name, architecture in params.architectures.items():
         network = without_weights(architecture, shape)
         field = geometry(architecture, shape)[-1].receptive_field
@@ -127,11 +127,13 @@ def _predict(arguments: argparse.Namespace) -> str:
     if takes.channels not in MODES:
         raise StudyError(f"{path}: found a network for images of {takes.channels} channels, allowed: 1 or 3")
     images, mistakes = [], []
-    for file in arguments.images:
-        try:
-            images.append((file, read_picture(file, takes.channels, takes.size)))
-        except StudyError as error:
-            mistakes.append(str(error))
+    for file, read in zip(
+        arguments.images, read_pictures(arguments.images, takes.channels, takes.size), strict=True
+    ):
+        if isinstance(read, StudyError):
+            mistakes.append(str(read))
+        else:
+            images.append((file, read))
     if images:
         with torch.inference_mode():
             probabilities = network(torch.from_numpy(np.stack([pixels for _, pixels in images]))).softmax(1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from cnn_study.base.errors import StudyError
 from cnn_study.sources.archives import read_members
-from cnn_study.sources.source import Raw, Source
+from cnn_study.sources.source import Part, Raw, Source
 
 VARIABLE = "CIFAR10_ARCHIVE"  # of the environment: where a local copy is
 DOCUMENTED = Path("data/archive")
@@ -162,10 +162,11 @@ def read(folder: Path) -> Raw:
     train, test = [batches[name] for name in TRAIN], batches[TEST]
     shape = (-1, CHANNELS, SIZE, SIZE)
     return Raw(
-        np.concatenate([batch[b"data"] for batch in train]).reshape(shape),
-        np.concatenate([batch[b"labels"] for batch in train]),
-        test[b"data"].reshape(shape),
-        np.asarray(test[b"labels"]),
+        Part(
+            np.concatenate([batch[b"data"] for batch in train]).reshape(shape),
+            np.concatenate([batch[b"labels"] for batch in train]),
+        ),
+        Part(test[b"data"].reshape(shape), np.asarray(test[b"labels"])),
         tuple(name.decode() for name in batches[NAMES][b"label_names"]),
     )
 

@@ -2,6 +2,8 @@
 
 import struct
 import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from cnn_study.base.errors import StudyError
 from cnn_study.messages.mistakes import one_line
 
+Pixels = npt.NDArray[np.uint8]
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # of several frames the first
 MODES = {1: "L", 3: "RGB"}  # Pillow's names of grey and colour, by the number of channels
 DEEP = 2**16  # shades of grey of 16 bits
 ORIENTATION, SHORT = 0x0112, 3  # the tag of EXIF, and the type that it has
+BLOCK = 256  # pictures that are read before the first of them is given
 UPRIGHT = {  # what turns a picture of this orientation upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,14 +35,30 @@ SCALES = {
 }  # by which Pillow multiplies grey of 2 and of 4 bits, but not its transparent shade
 
 
-def read_picture(path: Path, channels: int, size: int) -> npt.NDArray[np.uint8]:
-    """The picture in ``path`` as (channels, size, size) uint8, ``channels`` 1 or 3.
+def read_pictures(paths: Sequence[Path], channels: int, size: int) -> Iterator[Pixels | StudyError]:
+    """Each picture in turn as (channels, size, size) uint8, ``channels`` 1 or 3.
 
     Turned upright by its EXIF orientation, on white where it is transparent, its middle square, resized by
-    Lanczos' filter. Of 16 bits the upper 8 are taken. Raises StudyError with one line if it cannot be read.
+    Lanczos' filter. Of 16 bits the upper 8 are taken. For a picture that cannot be read: the error that says why
+    in one line.
     """
+
+    def read(path: Path) -> Pixels | StudyError:
+        try:
+            return _read(path, channels, size)
+        except StudyError as error:
+            return error
+
+    with ThreadPoolExecutor() as threads:
+        for first in range(0, len(paths), BLOCK):
+            with warnings.catch_warnings(action="ignore"):  # of all threads
+                block = list(threads.map(read, paths[first : first + BLOCK]))
+            yield from block
+
+
+def _read(path: Path, channels: int, size: int) -> Pixels:
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as file:
+        with Image.open(path, formats=FORMATS) as file:
             picture = _upright(_on_white(file), _orientation(file)).convert(MODES[channels])
     except UnidentifiedImageError:
         raise StudyError(f"{path}: found no picture, allowed: {', '.join(FORMATS)}") from None

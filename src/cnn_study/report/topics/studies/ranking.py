@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cnn_study.analysis.results import Summary
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
@@ -19,6 +20,7 @@ from cnn_study.report.topics.studies.study import ComparedStudy, in_words, is_me
 
 def members_table(study: ComparedStudy) -> Table:
     """Every member: accuracy, what it is against the baseline, cost."""
+    balanced = any(study.summary[name].balanced_accuracy is not None for name in study.spec.members)
     against_baseline = {pair.of: pair for pair in study.comparison.against_baseline}
     rows = []
     for name, label in study.spec.members.items():
@@ -29,6 +31,7 @@ def members_table(study: ComparedStudy) -> Table:
             (
                 label,
                 accuracy_within(summary.test_accuracy) if trained else summary.status,
+                *((_balanced(summary, trained),) if balanced else ()),
                 "baseline" if name == study.spec.baseline else cell(against_baseline.get(name)),
                 "–" if time.mean is None else seconds_within(time),
                 f"{summary.parameters:,}",
@@ -40,8 +43,8 @@ def members_table(study: ComparedStudy) -> Table:
     return Table(
         f"{study.spec.title}: accuracy and cost",
         (
-            "network", "test accuracy", "against the baseline", "training time", "parameters", "in convolutions",
-            "MFLOPs", "learning rate",
+            "network", "test accuracy", *(("balanced accuracy",) if balanced else ()), "against the baseline",
+            "training time", "parameters", "in convolutions", "MFLOPs", "learning rate",
         ),
         tuple(rows),
         source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
@@ -49,6 +52,10 @@ def members_table(study: ComparedStudy) -> Table:
         "as two. An interval is of one comparison alone; “told apart” accounts for all comparisons of the study. "
         "Where the search for a rate was cut off, a better one may lie beyond those it tried.",
     )  # fmt: skip
+
+
+def _balanced(summary: Summary, trained: bool) -> str:
+    return accuracy_within(summary.balanced_accuracy) if trained and summary.balanced_accuracy else "–"
 
 
 def winner(study: ComparedStudy) -> list[Finding]:
