@@ -136,7 +136,7 @@ def repro(*arguments: str) -> int:
 
 def why_no_cifar10() -> str:
     """Empty if CIFAR-10 is here or can be fetched, else what stands in the way."""
-    if all((RAW / name).is_file() for name in cifar10.FILES) or cifar10.local_copy() is not None:
+    if all((RAW / name).is_file() for name in cifar10.FILES) or cifar10.local_copies():
         return ""
     return cifar10.unreachable()
 

@@ -1,5 +1,6 @@
 """The stages of the pipeline: ``python -m stages.NAME``, as dvc.yaml calls them."""
 
+import atexit
 import errno
 import importlib.util
 import sys
@@ -24,6 +25,8 @@ def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: T
         print(error, file=sys.stderr)
     elif isinstance(error, KeyboardInterrupt):
         print("\ninterrupted: `dvc repro` goes on from the last whole epoch", file=sys.stderr)
+    elif isinstance(error, BrokenPipeError):  # of a reader that has seen enough, as `| head`
+        pass
     elif isinstance(error, OSError) and error.errno in NO_ROOM:
         where = error.filename2 or error.filename or "writing"
         print(f"{where}: {error.strerror}; nothing half-written is left", file=sys.stderr)
@@ -31,6 +34,13 @@ def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: T
         sys.__excepthook__(kind, error, trace)
 
 
+def _end_output() -> None:
+    from cnn_study.messages.output import drop_unwritable
+
+    drop_unwritable(BrokenPipeError)  # of a full disk, Python says it itself, and the exit code is not 0
+
+
 if importlib.util.find_spec("torch") is None or importlib.util.find_spec("pydantic") is None:
     sys.exit("the project's packages are not in this Python: `make setup`, then `. .venv/bin/activate`")
 sys.excepthook = _end_with_one_line
+atexit.register(_end_output)

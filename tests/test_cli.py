@@ -1,13 +1,15 @@
 """The command `cnn-study`, run as a user does."""
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pytest
@@ -282,3 +284,69 @@ def test_an_export_to_where_nothing_can_be_written_is_one_line(command: Command,
 def test_a_missing_extra_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert "`pip install -e '.[onnx]'`" in refused(command, "export", "kernel_3x3")
+
+
+@pytest.fixture
+def nobody_reads() -> Iterator[int]:
+    """The end of a pipe whose other end is closed, as behind ``| head`` once it has seen enough."""
+    other, end = os.pipe()
+    os.close(other)
+    yield end
+    os.close(end)
+
+
+def ended(command: Command, output: TextIO | None, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> object:
+    """What a command ends with whose standard output is ``output``; Python's own last try writes nothing more."""
+    monkeypatch.setattr(sys, "stdout", output)
+    try:
+        command(*arguments)
+    except SystemExit as error:
+        return error.code
+    finally:
+        if output is not None:
+            output.close()  # which writes what is still held back
+    return 0
+
+
+@pytest.mark.parametrize("arguments", [("show", "kernel_3x3"), ("list",), ("--help",)])
+@pytest.mark.parametrize("held_back", [True, False])
+def test_a_reader_that_has_seen_enough_is_no_mistake(
+    command: Command,
+    nobody_reads: int,
+    arguments: tuple[str, ...],
+    held_back: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = TextIOWrapper(os.fdopen(os.dup(nobody_reads), "wb"), write_through=not held_back)
+    code = ended(command, output, *arguments, monkeypatch=monkeypatch)
+    assert code == 141 or (code == 0 and "--help" in arguments)  # argparse goes on
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_nor_is_it_one_of_stages_and_scripts(nobody_reads: int, flush: bool) -> None:
+    lines = f"import stages; print('line', flush={flush})"
+    command = (sys.executable, "-c", lines)
+    done = subprocess.run(command, cwd=REPOSITORY, stdout=nobody_reads, stderr=subprocess.PIPE, check=False)
+    assert done.stderr == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [("show", "kernel_3x3"), ("--help",)])
+def test_what_a_full_disk_does_not_take_is_one_line(
+    command: Command, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115  (closed by ``ended``)
+    assert ended(command, full, *arguments, monkeypatch=monkeypatch) == "writing: No space left on device"
+
+
+def test_output_that_a_shell_has_closed_is_no_mistake(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(command, None, "show", "kernel_3x3", monkeypatch=monkeypatch) == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_script_whose_output_is_lost_does_not_end_well() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = (sys.executable, "-c", "import stages; print('line')")
+        assert subprocess.run(
+            command, cwd=REPOSITORY, stdout=full, stderr=subprocess.DEVNULL, check=False
+        ).returncode

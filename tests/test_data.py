@@ -9,7 +9,8 @@ import tarfile
 import threading
 import tracemalloc
 import urllib.request
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -54,52 +55,143 @@ def original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def packed(folder: Path, archive: Path) -> Path:
-    with tarfile.open(archive, "w:gz") if archive.suffix == ".gz" else tarfile.open(archive, "w:xz") as tar:
-        tar.add(folder, FOLDER)
+def packed(folder: Path, archive: Path, inside: str = FOLDER) -> Path:
+    """An archive of the kind that its name says, with the folder as ``inside``."""
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as whole:
+            for path in sorted(folder.iterdir()):
+                whole.write(path, f"{inside}/{path.name}")
+        return archive
+    mode = {".gz": "w:gz", ".tgz": "w:gz", ".xz": "w:xz", ".bz2": "w:bz2", ".tar": "w"}[archive.suffix]
+    with tarfile.open(archive, mode) as tar:  # type: ignore[call-overload]
+        tar.add(folder, inside)
     return archive
 
 
-def fetched(local: Path | None, tmp_path: Path) -> dict[str, bytes]:
+def fetched(local: Path | Sequence[Path], tmp_path: Path) -> dict[str, bytes]:
     scratch, folder = tmp_path / "scratch", tmp_path / "raw"
     for path in (scratch, folder):
         path.mkdir()
-    cifar10.fetch_from(local, folder, scratch)
+    cifar10.fetch_from([local] if isinstance(local, Path) else local, folder, scratch)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("kind", ["folder", "tar.gz", "tar.xz", "folder of the folder", "folder of an archive"])
-def test_every_kind_of_local_copy_gives_the_same_files(original: Path, tmp_path: Path, kind: str) -> None:
-    given_path = {
-        "folder": lambda: original,
-        "tar.gz": lambda: packed(original, tmp_path / "any-name.tar.gz"),
-        "tar.xz": lambda: packed(original, tmp_path / "any-name.tar.xz"),
-        "folder of the folder": lambda: original.parent,
-        "folder of an archive": lambda: packed(original, tmp_path / "any-name.tar.xz").parent,
-    }[kind]()
-    files = fetched(find(given_path, tmp_path / "nothing"), tmp_path)
-    assert files == {path.name: path.read_bytes() for path in original.iterdir()}
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+NAMES = [f"my-cifar.{kind}" for kind in ("tar", "tar.gz", "tgz", "tar.xz", "tar.bz2", "zip")]
+
+
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_every_kind_of_local_copy_gives_the_same_files_alone_or_in_a_folder(
+    original: Path, tmp_path: Path, name: str
+) -> None:
+    copy = original
+    if name:
+        (tmp_path / "my downloads").mkdir()
+        copy = packed(original, tmp_path / "my downloads" / name)
+    for number, path in enumerate((copy, copy.parent)):
+        (tmp_path / str(number)).mkdir()
+        found = find(str(path), tmp_path / "nothing")
+        assert fetched(found, tmp_path / str(number)) == content(original)
+
+
+@pytest.mark.parametrize("inside", [".", "data/cifar/cifar-10-batches-py"])
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.zip"])
+def test_the_folder_may_be_the_archive_s_root_or_lie_in_others(
+    original: Path, tmp_path: Path, name: str, inside: str
+) -> None:
+    assert fetched(packed(original, tmp_path / name, inside), tmp_path) == content(original)
+
+
+SIDECARS = ["._my-cifar.tar.gz", ".DS_Store", "Thumbs.db", "my-cifar.tar.gz.part", ".my-cifar.zip", "my-cifar.txt"]
+
+
+def test_what_systems_leave_beside_an_archive_or_in_it_is_passed_over(original: Path, tmp_path: Path) -> None:
+    before = content(original)
+    for name in before:
+        (original / f"._{name}").write_bytes(b"\0\5\26\7")
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    archive = packed(original, folder / "my-cifar.tar.gz")
+    for name in SIDECARS:
+        (folder / name).write_bytes(b"\0\5\26\7")
+    (folder / "folder.zip").mkdir()
+    (folder / "gone.tar").symlink_to("nowhere")
+    assert find(str(folder), tmp_path) == [archive]
+    assert fetched(archive, tmp_path) == before
 
 
 def test_the_environment_variable_comes_before_the_documented_folder(tmp_path: Path) -> None:
     for name in ("given", "documented"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "batches.meta").touch()
-    assert find(tmp_path / "given", tmp_path / "documented") == tmp_path / "given"
-    assert find(None, tmp_path / "documented") == tmp_path / "documented"
-    assert find(None, tmp_path / "nothing") is None
+    assert find(str(tmp_path / "given"), tmp_path / "documented") == [tmp_path / "given"]
+    assert find("", tmp_path / "documented") == [tmp_path / "documented"]
+    assert find("", tmp_path / "nothing") == []
 
 
-def test_of_several_archives_in_a_folder_the_one_of_the_usual_name_is_taken(tmp_path: Path) -> None:
-    for name in ("backup.tar.gz", "cifar-10-python.tar.gz", "aaa.tar.xz"):
+def test_of_several_archives_in_a_folder_those_named_after_the_data_set_come_first(tmp_path: Path) -> None:
+    for name in ("backup.tar.gz", "My-CIFAR.zip", "cifar-10-python.tar.gz", "aaa.tar.xz"):
         (tmp_path / name).touch()
-    assert find(tmp_path, tmp_path) == tmp_path / "cifar-10-python.tar.gz"
+    names = [path.name for path in find(str(tmp_path), tmp_path)]
+    assert names == ["My-CIFAR.zip", "cifar-10-python.tar.gz", "aaa.tar.xz", "backup.tar.gz"]
+
+
+def test_of_several_copies_the_first_whole_one_is_taken(original: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    (folder / FOLDER).mkdir(parents=True)
+    (folder / FOLDER / "data_batch_1").write_bytes(b"unpacking was cut")
+    (folder / "cifar-10-python (1).tar.gz").write_bytes(
+        packed(original, tmp_path / "a.tar.gz").read_bytes()[:9000]
+    )
+    packed(original, folder / "other.zip")
+    assert fetched(find(str(folder), tmp_path), tmp_path) == content(original)
+
+
+def test_where_no_copy_is_whole_the_likeliest_is_told_and_the_others_are_named(tmp_path: Path) -> None:
+    for name in ("cifar-10.tar.gz", "a.zip", "b.zip", "c.zip", "d.zip"):
+        (tmp_path / name).write_bytes(b"not whole")
+    with pytest.raises(StudyError) as error:
+        fetched(find(str(tmp_path), tmp_path), tmp_path)
+    line = str(error.value)
+    assert line.startswith(f"{tmp_path}/cifar-10.tar.gz: found no whole archive (")
+    assert line.endswith(f"; nor is {FOLDER} whole in a.zip, b.zip, c.zip and others, beside it")
 
 
 def test_a_given_path_without_the_data_is_an_error_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "batches.meta").touch()
-    with pytest.raises(StudyError, match="CIFAR10_ARCHIVE: found '.*elsewhere', allowed: "):
-        find(tmp_path / "elsewhere", tmp_path)
+    (tmp_path / "empty").mkdir()
+    for name, kind in (("elsewhere", "which is not there"), ("empty", "a folder that holds none of them")):
+        with pytest.raises(StudyError, match=f"CIFAR10_ARCHIVE: found '.*{name}', {kind}, allowed: .* or a zip"):
+            find(str(tmp_path / name), tmp_path)
+
+
+def test_a_home_folder_is_found_where_no_shell_has_put_it_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cifar.zip").touch()
+    assert find("~/cifar.zip", tmp_path / "nothing") == [tmp_path / "cifar.zip"]
+    with pytest.raises(StudyError, match=r"found '~/a' \(.*/a\), which is not there"):
+        find("~/a", tmp_path)
+    with pytest.raises(StudyError, match="found '~nobody-here/a', which is not there"):
+        find("~nobody-here/a", tmp_path)
+
+
+@pytest.mark.parametrize("copy", ["tmp1234", "standalone/tmp1234", "tmp1234/sub"])
+def test_an_experiment_in_a_copy_of_the_tree_finds_the_archive_where_the_tree_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copy: str
+) -> None:
+    experiment = tmp_path / ".dvc/tmp/exps" / copy
+    for folder in (tmp_path / "data/archive", experiment):
+        folder.mkdir(parents=True)
+    archive = tmp_path / "data/archive/cifar.zip"
+    archive.touch()
+    monkeypatch.chdir(experiment)
+    for named in ("", "data/archive/cifar.zip", str(archive)):
+        assert find(named, Path("data/archive")) == [archive]
 
 
 def test_the_files_are_those_of_which_torchvision_knows_the_checksums() -> None:
@@ -206,6 +298,72 @@ def test_too_many_members_are_refused(tmp_path: Path) -> None:
         read_members(archive, ["file 0"], most_bytes=1_000_000, most_members=10)
 
 
+def test_a_zip_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as whole:
+        whole.writestr("zeros", bytes(50_000_000))
+    said = (tmp_path / "bomb.zip").read_bytes()
+    size = (50_000_000).to_bytes(4, "little")
+    assert said.count(size) == 2  # before the content, and in the list of members
+    (tmp_path / "liar.zip").write_bytes(said.replace(size, (1000).to_bytes(4, "little")))
+    tracemalloc.start()
+    with pytest.raises(StudyError, match="bomb.zip: found more than"):
+        read_members(tmp_path / "bomb.zip", ["zeros"], most_bytes=1_000_000)
+    with pytest.raises(StudyError, match="liar.zip: found no whole archive"):
+        read_members(tmp_path / "liar.zip", ["zeros"], most_bytes=1_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+def test_a_bomb_in_a_zip_archive_s_list_of_members_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w") as whole:
+        for number in range(2000):
+            whole.writestr(f"{number}{'x' * 1000}", b"")
+    tracemalloc.start()
+    with pytest.raises(StudyError, match="found a list of members of 2098890 bytes"):
+        read_members(tmp_path / "bomb.zip", ["a"], most_bytes=1_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_archive_compressed_in_a_way_that_has_no_limit_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as whole:
+        whole.writestr("a", b"hello")
+    with pytest.raises(StudyError, match=f"a.zip: found no whole archive .'a' is compressed by method {method}"):
+        read_members(tmp_path / "a.zip", ["a"], most_bytes=1_000_000)
+
+
+def test_a_zip_archive_with_any_byte_changed_is_read_or_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as whole:
+        for name in "ab":
+            whole.writestr(name, b"hello " * 10)
+    content = (tmp_path / "a.zip").read_bytes()
+    for place in range(4, len(content)):
+        for value in (0, 127, 255):
+            changed = bytes([*content[:place], value, *content[place + 1 :]])
+            (tmp_path / "a.zip").write_bytes(changed)
+            try:
+                found = read_members(tmp_path / "a.zip", ["a", "b"], most_bytes=1000)
+            except StudyError as error:
+                assert "\n" not in str(error)
+            else:
+                assert set(found.values()) == {b"hello " * 10}
+
+
+def test_an_archive_of_something_else_is_refused_with_what_it_holds(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as whole:
+        whole.writestr("cifar-10-python.tar.gz", b"an archive in an archive")
+    with pytest.raises(
+        StudyError, match=f"a.zip: found 'cifar-10-python.tar.gz', allowed: {FOLDER}/data_batch_1, "
+    ):
+        fetched(tmp_path / "a.zip", tmp_path)
+    with pytest.raises(StudyError, match=r"found 'x/0', 'x/1', 'x/2' and others, allowed: a"):
+        (tmp_path / "x").mkdir()
+        for number in range(4):
+            (tmp_path / "x" / str(number)).touch()
+        read_members(packed(tmp_path / "x", tmp_path / "x.zip", "x"), ["a"], most_bytes=1_000_000)
+
+
 @pytest.mark.parametrize("names", [["x" * 300], ["a/", "a"], [f"{FOLDER}/batches.meta/"]])
 def test_names_that_cannot_be_are_refused(tmp_path: Path, names: list[str]) -> None:
     archive = tmp_path / "names.tar.gz"
@@ -217,11 +375,11 @@ def test_names_that_cannot_be_are_refused(tmp_path: Path, names: list[str]) -> N
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "no archive", "empty"])
-@pytest.mark.parametrize("suffix", ["gz", "xz"])
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.xz", "tar.bz2", "zip"])
 def test_a_damaged_archive_is_refused(original: Path, tmp_path: Path, damage: str, suffix: str) -> None:
-    archive = packed(original, tmp_path / f"data.tar.{suffix}")
+    archive = packed(original, tmp_path / f"data.{suffix}")
     whole = archive.read_bytes()
-    middle = len(whole) // 2
+    middle = len(whole) // 3  # of a plain tar archive, this is in a file and not in what fills its last block
     archive.write_bytes(
         {
             "truncated": whole[:middle],
@@ -260,7 +418,7 @@ def test_without_network_an_error_in_time_says_what_was_tried_and_three_ways_on(
     monkeypatch.setattr(cifar10, "NETWORK_SECONDS", 1.0)
     monkeypatch.setattr(urllib.request, "urlopen", network)
     with pytest.raises(StudyError) as error:
-        fetched(None, tmp_path)
+        fetched([], tmp_path)
     for part in ("CIFAR10_ARCHIVE", "data/archive/", "https://", "Three ways on", "DATASET=fashion_mnist"):
         assert part in str(error.value)
 
@@ -279,7 +437,7 @@ def test_what_the_network_brings_is_checked_like_any_copy(
         monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:{server.server_port}/{archive.name}")
         monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        assert fetched(None, tmp_path) == {path.name: path.read_bytes() for path in original.iterdir()}
+        assert fetched([], tmp_path) == {path.name: path.read_bytes() for path in original.iterdir()}
         server.shutdown()
 
 
@@ -294,7 +452,7 @@ def test_cifar10_is_read_as_it_was_written(original: Path) -> None:
 
 @pytest.mark.skipif("CIFAR10_ARCHIVE" not in os.environ, reason="CIFAR10_ARCHIVE names no copy of CIFAR-10")
 def test_the_real_archive_passes_its_checks_and_holds_the_known_images(tmp_path: Path) -> None:
-    fetched(find(Path(os.environ["CIFAR10_ARCHIVE"]), tmp_path), tmp_path)
+    fetched(find(os.environ["CIFAR10_ARCHIVE"], tmp_path), tmp_path)
     raw = cifar10.read(tmp_path / "raw")
     assert np.bincount(raw.train.labels).tolist() == [5000] * 10
     assert raw.test is not None

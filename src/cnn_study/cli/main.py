@@ -13,6 +13,7 @@ import torch
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.data.shape import Shape
+from cnn_study.messages.output import READER_GONE, drop_unwritable
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.weights import About, load_network
 from cnn_study.params.study import validate
@@ -29,16 +30,30 @@ TOLERANCE = 1e-3  # of a logit, between the two
 def main() -> None:
     """Run the command that ``sys.argv`` names; what the user can mend ends it with one line."""
     for stream in (sys.stdout, sys.stderr):  # a terminal that knows no × shows a ?
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    arguments = parser().parse_args()
+        if stream is not None:  # as it is where a shell has closed it
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        print(arguments.run(arguments))
+        run_and_print()
     except StudyError as error:
         sys.exit(str(error))
+    except BrokenPipeError:
+        drop_unwritable()
+        sys.exit(READER_GONE)
     except OSError as error:
+        drop_unwritable()
         sys.exit(f"{error.filename2 or error.filename or 'writing'}: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit("interrupted")
+
+
+def run_and_print() -> None:
+    """Run the command, and see that what it prints is written, help too. Raises OSError where it cannot be."""
+    try:
+        arguments = parser().parse_args()
+        print(arguments.run(arguments))
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,12 +8,14 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cnn_study.base.errors import StudyError
-from cnn_study.sources.archives import read_members
+from cnn_study.sources.archives import ALLOWED, read_members
+from cnn_study.sources.copies import copies_in, expanded, of_the_working_tree
 from cnn_study.sources.source import Part, Raw, Source
 
 VARIABLE = "CIFAR10_ARCHIVE"  # of the environment: where a local copy is
@@ -31,59 +33,68 @@ MOST_BYTES = 200 * 2**20
 NETWORK_SECONDS = 8.0
 
 
-def local_copy() -> Path | None:
-    """The copy on this machine, or None. Raises StudyError if the environment names one that is none."""
-    given = os.environ.get(VARIABLE)
-    return find(Path(given) if given else None, DOCUMENTED)
+def local_copies() -> list[Path]:
+    """What may be a copy on this machine, the likeliest first.
 
-
-def find(given: Path | None, documented: Path) -> Path | None:
-    """The local copy, a folder or an archive: at ``given``, else in ``documented``, else None.
-
-    Raises StudyError if ``given`` is set and holds none: what a user asks for is not passed over.
+    Raises StudyError if the environment names something that is none.
     """
-    if given is not None:
-        local = _copy_in(given)
-        if local is None:
-            raise StudyError(
-                f"{VARIABLE}: found {str(given)!r}, allowed: the folder {FOLDER}, "
-                "a .tar.gz or .tar.xz of it, or a folder that holds one of these"
-            )
-        return local
-    return _copy_in(documented)
+    return find(os.environ.get(VARIABLE, ""), DOCUMENTED)
 
 
-def _copy_in(path: Path) -> Path | None:
-    if path.is_file():
-        return path
-    if (path / NAMES).is_file():
-        return path
-    if (path / FOLDER).is_dir():
-        return path / FOLDER
-    archives = [*path.glob("*.tar.gz"), *path.glob("*.tar.xz")]
-    # The usual name first: there may be other archives beside it.
-    return min(archives, key=lambda archive: (not archive.name.startswith("cifar-10"), archive), default=None)
+def find(given: str, documented: Path) -> list[Path]:
+    """What may be a copy, a folder or an archive, the likeliest first: at ``given``, else in ``documented``.
+
+    Raises StudyError if ``given`` holds none: what a user asks for is not passed over.
+    """
+    if not given:
+        return copies_in(of_the_working_tree(documented), FOLDER, FILES)
+    path = of_the_working_tree(expanded(given))
+    if copies := copies_in(path, FOLDER, FILES):
+        return copies
+    kind = "a folder that holds none of them" if path.is_dir() else "which is not there"
+    shown = f"{given!r} ({path})" if str(path) != given else repr(given)
+    raise StudyError(
+        f"{VARIABLE}: found {shown}, {kind}, allowed: the folder {FOLDER}, "
+        f"an archive of it ({ALLOWED}), or a folder that holds one of these"
+    )
 
 
 def fetch(folder: Path, scratch: Path) -> None:
     """Put the checked files into ``folder``, from a local copy or else from the network. Raises StudyError."""
-    fetch_from(local_copy(), folder, scratch)
+    fetch_from(local_copies(), folder, scratch)
 
 
-def fetch_from(local: Path | None, folder: Path, scratch: Path) -> None:
-    """Put the checked files of ``local``, a folder or an archive, or else of the network into ``folder``.
+def fetch_from(copies: Sequence[Path], folder: Path, scratch: Path) -> None:
+    """Put the checked files of the first whole one of ``copies``, or else of the network, into ``folder``.
 
-    Raises StudyError if there is no network, or a file is missing or is not the original.
+    Raises StudyError if there is no network, or no copy is whole: what is wrong with the likeliest.
     """
-    copy = local or _downloaded(scratch)
+    mistakes = []
+    for copy in copies or [_downloaded(scratch)]:
+        try:
+            contents = _checked_files(copy)
+        except (StudyError, OSError) as error:
+            mistakes.append(error)
+            continue
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        return
+    first, *others = mistakes
+    if not others:
+        raise first
+    names = ", ".join(copy.name for copy in copies[1:4]) + " and others" * (len(copies) > 4)
+    line = first if isinstance(first, StudyError) else f"{first.filename or copies[0]}: {first.strerror}"
+    raise StudyError(f"{line}; nor is {FOLDER} whole in {names}, beside it")
+
+
+def _checked_files(copy: Path) -> dict[str, bytes]:
+    """All files by their names, out of a folder or an archive."""
     if copy.is_file():
         members = read_members(copy, [f"{FOLDER}/{name}" for name in FILES], MOST_BYTES)
         contents = {name: members.get(f"{FOLDER}/{name}") for name in FILES}
     else:
         contents = {name: _content(copy / name) for name in FILES}
-    checked = {name: _checked(content, name, f"{copy}: {name}") for name, content in contents.items()}
-    for name, content in checked.items():
-        (folder / name).write_bytes(content)
+    return {name: _checked(content, name, f"{copy}: {name}") for name, content in contents.items()}
 
 
 def _content(path: Path) -> bytes | None:
@@ -137,9 +148,10 @@ def _downloaded(scratch: Path) -> Path:
     from torchvision.datasets.utils import download_url
 
     if problem := unreachable():
+        documented = of_the_working_tree(DOCUMENTED)
         raise StudyError(
-            f"CIFAR-10: not found in {VARIABLE} (not set), nor in {DOCUMENTED}/, nor at {CIFAR10.url} "
-            f"({problem}). Three ways on: set {VARIABLE} to a copy, put one into {DOCUMENTED}/, "
+            f"CIFAR-10: not found in {VARIABLE} (not set), nor in {documented}/, nor at {CIFAR10.url} "
+            f"({problem}). Three ways on: set {VARIABLE} to a copy, put one into {documented}/, "
             "or run on the embedded data with `make study DATASET=fashion_mnist`"
         )
     before = socket.getdefaulttimeout()
