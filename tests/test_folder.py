@@ -1,6 +1,7 @@
 """A folder of pictures as a data set: what is read, how it is divided, what is refused before training."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import load_split
+from cnn_study.sources.cifar10 import CIFAR10
 from cnn_study.sources.datasets import Data
 from cnn_study.sources.division import divide
 from cnn_study.sources.duplicates import duplicates, without_duplicates
@@ -302,3 +304,26 @@ def test_the_check_of_params_says_what_is_wrong_with_the_folder_and_with_a_key_o
         check.main()
     filled(workplace, {"cat": 1, "dog": 1})
     check.main()
+
+
+@pytest.mark.skipif("CIFAR10_ARCHIVE" not in os.environ, reason="CIFAR10_ARCHIVE names no copy of CIFAR-10")
+def test_cifar10_as_a_folder_of_png_gives_the_arrays_of_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    CIFAR10.fetch_from(CIFAR10.find(os.environ["CIFAR10_ARCHIVE"], tmp_path), tmp_path / "archive", tmp_path)
+    original = CIFAR10.read(tmp_path / "archive")
+    assert original.test is not None
+    for part, of_part in (("train", original.train), ("test", original.test)):
+        for number in range(0, len(of_part.labels), 50):
+            path = tmp_path / "images" / part / original.classes[of_part.labels[number]] / f"{number:05}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(of_part.images[number].transpose(1, 2, 0)).save(path)
+    (tmp_path / "raw").mkdir()
+    fetch(tmp_path / "images", 32, tmp_path / "raw", tmp_path)
+    raw = read(32, tmp_path / "raw")
+    assert raw.classes == original.classes
+    assert raw.test is not None
+    for mine, of_archive in ((raw.train, original.train), (raw.test, original.test)):
+        some = np.arange(0, len(of_archive.labels), 50)
+        in_order = some[np.argsort(of_archive.labels[some], kind="stable")]  # by class, then by number
+        np.testing.assert_array_equal(mine.images, of_archive.images[in_order])
+        np.testing.assert_array_equal(mine.labels, of_archive.labels[in_order])

@@ -91,7 +91,7 @@ def keys_of(lines: list[str]) -> set[str]:
         ),
         (
             {"data.dataset": "mnist"},
-            "data.dataset: found 'mnist', allowed: 'cifar10', 'fashion_mnist' or 'folder'",
+            "data.dataset: found 'mnist', allowed: 'cifar10', 'cifar100', ",
         ),
         ({"data.dataset": "folder", "data.size": 7}, "data.size: found 7, allowed: at least 8"),
         ({"data.dataset": "folder", "data.size": 129}, "data.size: found 129, allowed: at most 128"),

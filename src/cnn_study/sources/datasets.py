@@ -8,11 +8,15 @@ from pydantic import Field, ValidationInfo, field_validator
 from cnn_study.base.schema import Model, OneOf, mistake, or_word
 from cnn_study.data.shape import Shape
 from cnn_study.messages.mistakes import found
-from cnn_study.sources import cifar10, fashion_mnist
+from cnn_study.sources import cifar10, cifar100, fashion_mnist
 from cnn_study.sources.folder import look_into, source_of
 from cnn_study.sources.source import Source
 
-SOURCES: dict[str, Source] = {"cifar10": cifar10.SOURCE, "fashion_mnist": fashion_mnist.SOURCE}
+SOURCES: dict[str, Source] = {
+    "cifar10": cifar10.SOURCE,
+    "cifar100": cifar100.SOURCE,
+    "fashion_mnist": fashion_mnist.SOURCE,
+}
 FOLDER = "folder"  # of pictures, whose classes and numbers are known where they lie
 DATASETS = (*SOURCES, FOLDER)
 

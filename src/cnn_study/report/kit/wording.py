@@ -13,6 +13,7 @@ FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (
 Studies = Mapping[str, Study]
 DATASETS = {
     "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
     "fashion_mnist": "a part of Fashion-MNIST",
     "folder": "pictures from a folder",
 }
