@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: from a local copy or the network, every file checked against torchvision's list of MD5s."""
+"""CIFAR-10 and CIFAR-100: from a local copy or the network, each file checked against torchvision's MD5s."""
 
 import hashlib
 import http.client
@@ -31,8 +31,8 @@ class Cifar:
     """One of the two, as its authors packed it.
 
     ``torchvision``: its class there. ``variable``: of the environment, where a local copy is. ``folder``: that of
-    its files, ``train``, ``test`` and, with the names of the classes, ``names``. ``labels_key``, ``names_key``: where
-    these stand in the files. ``sibling``: how names of the other one's archives begin.
+    its files, ``train``, ``test`` and, with the names of the classes, ``names``. ``labels_key``, ``names_key``:
+    where these stand in the files. ``sibling``: how names of the other one's archives begin.
     """
 
     title: str
@@ -165,8 +165,8 @@ class Cifar:
             documented = of_the_working_tree(DOCUMENTED)
             raise StudyError(
                 f"{self.title}: not found in {self.variable} (not set), nor in {documented}/, nor at "
-                f"{self.original.url} ({problem}). Three ways on: set {self.variable} to a copy, put one into {documented}/, "
-                "or run on the embedded data with `make study DATASET=fashion_mnist`"
+                f"{self.original.url} ({problem}). Three ways on: set {self.variable} to a copy, "
+                f"put one into {documented}/, or run on the embedded data with `make study DATASET=fashion_mnist`"
             )
         before = socket.getdefaulttimeout()
         socket.setdefaulttimeout(60)  # for each read: torchvision sets none
@@ -180,10 +180,10 @@ class Cifar:
 
     def read(self, folder: Path) -> Raw:
         """The images of the files in ``folder``. Raises StudyError if one is missing or is not the original."""
-        contents = {
-            name: self._checked(self._content(folder / name), name, f"{folder / name}") for name in self.files
-        }
-        batches = {name: pickle.loads(content, encoding="bytes") for name, content in contents.items()}
+        batches = {}
+        for name in self.files:
+            content = self._checked(self._content(folder / name), name, str(folder / name))
+            batches[name] = pickle.loads(content, encoding="bytes")
         train, test = [batches[name] for name in self.train], batches[self.test]
         shape = (-1, CHANNELS, SIZE, SIZE)
         return Raw(
