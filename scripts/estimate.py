@@ -11,9 +11,11 @@ import sys
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from cnn_study.base.errors import StudyError
 from cnn_study.params.study import Params
+from cnn_study.sources.folder import look_into
 from cnn_study.training.recipe import Training
 from cnn_study.training.schedule import Schedule
 from scripts.plan import sees_images
@@ -101,10 +103,17 @@ class _Images:
 
 
 def _images(params: Params) -> _Images:
-    data, source = params.data, params.data.source
-    pool = source.train if data.train_images == "all" else data.train_images
+    data = params.data
+    train, test = data.source.train, data.source.test
+    if train is None or test is None:
+        files = look_into(Path(data.folder), data.size).files
+        train, test = len(files["train"]), len(files.get("test", ()))
+        if not test:
+            test = round(train * data.test_fraction)
+            train -= test
+    pool = train if data.train_images == "all" else data.train_images
     validation = round(pool * data.validation_fraction)
-    return _Images(pool - validation, validation, source.test if data.test_images == "all" else data.test_images)
+    return _Images(pool - validation, validation, test if data.test_images == "all" else data.test_images)
 
 
 def _missing(name: str) -> dict[int, list[int]]:

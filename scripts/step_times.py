@@ -55,7 +55,7 @@ def seconds_per_image(architecture: Architecture, recipe: Recipe, shape: Shape) 
 def main(names: Sequence[str]) -> None:
     started = time.perf_counter()
     params = validate(read_yaml())
-    shape = params.data.source.shape
+    shape = params.data.shape
     image = {
         name: seconds_per_image(params.architectures[name], params.trainings[name].recipe, shape) for name in names
     }

@@ -18,7 +18,7 @@ from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.messages.mistakes import found, nearest
 from cnn_study.params.study import Params, validate
 from cnn_study.sources import cifar10
-from cnn_study.sources.datasets import SOURCES
+from cnn_study.sources.datasets import DATASETS
 from engine.resources import Resources
 from scripts.check import warn_of_memory
 from scripts.plan import belongs_to, foreseen, lost_results, lost_weights, sees_images, status, to_run
@@ -33,8 +33,8 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
 
     ``quick``: reduced to minutes, in params.yaml. ``net``: this network and its baselines, without an analysis.
     """
-    if dataset not in ("", *SOURCES):
-        raise StudyError(f"DATASET: found {dataset!r}, allowed: {' or '.join(SOURCES)}")
+    if dataset not in ("", *DATASETS):
+        raise StudyError(f"DATASET: found {dataset!r}, allowed: {' or '.join(DATASETS)}")
     if engine not in ("dvc", "ray"):
         raise StudyError(f"ENGINE: found {engine!r}, allowed: dvc or ray")
     if engine == "ray" and importlib.util.find_spec("ray") is None:

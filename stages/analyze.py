@@ -9,11 +9,11 @@ import pandas as pd
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result, Timings
-from cnn_study.base.files import SCRATCH, scratch_folder, write_json, write_whole
+from cnn_study.base.files import SCRATCH, load_arrays, scratch_folder, write_json, write_whole
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.records import StepCosts
 from cnn_study.data.splits import load_labels
-from cnn_study.evaluation.results import Evaluation
+from cnn_study.evaluation.results import Evaluation, Pixels
 from cnn_study.messages.progress import bar
 from cnn_study.params.study import validate
 from cnn_study.profiling.records import Profile, Speed
@@ -21,6 +21,7 @@ from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
+from cnn_study.sources.prepared import Prepared
 from cnn_study.training.finished import Trained
 from cnn_study.training.records import Clocks, Replayed, Tuning
 
@@ -38,9 +39,11 @@ def main() -> None:
         params,
         labels,
         names.classes,
+        Prepared.read(RESULTS / "data/images.json"),
         {name: read_result(name) for name in params.architectures},
         {name: Replayed.read(RESULTS / "replay" / f"{name}.json") for name in params.replay.architectures},
         Costs(StepCosts.read(TIMING / "cost.json")),
+        read_duplicates(RESULTS / "data/duplicates.npz"),
     )
     chapters = chapters_of(evidence)
     conclusions, timing_conclusions = conclusions_of(chapters)
@@ -82,6 +85,12 @@ def read_result(name: str) -> Result:
         tune_clocks=Clocks.read(TIMING / "tune" / f"{name}.json"),
         speed=Speed.read(TIMING / "profile" / f"{name}.json"),
     )
+
+
+def read_duplicates(path: Path) -> tuple[Pixels, ...]:
+    """The pictures of images that were in two splits, if there are any."""
+    pictures = load_arrays(path) if path.exists() else {}
+    return tuple(pictures[name] for name in sorted(pictures))
 
 
 def draw(folder: Path, chapters: Sequence[Chapter]) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources, sources_digest
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import whole_folder
-from cnn_study.base.schema import parse
+from cnn_study.base.schema import as_error, parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.splits import Split, load_split
 from cnn_study.evaluation.evaluate import EvaluationPlan, Evaluator, evaluate
 from cnn_study.evaluation.results import Evaluation
-from cnn_study.evaluation.settings import Evaluate
+from cnn_study.evaluation.settings import Evaluate, too_many
 from cnn_study.messages.mistakes import found, one_line
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.network import Network
@@ -41,6 +41,9 @@ def main(name: str) -> None:
     entry = parse(Entry, section(params, "architectures", name), "architectures", name)
     recipe = entry.trained_by(parse(Training, section(params, "training"), "training")).recipe
     test = load_split(TEST)
+    settings = parse(Evaluate, section(params, "evaluate"), "evaluate")
+    if mistakes := list(too_many(settings.images, settings.shown_images, len(test))):
+        raise as_error(mistakes)
     plan = plan_of(name, Trained.read(Path("results/train") / name, timing=None).runs)
     largest = max(run.budget for run in plan.runs)
 

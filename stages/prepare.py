@@ -1,19 +1,20 @@
 """data/raw/ -> data/prepared/{train,validation,test}/: uint8 images, labels, names of data set and classes.
 
-What sees no images needs their shape, the labels of the test images and the names: results/data/.
+What sees no images needs their shape, the labels of the test images and the names: results/data/, with what is to
+be said of how the images were divided.
 """
 
 from pathlib import Path
 
-import numpy as np
-
-from cnn_study.base.errors import StudyError
-from cnn_study.base.files import whole_folder
+from cnn_study.base.files import save_arrays, whole_folder
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.shape import save_shape
-from cnn_study.data.splits import Names, Split, balanced_subset, save_labels, save_split
-from cnn_study.sources.datasets import Data
+from cnn_study.data.splits import Names, Split, save_labels, save_split
+from cnn_study.sources.datasets import FOLDER, Data
+from cnn_study.sources.division import divide
+from cnn_study.sources.duplicates import duplicates, without_duplicates
+from cnn_study.sources.prepared import SHOWN, Prepared
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
@@ -24,32 +25,26 @@ def main() -> None:
     data = parse(Data, section(read_yaml(), "data"), "data")
     raw = data.source.read(RAW)
     names = Names(dataset=data.dataset, classes=raw.classes)
+    shape = data.source.shape(len(raw.classes))
+    if raw.train.images.shape[1:] != shape.images(1)[1:]:  # by which params.yaml was checked
+        raise RuntimeError(f"{data.dataset}: its reader gives {raw.train.images.shape}, not images of {shape}")
 
-    pool = np.arange(len(raw.train_labels))
-    if data.train_images != "all":
-        pool = balanced_subset(raw.train_labels, data.train_images, data.split_seed)
-    held_out = round(len(pool) * data.validation_fraction)
-    validation = pool[balanced_subset(raw.train_labels[pool], held_out, data.split_seed)]
-    train = np.setdiff1d(pool, validation)
-    test = np.arange(len(raw.test_labels))
-    if data.test_images != "all":
-        test = balanced_subset(raw.test_labels, data.test_images, data.split_seed)
+    division = divide(raw, data)
+    found = duplicates(division)
+    dropped = data.dataset == FOLDER  # the others are as everyone has them
+    if dropped:
+        division = without_duplicates(division, found, raw.classes)
 
-    if len(np.unique(raw.train_labels[train])) < len(raw.classes):
-        raise StudyError("params.yaml: data: found no training image of some class, allowed: one of each at least")
-    for name, images, labels, chosen in (
-        ("train", raw.train_images, raw.train_labels, train),
-        ("validation", raw.train_images, raw.train_labels, validation),
-        ("test", raw.test_images, raw.test_labels, test),
-    ):
-        split = Split(images[chosen], labels[chosen], names)
-        if split.shape != data.source.shape:  # by which params.yaml was checked
-            raise RuntimeError(f"{data.dataset}: its reader gives {split.shape!r}, not {data.source.shape!r}")
+    for name, chosen in (("train", division.train), ("validation", division.validation), ("test", division.test)):
         with whole_folder(PREPARED / name) as folder:
-            save_split(folder, split)
+            save_split(folder, Split(chosen.part.images, chosen.part.labels, names), chosen.rows)
     with whole_folder(RESULTS) as folder:
-        save_labels(folder, raw.test_labels[test], names)
-        save_shape(folder / "shape.json", data.source.shape)
+        save_labels(folder, division.test.labels, names)
+        save_shape(folder / "shape.json", shape)
+        Prepared.of(division, found, len(raw.classes), dropped=dropped).write(folder / "images.json")
+        shown = {str(number): division.test.image(place) for number, place in enumerate(found.tested[:SHOWN])}
+        if shown:
+            save_arrays(folder / "duplicates.npz", shown)
 
 
 if __name__ == "__main__":

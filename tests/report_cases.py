@@ -31,6 +31,7 @@ from cnn_study.params.study import Study
 from cnn_study.profiling.records import Kind, LayerCost, Profile, Speed
 from cnn_study.report.kit import wording
 from cnn_study.report.kit.findings import Finding
+from cnn_study.sources.prepared import Prepared
 from cnn_study.training.finished import FinishedRun, Key, Trained
 from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Run, ShortRun, Status, Tuning
 from cnn_study.training.tuning import choice
@@ -48,6 +49,20 @@ EVERYWHERE = np.full((32, 32), 1 / 1024)
 
 def labels_of(images: int) -> npt.NDArray[np.int64]:
     return np.arange(images) % 10
+
+
+def prepared_of(test_images: int) -> Prepared:
+    """What stage prepare says of images of ten classes without duplicates."""
+    return Prepared(
+        train=(450,) * 10,
+        validation=(50,) * 10,
+        test=(test_images // 10,) * 10,
+        of_test=0,
+        tested=0,
+        of_validation=0,
+        dropped=False,
+        pairs=(),
+    )
 
 
 def right_ones(counts: Sequence[int], images: int) -> Right:

@@ -35,12 +35,16 @@ class Population:
     """
 
     def __init__(self, points: Sequence[float], extra: Sequence[float]) -> None:
-        real = list(real_runs().values())[: len(points)]
+        real = list(real_runs().values())
+        towards = np.mean([_shrinkage(of, against) for of in real for against in real if of is not against])
         shares = np.array([one.by_image for one in real])
         everyone = shares.mean(axis=0)
-        towards = np.mean([_shrinkage(of, against) for of in real for against in real if of is not against])
-        chances = (everyone + towards * (shares - everyone)).clip(0.005, 0.995)
-        accuracy = shares.mean() + np.array(points) / 100
+        generator = np.random.default_rng(0)
+        while len(shares) < len(points):  # more networks like these: each from three new runs of one of them
+            of = everyone + towards * (shares[len(shares) % len(real)] - everyone)
+            shares = np.vstack([shares, (generator.random((3, len(of))) < of).mean(axis=0)])
+        chances = (everyone + towards * (shares[: len(points)] - everyone)).clip(0.005, 0.995)
+        accuracy = everyone.mean() + np.array(points) / 100
         self.logits = np.array([_with_mean(logit(row), mean) for row, mean in zip(chances, accuracy, strict=True)])
         self.points = np.array(points)
         # A shift of all logits moves an accuracy by the mean of p (1 - p), whose square over N is the image part.

@@ -489,8 +489,8 @@ def test_a_run_that_chance_explains_is_collapsed_and_its_trunk_is_not(
     assert [(run.status, len(run.epochs)) for run in runs] == [("collapsed", budget) for budget in BUDGETS]
     asked: list[float] = []
 
-    def explained(accuracy: float, count: int, classes: int) -> bool:
-        assert (count, classes) == (50, 10)
+    def explained(accuracy: float, count: int, share: float) -> bool:
+        assert (count, share) == (50, 0.1)
         asked.append(accuracy)
         return len(asked) == 1
 

@@ -163,9 +163,9 @@ def test_a_file_that_does_not_say_what_it_holds_is_refused(command: Command) -> 
     ("content", "says"),
     [
         (None, "picture.png: No such file"),
-        (b"hello", "picture.png: found no PNG or JPEG image"),
+        (b"hello", "picture.png: found no picture, allowed: PNG, JPEG, "),
         (b"\x89PNG\r\n\x1a\n" + bytes(40), "picture.png: found "),
-        (b"GIF89a" + bytes(40), "picture.png: found no PNG or JPEG image"),
+        (b"%!PS-Adobe-3.0" + bytes(40), "picture.png: found no picture"),
     ],
 )
 def test_what_is_no_picture_is_refused_with_one_line(command: Command, content: bytes | None, says: str) -> None:
@@ -174,19 +174,22 @@ def test_what_is_no_picture_is_refused_with_one_line(command: Command, content: 
     assert refused(command, "predict", "kernel_3x3", "picture.png").startswith(says)
 
 
-def test_grey_of_16_bits_keeps_its_shades_and_what_is_transparent_is_white(tmp_path: Path) -> None:
-    ramp = np.linspace(0, 65535, 32).astype(np.uint16)
-    Image.fromarray(np.tile(ramp, (32, 1))).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(cli.read_image(tmp_path / "grey.png", SHAPE)[0, 5], ramp >> 8)
-    Image.new("RGBA", (32, 32), (255, 0, 0, 0)).save(tmp_path / "nothing.png")
-    assert (cli.read_image(tmp_path / "nothing.png", SHAPE) == 255).all()
-
-
 def test_a_picture_that_breaks_off_is_refused(command: Command) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(pixels).save("whole.png")
     Path("half.png").write_bytes(Path("whole.png").read_bytes()[:5000])
     assert "cannot be read" in refused(command, "predict", "kernel_3x3", "half.png")
+
+
+def test_a_picture_that_cannot_be_read_takes_no_other_with_it(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (300, 200), (255, 0, 0)).save("red.png")
+    Path("broken.png").write_bytes(b"hello")
+    with pytest.raises(SystemExit) as ended:
+        command("predict", "kernel_3x3", "broken.png", "red.png", "missing.png")
+    assert [line.partition(":")[0] for line in str(ended.value).splitlines()] == ["broken.png", "missing.png"]
+    assert re.search(r"^red.png +bag 100.0 % ", capsys.readouterr().out.splitlines()[-1])
 
 
 def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:

@@ -27,6 +27,7 @@ from tests.report_cases import (
     ENVIRONMENT,
     labels_of,
     measured_step,
+    prepared_of,
     result,
     right_ones,
     short_run,
@@ -60,6 +61,7 @@ def made_up_evidence(diverged: Collection[str] = ()) -> Evidence:
         params=PARAMS,
         labels=labels_of(IMAGES),
         classes=CLASSES,
+        prepared=prepared_of(IMAGES),
         results={
             name: made_up(name, place, "diverged" if name in diverged else "trained")
             for place, name in enumerate(PARAMS.architectures)
@@ -354,7 +356,7 @@ def test_every_chapter_adds_tables_and_pictures_of_its_own(evidence: Evidence, w
 
 def test_sections_stand_in_order_and_studies_cannot_take_their_keys(whole: Page) -> None:
     keys = [section.key for section in whole.sections]
-    topics = ["receptive_fields", "gradients", "inside", "classes", "learning_rate", "claims"]
+    topics = ["receptive_fields", "gradients", "inside", "classes", "learning_rate", "claims", "images"]
     assert keys == [*PARAMS.studies, *topics]
     content = read_yaml(REPOSITORY / "params.yaml")
     study = content["studies"]["depth"]

@@ -8,19 +8,22 @@ import numpy as np
 import pytest
 
 from cnn_study.analysis.best import probability_of_best
+from cnn_study.analysis.variance import Outcomes
 from tests.study_simulation import Analysis, Population, real_runs
 
 pytestmark = pytest.mark.long
 
-NETWORKS = 7
-PAIRS = tuple(combinations(range(NETWORKS), 2))[:20]  # as many as the study compares
-IMAGES, STUDIES = 2000, 250  # for error rates; for power as many images as CIFAR-10 has
+NETWORKS = 12
+# Each with a baseline, and controls: as many as the study compares.
+PAIRS = (*((other, 0) for other in range(1, NETWORKS)), *((other, other - 1) for other in range(2, 11)))
+IMAGES, STUDIES = 2000, 150  # for error rates; for power as many images as CIFAR-10 has
+VARIABLE = 11  # in one pair, as 1×1+3×3 is
 EXTRA: Mapping[str, Sequence[float]] = {
-    "equal": (1,) * NETWORKS,
-    "moderately unequal": (1, 1, 1, 1, 2, 2, 2),
-    "strongly unequal": (1, 1, 1, 1, 1, 1, 12),  # as 1×1+3×3 in release 0.1.0: 0.90 points where others have 0.26
+    "equal": [1] * NETWORKS,
+    "moderately unequal": [1, 2] * (NETWORKS // 2),
+    # As 1×1+3×3 in release 0.1.0: 0.90 points where others have 0.26.
+    "strongly unequal": [12 if network == VARIABLE else 1 for network in range(NETWORKS)],
 }
-VARIABLE = NETWORKS - 1
 
 
 def studies(population: Population, runs: Sequence[int], count: int, images: int) -> Iterator[Analysis]:
@@ -38,17 +41,23 @@ def analyses(kind: str, seeds: int) -> list[Analysis]:
 
 def test_the_drawn_studies_are_like_the_real_one() -> None:
     real = real_runs()
-    drawn = Population([0.0] * NETWORKS, EXTRA["equal"]).study(np.random.default_rng(0), [3] * NETWORKS, 10_000)
-    for part in ("image_part", "between"):
-        ratio = np.mean([getattr(one, part) for one in drawn.values()]) / np.mean(
-            [getattr(one, part) for one in real.values()]
-        )
-        assert 0.5 < ratio < 1.6, part
-    errors = [
-        np.mean([one.error for one in Analysis.of(dict(enumerate(runs)), PAIRS).contrasts.values()])
-        for runs in (drawn.values(), list(real.values())[:NETWORKS])
-    ]
-    assert errors[0] == pytest.approx(errors[1], rel=0.25)
+    population = Population([0.0] * len(real), [1.0] * len(real))
+    drawn = population.study(np.random.default_rng(0), [3] * len(real), 10_000)
+    for part in (image_part, shared):
+        of_drawn, of_real = part(list(drawn.values())), part(list(real.values()))
+        assert of_drawn == pytest.approx(of_real, rel=0.3)
+
+
+def image_part(networks: Sequence[Outcomes]) -> float:
+    return float(np.mean([one.image_part for one in networks]))
+
+
+def shared(networks: Sequence[Outcomes]) -> float:
+    """The variance of a difference that comes from the choice of images."""
+    pairs = list(combinations(networks, 2))
+    of_means = [(of.by_image - against.by_image).var(ddof=1) / of.images for of, against in pairs]
+    of_runs = [of.image_part / of.runs + against.image_part / against.runs for of, against in pairs]
+    return float(np.mean(np.subtract(of_means, of_runs)))
 
 
 @pytest.mark.parametrize(
@@ -81,20 +90,20 @@ def test_intervals_of_the_most_variable_network_hold_less_often_and_how_often() 
         for pair, contrast in one.contrasts.items()
         if VARIABLE in pair
     ]
-    assert 0.8 <= np.mean(held) <= 0.95
+    assert 0.75 <= np.mean(held) <= 0.93
 
 
 def test_a_difference_of_one_point_is_found_with_three_seeds() -> None:
     points = [float(network % 2) for network in range(NETWORKS)]
-    found = list(studies(Population(points, EXTRA["equal"]), [3] * NETWORKS, 40, images=10_000))
+    found = list(studies(Population(points, EXTRA["equal"]), [3] * NETWORKS, 25, images=10_000))
     differing = [pair for pair in PAIRS if points[pair[0]] != points[pair[1]]]
     alone = [one.contrasts[pair].p_different() < 0.05 for one in found for pair in differing]
     together = [one.verdicts[pair].verdict in ("better", "worse") for one in found for pair in differing]
     assert np.mean(alone) >= 0.9
     assert 0.55 <= np.mean(together) <= 0.9
-    # What is said to be detectable is a little more than the point that is found less often than in 80 %.
+    # What is said to be detectable in 80 % of studies is near the point that is found in about as many.
     detectable = np.mean([one.verdicts[pair].detectable for one in found for pair in differing])
-    assert (100 * detectable > 1) == (np.mean(together) < 0.8)
+    assert 100 * detectable == pytest.approx(1, abs=0.15)
 
 
 def test_a_network_that_is_probably_the_best_is_the_best_as_often_as_that_says() -> None:

@@ -25,11 +25,14 @@ from torchvision.datasets import CIFAR10
 from cnn_study.base.errors import StudyError
 from cnn_study.data.shape import Shape, load_shape, save_shape
 from cnn_study.data.splits import Names, Split, balanced_subset, load_labels, load_split, save_split
-from cnn_study.sources import cifar10, fashion_mnist
+from cnn_study.sources import cifar, cifar10, fashion_mnist
 from cnn_study.sources.archives import read_members
-from cnn_study.sources.cifar10 import FILES, FOLDER, find
+from cnn_study.sources.cifar10 import FILES
 from cnn_study.sources.datasets import SOURCES
 from tests.conftest import REPOSITORY, SHAPE, Project
+
+CIFAR = cifar10.CIFAR10
+FOLDER, find = CIFAR.folder, CIFAR.find
 
 
 def batch(count: int, seed: int) -> dict[bytes, Any]:
@@ -72,7 +75,7 @@ def fetched(local: Path | Sequence[Path], tmp_path: Path) -> dict[str, bytes]:
     scratch, folder = tmp_path / "scratch", tmp_path / "raw"
     for path in (scratch, folder):
         path.mkdir()
-    cifar10.fetch_from([local] if isinstance(local, Path) else local, folder, scratch)
+    CIFAR.fetch_from([local] if isinstance(local, Path) else local, folder, scratch)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -220,7 +223,7 @@ def test_a_pickle_with_another_checksum_is_refused_unread(original: Path, tmp_pa
     with pytest.raises(StudyError, match="test_batch: found MD5 .*, allowed: "):
         fetched(original, tmp_path)
     with pytest.raises(StudyError, match="test_batch: found MD5"):
-        cifar10.read(original)
+        CIFAR.read(original)
     assert not sprung.exists()
 
 
@@ -414,8 +417,8 @@ def hang(*_: object, **__: object) -> None:
 def test_without_network_an_error_in_time_says_what_was_tried_and_three_ways_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: Callable[..., None]
 ) -> None:
-    assert cifar10.NETWORK_SECONDS < 15
-    monkeypatch.setattr(cifar10, "NETWORK_SECONDS", 1.0)
+    assert cifar.NETWORK_SECONDS < 15
+    monkeypatch.setattr(cifar, "NETWORK_SECONDS", 1.0)
     monkeypatch.setattr(urllib.request, "urlopen", network)
     with pytest.raises(StudyError) as error:
         fetched([], tmp_path)
@@ -442,24 +445,25 @@ def test_what_the_network_brings_is_checked_like_any_copy(
 
 
 def test_cifar10_is_read_as_it_was_written(original: Path) -> None:
-    raw = cifar10.read(original)
-    assert raw.train_images.shape == (100, 3, 32, 32)
+    raw = CIFAR.read(original)
+    assert raw.train.images.shape == (100, 3, 32, 32)
     third = pickle.loads((original / "data_batch_3").read_bytes())
-    assert np.array_equal(raw.train_images[40:60].reshape(20, -1), third[b"data"])
-    assert raw.train_labels[40:60].tolist() == third[b"labels"]
+    assert np.array_equal(raw.train.images[40:60].reshape(20, -1), third[b"data"])
+    assert raw.train.labels[40:60].tolist() == third[b"labels"]
     assert raw.classes == tuple(f"class {i}" for i in range(10))
 
 
 @pytest.mark.skipif("CIFAR10_ARCHIVE" not in os.environ, reason="CIFAR10_ARCHIVE names no copy of CIFAR-10")
 def test_the_real_archive_passes_its_checks_and_holds_the_known_images(tmp_path: Path) -> None:
     fetched(find(os.environ["CIFAR10_ARCHIVE"], tmp_path), tmp_path)
-    raw = cifar10.read(tmp_path / "raw")
-    assert np.bincount(raw.train_labels).tolist() == [5000] * 10
-    assert np.bincount(raw.test_labels).tolist() == [1000] * 10
+    raw = CIFAR.read(tmp_path / "raw")
+    assert np.bincount(raw.train.labels).tolist() == [5000] * 10
+    assert raw.test is not None
+    assert np.bincount(raw.test.labels).tolist() == [1000] * 10
     assert raw.classes[:3] == ("airplane", "automobile", "bird")
     assert raw.classes == cifar10.CLASSES
     # The channel means that everyone's normalisation of CIFAR-10 has.
-    means = raw.train_images.mean(axis=(0, 2, 3)) / 255
+    means = raw.train.images.mean(axis=(0, 2, 3)) / 255
     assert means == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-4)
 
 
@@ -476,11 +480,12 @@ def test_the_embedded_data_is_balanced_padded_and_small() -> None:
     assert (embedded / fashion_mnist.FILE).stat().st_size < 8 * 2**20
     assert "MIT" in (embedded / "LICENSE").read_text()
     raw = fashion_mnist.read(embedded)
-    assert raw.train_images.shape == (10_000, 3, 32, 32)
-    assert np.bincount(raw.train_labels).tolist() == [1000] * 10
-    assert np.bincount(raw.test_labels).tolist() == [200] * 10
-    assert raw.train_images[:, :, :2].max() == raw.train_images[:, :, :, -2:].max() == 0
-    assert raw.train_images[:, :, 2:-2, 2:-2].max() == 255
+    assert raw.train.images.shape == (10_000, 3, 32, 32)
+    assert np.bincount(raw.train.labels).tolist() == [1000] * 10
+    assert raw.test is not None
+    assert np.bincount(raw.test.labels).tolist() == [200] * 10
+    assert raw.train.images[:, :, :2].max() == raw.train.images[:, :, :, -2:].max() == 0
+    assert raw.train.images[:, :, 2:-2, 2:-2].max() == 255
 
 
 @given(st.integers(1, 400), st.integers(0, 5))
@@ -540,13 +545,15 @@ def test_images_that_are_not_square_are_no_split(tmp_path: Path) -> None:
         load_split(tmp_path)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
 def test_a_data_set_has_the_shape_that_it_says(name: str, original: Path) -> None:
     folder = original if name == "cifar10" else REPOSITORY / "data/fashion_mnist"
     raw = SOURCES[name].read(folder)
     names = Names(dataset=name, classes=raw.classes)
-    assert Split(raw.train_images, raw.train_labels, names).shape == SOURCES[name].shape
-    assert Split(raw.test_images, raw.test_labels, names).shape == SOURCES[name].shape
+    for part in (raw.train, raw.test):
+        assert part is not None
+        assert Split(part.images, part.labels, names).shape == SOURCES[name].shape(len(raw.classes))
+    assert len(raw.classes) == len(SOURCES[name].classes or ())
 
 
 def test_prepared_splits_are_disjoint_balanced_and_of_the_asked_sizes(finished: Project) -> None:

@@ -15,7 +15,7 @@ from cnn_study.report.kit.wording import points_within
 from cnn_study.report.topics.studies.optimizers import Mirror, mirrors, mirrors_table, under_both, under_both_table
 from cnn_study.training.records import Status
 from tests.conftest import REPOSITORY
-from tests.report_cases import CLASSES, labels_of, numbers_without_source, result, right_ones
+from tests.report_cases import CLASSES, labels_of, numbers_without_source, prepared_of, result, right_ones
 
 IMAGES = 2000
 SHARES = {"kernel_3x3": 0.70, "kernel_5x5": 0.75, "kernel_7x7": 0.80, "kernel_1x1_3x3": 0.701}
@@ -42,7 +42,7 @@ def evidence(
         counts = [round(IMAGES * share) + seed for seed in range(2 if name.endswith("_adamw") else 3)]
         status: Status = (failed or {}).get(name, "trained")
         results[name] = result(name, right_ones(counts, IMAGES), status)
-    return Evidence(found, labels_of(IMAGES), CLASSES, results, {})
+    return Evidence(found, labels_of(IMAGES), CLASSES, prepared_of(IMAGES), results, {})
 
 
 def mirror_of(given: Evidence) -> Mirror:

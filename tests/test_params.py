@@ -93,7 +93,15 @@ def keys_of(lines: list[str]) -> set[str]:
             {"training.recipe.augmentation.flip": "yes"},
             "training.recipe.augmentation.flip: found 'yes', allowed: true or false",
         ),
-        ({"data.dataset": "cifar100"}, "data.dataset: found 'cifar100', allowed: 'cifar10' or 'fashion_mnist'"),
+        (
+            {"data.dataset": "mnist"},
+            "data.dataset: found 'mnist', allowed: 'cifar10', 'cifar100', ",
+        ),
+        ({"data.dataset": "folder", "data.size": 7}, "data.size: found 7, allowed: at least 8"),
+        ({"data.dataset": "folder", "data.size": 129}, "data.size: found 129, allowed: at most 128"),
+        ({"data.size": 64}, "data.size: found 64, allowed: 32, which cifar10 has"),
+        ({"data.folder": ""}, "data.folder: found '', allowed: at least 1 character"),
+        ({"data.test_fraction": 1.0}, "data.test_fraction: found 1.0, allowed: less than 1"),
         ({"data.train_images": 5}, "data.train_images: found 5, allowed: at least 10, one of each class, or all"),
         ({"tune.range.muon": [1.0, 0.16]}, "tune.range.muon: found [1.0, 0.16], allowed: the lowest rate first"),
         ({"tune.range.sgd": 0.1}, "tune.range.sgd: found 0.1, allowed: a list"),
@@ -247,12 +255,24 @@ def test_layers_that_do_not_fit_are_told_beside_all_else_where_data_set_and_laye
 def test_what_fits_is_a_matter_of_the_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
     other = replace(SOURCES["cifar10"], channels=1, size=16, classes=("a", "b", "c"))
     monkeypatch.setitem(SOURCES, "cifar10", other)
-    pools = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 2}]}
+    pools = {
+        "architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 2}],
+        "data.size": 16,
+    }
     assert any("layers[2] takes 2x2 pixels at once of 1x1" in line for line in told(pools))
     counts = {"data.train_images": 2, "data.test_images": 2, "tune.images": 2, "replay.runs.images": 2}
-    lines = told(counts | {"evaluate.images": 2, "evaluate.shown_images": [0]})
+    lines = told(counts | {"data.size": 16, "evaluate.images": 2, "evaluate.shown_images": [0]})
     assert keys_of(lines) == counts.keys()
     assert all("allowed: at least 3, one of each class" in line for line in lines)
+
+
+def test_of_a_folder_that_is_checked_which_is_known_without_it() -> None:
+    folder = {"data.dataset": "folder", "data.size": 16}
+    unknown = {"data.test_images": "all", "evaluate.images": 9000, "tune.images": 3, "data.train_images": 10**6}
+    pools = {"architectures.depth_4.layers": [{"conv": 4, "kernel": 3}, {"pool": 16}, {"pool": 2}]}
+    validate(with_values({"data.dataset": "folder", "data.size": 48} | unknown))
+    assert keys_of(told(folder | unknown | pools)) == {"architectures.depth_4.layers"}
+    assert keys_of(told(folder | {"data.test_images": 100})) == {"evaluate.images"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_json
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cli import main as cli
-from cnn_study.cli.main import read_image
 from cnn_study.data.shape import Shape
 from cnn_study.data.splits import Names, Split
 from cnn_study.evaluation.effective_field import side
@@ -32,6 +31,7 @@ from cnn_study.profiling.complexity import (
     without_weights,
 )
 from cnn_study.profiling.receptive_field import confirmed_by_gradient
+from cnn_study.sources.pictures import read_pictures
 from cnn_study.training import layer_check
 from cnn_study.training.batches import Batches
 from cnn_study.training.budgets import Reached, train_to
@@ -201,15 +201,20 @@ def test_a_file_of_weights_says_their_shape_and_one_that_says_another_is_refused
 
 def test_a_picture_is_made_one_of_them(shape: Shape) -> None:
     Image.new("RGB", (60, 50), (255, 0, 0)).save("red.png")
-    pixels = read_image(Path("red.png"), shape)
+    (pixels,) = read_pictures([Path("red.png")], shape.channels, shape.size)
+    assert not isinstance(pixels, StudyError)
     assert pixels.shape == (shape.channels, shape.size, shape.size)
     assert set(pixels[0].flatten()) == {255 if shape.channels == 3 else 76}  # red's luminance
 
 
-def test_a_picture_is_made_none_of_two_channels(tmp_path: Path) -> None:
-    Image.new("RGB", (60, 50)).save(tmp_path / "black.png")
-    with pytest.raises(StudyError, match="images of 2 channels, allowed: 1 or 3"):
-        read_image(tmp_path / "black.png", Shape(2, 8, 3))
+def test_a_picture_is_made_none_of_two_channels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shape = Shape(2, 8, 3)
+    architecture = spec_of({"layers": [{"conv": 4, "kernel": 3}], "head": {}})
+    save_network(Path("mine.safetensors"), Network(architecture, shape), about_of(architecture, shape))
+    monkeypatch.setattr("sys.argv", ["cnn-study", "predict", "mine.safetensors", "red.png"])
+    with pytest.raises(SystemExit, match="images of 2 channels, allowed: 1 or 3"):
+        cli.main()
 
 
 def test_the_command_classifies_with_a_file_of_their_network(

@@ -19,6 +19,7 @@ from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml
+from cnn_study.data.shape import Shape
 from cnn_study.evaluation.influence import pixel_gradients
 from cnn_study.networks.architecture import spec_of
 from cnn_study.networks.network import Network, place
@@ -171,10 +172,17 @@ def test_a_network_at_chance_ends_as_collapsed(environment: Environment) -> None
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_the_border_of_chance_is_the_999_per_mille_interval(classes: int) -> None:
     most = int(stats.binom.ppf(0.9995, 5000, 1 / classes))
-    assert explained_by_chance(most / 5000, 5000, classes)
-    assert not explained_by_chance((most + 1) / 5000, 5000, classes)
-    assert explained_by_chance(1 / classes, 5000, classes)
-    assert explained_by_chance(0.0, 5000, classes)
+    assert explained_by_chance(most / 5000, 5000, 1 / classes)
+    assert not explained_by_chance((most + 1) / 5000, 5000, 1 / classes)
+    assert explained_by_chance(1 / classes, 5000, 1 / classes)
+    assert explained_by_chance(0.0, 5000, 1 / classes)
+
+
+def test_chance_is_the_share_of_the_largest_class() -> None:
+    labels = torch.tensor([0] * 30 + [1] * 10 + [2] * 10)
+    batches = Batches(torch.zeros(50, 3, 4, 4, dtype=torch.uint8), labels, Shape(3, 4, 3))
+    assert batches.largest_share == 0.6
+    assert explained_by_chance(0.6, 5000, batches.largest_share)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])

@@ -35,4 +35,4 @@ def architecture_named(name: str) -> Architecture:
 
 def shape_of_data() -> Shape:
     """That of the data set in the params.yaml of the current folder. Raises StudyError."""
-    return parse(Data, section(read_yaml(), "data"), "data").source.shape
+    return parse(Data, section(read_yaml(), "data"), "data").shape

@@ -11,7 +11,9 @@ from cnn_study.analysis.costs import NOT_MEASURED, Costs
 from cnn_study.analysis.results import Result, Summaries, Summary, Timing, environments
 from cnn_study.cost.flops import training_flops
 from cnn_study.data.splits import Integers
+from cnn_study.evaluation.results import Pixels
 from cnn_study.params.study import Params
+from cnn_study.sources.prepared import Prepared
 from cnn_study.training.records import Replayed
 
 
@@ -19,16 +21,19 @@ from cnn_study.training.records import Replayed
 class Evidence:
     """What the stages have found, by architecture in the order of params.yaml.
 
-    ``labels`` (N,) of the test images, ``classes`` their names by label. ``replays``: of the architectures of
-    section ``replay``. ``costs``: of their training steps.
+    ``labels`` (N,) of the test images, ``classes`` their names by label. ``prepared``: of all images, and
+    ``duplicates`` the pixels of its pairs. ``replays``: of the architectures of section ``replay``. ``costs``: of
+    their training steps.
     """
 
     params: Params
     labels: Integers
     classes: tuple[str, ...]
+    prepared: Prepared
     results: Mapping[str, Result]
     replays: Mapping[str, Replayed]
     costs: Costs = NOT_MEASURED
+    duplicates: tuple[Pixels, ...] = ()
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
@@ -36,7 +41,7 @@ class Evidence:
         return {name: Summary.of(result, self.labels, self._flops(name)) for name, result in self.results.items()}
 
     def _flops(self, name: str) -> int:
-        recipe, shape = self.params.trainings[name].recipe, self.params.data.source.shape
+        recipe, shape = self.params.trainings[name].recipe, self.params.data.source.shape(len(self.classes))
         return training_flops(self.params.architectures[name], shape, recipe.optimizer, recipe.batch_size)
 
     @property

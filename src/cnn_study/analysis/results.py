@@ -78,6 +78,15 @@ class Result:
         """The fraction of test images that each run has right."""
         return [None if right is None else float(right.mean()) for right in self.correct(labels, budget)]
 
+    def balanced_accuracies(self, labels: Integers) -> list[float | None]:
+        """The mean over classes of the fraction of a class's test images that each run has right."""
+        of_class = np.bincount(labels)
+        there = of_class > 0
+        return [
+            None if right is None else float((np.bincount(labels, right)[there] / of_class[there]).mean())
+            for right in self.correct(labels)
+        ]
+
     @property
     def predictions(self) -> list[Predictions]:
         """Of the runs that have not diverged."""
@@ -129,6 +138,12 @@ def worst(statuses: Iterable[Status]) -> Status:
     return next((status for status in order if status in found), "trained")
 
 
+def is_balanced(labels: Integers) -> bool:
+    """Whether all classes that ``labels`` (N,) has are as large, but for one image."""
+    counts = np.unique(labels, return_counts=True)[1]
+    return bool(counts.max() - counts.min() <= 1)
+
+
 class FieldSides(Record):
     """The receptive field of the last feature map's central unit, in pixels.
 
@@ -168,9 +183,10 @@ class Summary(Record):
     """An architecture's object in metrics/summary.json: accuracies 0 to 1, FLOPs and bytes of one image.
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
-    ``training_flops``: of a training step, the optimizer's among them, over the images of its batch. The file of
-    release 0.1.0 has none of the three. ``learning_rate_at_edge``: whether the search was cut off where its best
-    or its chosen rate was at an end, or none had trained.
+    ``training_flops``: of a training step, the optimizer's among them, over the images of its batch.
+    ``balanced_accuracy``: the mean over classes, None where all have as many test images, but for one, so that it
+    says the same. The file of release 0.1.0 has none of these. ``learning_rate_at_edge``: whether the search was
+    cut off where its best or its chosen rate was at an end, or none had trained.
     """
 
     status: Status
@@ -187,6 +203,7 @@ class Summary(Record):
     budget: int | None = None
     seeds: tuple[int, ...]
     statuses: tuple[Status, ...]
+    balanced_accuracy: Estimate | None = None
     by_budget: dict[str, BudgetSummary] = Field(default_factory=dict)
 
     @classmethod
@@ -214,6 +231,7 @@ class Summary(Record):
             budget=result.budget,
             seeds=tuple(result.seeds),
             statuses=tuple(result.statuses),
+            balanced_accuracy=None if is_balanced(labels) else Estimate.of(result.balanced_accuracies(labels)),
             by_budget=by_budget,
         )
 

@@ -3,15 +3,12 @@
 import argparse
 import importlib.util
 import sys
-import warnings
 import webbrowser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS, read_yaml
@@ -21,11 +18,11 @@ from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.weights import About, load_network
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import count_parameters, forward_flops, layer_costs, without_weights
+from cnn_study.sources.pictures import MODES, read_pictures
 from cnn_study.trained import architecture_named, shape_of_data
 
 REPORT = Path("plots/report.html")
 WEIGHTS = ".safetensors"  # ends the name of a file, and of no architecture
-MODES = {1: "L", 3: "RGB"}  # Pillow's names of grey and colour, by the number of channels
 CHECKED_IMAGES = 64  # shown to an exported network and to its original
 TOLERANCE = 1e-3  # of a logit, between the two
 
@@ -75,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 
     command("list", _list, "list the architectures with parameters, FLOPs and receptive field")
     show = command("show", _show, "show an architecture's layers: shape, receptive field, parameters, FLOPs")
-    predict = command("predict", _predict, "classify PNG or JPEG files with a trained network")
+    predict = command("predict", _predict, "classify pictures with a trained network")
     export = command("export", _export, "write a trained network as ONNX, and check that onnxruntime agrees")
     command("report", _report, "open the report in a browser")
 
@@ -83,7 +80,9 @@ def parser() -> argparse.ArgumentParser:
     for one in (predict, export):
         one.add_argument("network", help="a .safetensors file, or the name of one in runs/train/")
         one.add_argument("--seed", type=int, help="with a name, which training run; the first if not given")
-    predict.add_argument("images", nargs="+", type=Path, help="files of any size; the middle square is used")
+    predict.add_argument(
+        "images", nargs="+", type=Path, help="PNG, JPEG or other files of any size; the middle square is used"
+    )
     predict.add_argument("--top", type=int, help="how many classes to name; at most 3 if not given")
     export.add_argument("--output", type=Path, help="the file to write; NAME.onnx if not given")
     return top
@@ -91,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _list(_: argparse.Namespace) -> str:
     params, rows = validate(read_yaml()), []
-    shape = params.data.source.shape
+    shape = params.data.shape
     for name, architecture in params.architectures.items():
         network = without_weights(architecture, shape)
         field = geometry(architecture, shape)[-1].receptive_field
@@ -139,15 +138,30 @@ def _predict(arguments: argparse.Namespace) -> str:
     top = min(3, len(classes)) if arguments.top is None else arguments.top
     if not 1 <= top <= len(classes):
         raise StudyError(f"--top: found {top}, allowed: 1 to {len(classes)}, the number of classes")
-    images = np.stack([read_image(file, network.shape) for file in arguments.images])
-    with torch.inference_mode():
-        probabilities = network(torch.from_numpy(images)).softmax(1)
-    rows = [
-        (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(top).indices))
-        for file, row in zip(arguments.images, probabilities, strict=True)
-    ]
-    head = ("image", "most likely", *("" for _ in rows[0][2:]))
-    return "\n".join((*_told(arguments, path, about), aligned(head, rows, align_right=False)))
+    takes = network.shape
+    if takes.channels not in MODES:
+        raise StudyError(f"{path}: found a network for images of {takes.channels} channels, allowed: 1 or 3")
+    images, mistakes = [], []
+    for file, read in zip(
+        arguments.images, read_pictures(arguments.images, takes.channels, takes.size), strict=True
+    ):
+        if isinstance(read, StudyError):
+            mistakes.append(str(read))
+        else:
+            images.append((file, read))
+    if images:
+        with torch.inference_mode():
+            probabilities = network(torch.from_numpy(np.stack([pixels for _, pixels in images]))).softmax(1)
+        rows = [
+            (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(top).indices))
+            for (file, _), row in zip(images, probabilities, strict=True)
+        ]
+        head = ("image", "most likely", *("" for _ in rows[0][2:]))
+        table = "\n".join((*_told(arguments, path, about), aligned(head, rows, align_right=False)))
+        if not mistakes:
+            return table
+        print(table)  # one that cannot be read takes no other with it
+    raise StudyError("\n".join(mistakes))
 
 
 def _export(arguments: argparse.Namespace) -> str:
@@ -204,33 +218,6 @@ def _told(arguments: argparse.Namespace, path: Path, about: About) -> Iterator[s
         return
     if meant != about.architecture:
         yield f"{PARAMS}: architectures.{name}: found another architecture than the file's, which is used here"
-
-
-def read_image(path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
-    """The middle square of a PNG or JPEG file, scaled to ``shape``, on white where it is transparent: (C, S, S).
-
-    Raises StudyError if it is none, or no picture can have so many channels.
-    """
-    if shape.channels not in MODES:
-        raise StudyError(f"{path}: found a network for images of {shape.channels} channels, allowed: 1 or 3")
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=("PNG", "JPEG")) as file:
-            image: Image.Image = file
-            if file.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-                image = Image.fromarray((np.asarray(file) >> 8).astype(np.uint8))
-            picture = ImageOps.exif_transpose(image).convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert(
-                MODES[shape.channels]
-            )
-    except UnidentifiedImageError:
-        raise StudyError(f"{path}: found no PNG or JPEG image") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise StudyError(f"{path}: {error.strerror}") from None
-        raise StudyError(f"{path}: found a PNG or JPEG image that cannot be read: {error}") from None
-    square = ImageOps.fit(upright, (shape.size, shape.size), Image.Resampling.LANCZOS)
-    pixels = np.asarray(square, dtype=np.uint8).reshape(shape.size, shape.size, shape.channels)
-    return pixels.transpose(2, 0, 1)
 
 
 def mega(count: int) -> str:

@@ -12,6 +12,7 @@ from cnn_study.base.records import Record
 from cnn_study.data.shape import Shape
 
 Integers = npt.NDArray[np.int64]
+BLOCK = 1024  # images that are written at a time
 
 
 class Names(Record):
@@ -60,10 +61,18 @@ def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
     return np.sort(chosen)
 
 
-def save_split(folder: Path, split: Split) -> None:
-    """Write a split as ``images.npy``, ``labels.npy`` and ``names.json`` into an existing folder."""
-    save_array(folder / "images.npy", np.ascontiguousarray(split.images))
-    save_labels(folder, split.labels, split.names)
+def save_split(folder: Path, split: Split, rows: Integers | None = None) -> None:
+    """Write a split, or its images ``rows``, as ``images.npy``, ``labels.npy`` and ``names.json``.
+
+    Into an existing folder, and some images at a time: there may be more of them than memory has room for.
+    """
+    rows = np.arange(len(split)) if rows is None else rows
+    shape = (len(rows), *split.images.shape[1:])
+    with (folder / "images.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for first in range(0, len(rows), BLOCK):
+            file.write(split.images[rows[first : first + BLOCK]].tobytes())
+    save_labels(folder, split.labels[rows], split.names)
 
 
 def save_labels(folder: Path, labels: Integers, names: Names) -> None:

@@ -1,10 +1,12 @@
 """The section ``evaluate`` of params.yaml."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
-from cnn_study.base.schema import EachOnce, Model
+from cnn_study.base.schema import EachOnce, Mistake, Model
+from cnn_study.messages.mistakes import found
 
 MOST_CHANNELS = 64
 
@@ -26,3 +28,14 @@ class Evaluate(Model):
     channels: Annotated[
         int, Field(ge=1, le=MOST_CHANNELS, description="at most so many channels of a layer in a picture")
     ]
+
+
+def too_many(images: int, shown_images: Sequence[int], count: int) -> Iterator[Mistake]:
+    """What the keys of this section ask for and ``count`` test images do not have."""
+    asked: list[tuple[tuple[str | int, ...], int, int]] = [
+        (("evaluate", "shown_images", place), index, count - 1) for place, index in enumerate(shown_images)
+    ]
+    asked.append((("evaluate", "images"), images, count))
+    for keys, value, most in asked:
+        if value > most:
+            yield Mistake(keys, f"{found(value)}, allowed: at most {most}, since there are {count} test images")

@@ -75,16 +75,18 @@ def machine_bytes() -> int:
 def memory_warnings(params: Params) -> Iterator[str]:
     """A line for each architecture whose training needs more memory than the machine has.
 
-    Not for one that trains on a GPU, whose memory is another.
+    Not for one that trains on a GPU, whose memory is another. Raises StudyError if the data set is a folder and
+    something is wrong with it.
     """
     available = machine_bytes()
+    shape = params.data.shape
     images = params.data.source.train if params.data.train_images == "all" else params.data.train_images
     for name, architecture in params.architectures.items():
         recipe = params.trainings[name].recipe
         if recipe.device == "cuda" or (recipe.device == "auto" and torch.cuda.is_available()):
             continue
-        batch = min(recipe.batch_size, images)
-        need = training_need(architecture, params.data.source.shape, recipe, batch)
+        batch = recipe.batch_size if images is None else min(recipe.batch_size, images)
+        need = training_need(architecture, shape, recipe, batch)
         if need.total > available:
             activations = f"activations of {batch} images {_gib(need.activations)}"
             parts = f"weights and optimizer {_gib(need.weights)}, {activations}"

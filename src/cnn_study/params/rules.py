@@ -8,15 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cnn_study.base.schema import Mistake
+from cnn_study.evaluation.settings import too_many
 from cnn_study.messages.mistakes import dotted, found, nearest
 from cnn_study.networks.architecture import Architecture, misfit, spec_of
-from cnn_study.sources.datasets import SOURCES
+from cnn_study.sources.datasets import known_before_images
+from cnn_study.sources.source import Source
 from cnn_study.training.recipe import longest_warmup
 
 # What the report calls its other parts.
 RESERVED = (
-    "answer", "calibration", "claims", "classes", "gradients", "in_no_study", "inside", "learning_rate", "methods",
-    "receptive_fields",
+    "answer", "calibration", "claims", "classes", "gradients", "images", "in_no_study", "inside", "learning_rate",
+    "methods", "receptive_fields",
 )  # fmt: skip
 
 
@@ -175,42 +177,41 @@ def _warmup_of_overrides(sound: Sound) -> Iterator[Mistake]:
             )
 
 
+def _source(sound: Sound) -> Source | None:
+    """What is known of the images; None if the section does not say which they are."""
+    dataset, size = sound.get("data", "dataset"), sound.get("data", "size")
+    return None if dataset is None or size is None else known_before_images(dataset, size)
+
+
 def _too_many_images(sound: Sound) -> Iterator[Mistake]:
-    dataset, count = sound.get("data", "dataset"), sound.get("data", "test_images")
-    if dataset is None or count is None:
-        return
+    source, count = _source(sound), sound.get("data", "test_images")
     if count == "all":
-        count = SOURCES[dataset].test
-    asked: list[tuple[tuple[str | int, ...], int, int]] = [
-        (("evaluate", "shown_images", place), index, count - 1)
-        for place, index in enumerate(sound.get("evaluate", "shown_images") or ())
-    ]
-    asked.append((("evaluate", "images"), sound.get("evaluate", "images") or 0, count))
-    for keys, value, most in asked:
-        if value > most:
-            yield Mistake(keys, f"{found(value)}, allowed: at most {most}, since there are {count} test images")
+        count = None if source is None else source.test
+    if count is not None:
+        shown = sound.get("evaluate", "shown_images") or ()
+        yield from too_many(sound.get("evaluate", "images") or 0, shown, count)
 
 
 def _too_few_images(sound: Sound) -> Iterator[Mistake]:
-    dataset = sound.get("data", "dataset")
+    source = _source(sound)
     for section in (("tune",), ("replay", "runs")):
         count = sound.get(*section, "images")
-        if dataset is None or count is None:
+        if source is None or source.classes is None or count is None:
             continue
-        fewest = len(SOURCES[dataset].classes)
+        fewest = len(source.classes)
         if count < fewest:
             yield Mistake((*section, "images"), f"{found(count)}, allowed: at least {fewest}, one of each class")
 
 
 def _layers_that_do_not_fit(sound: Sound) -> Iterator[Mistake]:
-    dataset = sound.get("data", "dataset")
+    source = _source(sound)
     for name in sound.names("architectures"):
         keys = ("architectures", name, "layers")
         layers = sound.get(*keys)
-        if dataset is None or layers is None:
+        if source is None or layers is None:
             continue
         spec = spec_of({"layers": layers, "head": {}})  # whatever may be wrong with its own head
-        if text := misfit(spec.layers, SOURCES[dataset].shape):
+        if text := misfit(spec.layers, source.shape(classes=1)):
             yield Mistake(keys, text)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.page import Page
-from cnn_study.report.kit.wording import DATASETS, counted
+from cnn_study.report.kit.wording import counted, images_in_words
 from cnn_study.report.topics.claims import chapter as claims
 from cnn_study.report.topics.classes import chapter as classes
 from cnn_study.report.topics.gradients import chapter as gradients
+from cnn_study.report.topics.images import chapter as images
 from cnn_study.report.topics.inside import chapter as inside
 from cnn_study.report.topics.learning_rates import chapter as learning_rates
 from cnn_study.report.topics.methods import methods
@@ -26,6 +27,7 @@ TOPICS: tuple[Callable[[Evidence], Chapter], ...] = (
     classes.chapter,
     learning_rates.chapter,
     claims.chapter,
+    images.chapter,
 )
 
 
@@ -42,7 +44,7 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
     return Page(
         title=f"{titles} of a small CNN",
         subtitle=(
-            f"{len(params.architectures)} networks on {DATASETS[params.data.dataset]}, "
+            f"{len(params.architectures)} networks on {images_in_words(params.data.dataset, evidence.prepared)}, "
             f"{counted(len(params.training.seeds), 'seed')} each, "
             f"{counted(max(params.training.budgets), 'epoch')}, {len(evidence.labels):,} test images. "
             "Every number, figure and sentence comes from one dvc repro."

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cnn_study.base.errors import StudyError
-from cnn_study.sources.source import Images, Raw, Source
+from cnn_study.sources.source import Images, Part, Raw, Source
 
 FILE = "fashion_mnist.npz"
 EMBEDDED = Path("data/fashion_mnist") / FILE
@@ -29,13 +29,11 @@ def read(folder: Path) -> Raw:
     """The images of the file in ``folder``. Raises StudyError if it is another or damaged."""
     with np.load(io.BytesIO(_checked(folder / FILE)), allow_pickle=False) as arrays:
         parts = {name: arrays[name] for name in arrays.files}
-    return Raw(
-        _as_colour(parts["train_images"]),
-        parts["train_labels"].astype(np.int64),
-        _as_colour(parts["test_images"]),
-        parts["test_labels"].astype(np.int64),
-        CLASSES,
+    train, test = (
+        Part(_as_colour(parts[f"{name}_images"]), parts[f"{name}_labels"].astype(np.int64))
+        for name in ("train", "test")
     )
+    return Raw(train, test, CLASSES)
 
 
 def _checked(path: Path) -> bytes:

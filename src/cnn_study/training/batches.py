@@ -28,6 +28,11 @@ class Batches:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def largest_share(self) -> float:
+        """Of the images, those of the largest class, 0 to 1."""
+        return torch.bincount(self.labels).max().item() / len(self)
+
     @cached_property
     def channel_statistics(self) -> tuple[Tensor, Tensor]:
         """``channel_statistics`` of the images, counted once for all runs."""

@@ -118,6 +118,6 @@ def _advance(
 def _judged(run: Run, spec: RunSpec) -> Run:
     """``collapsed`` where chance explains the last accuracy."""
     accuracy, validation = run.validation_accuracy, spec.validation
-    if accuracy is None or not explained_by_chance(accuracy, len(validation), validation.shape.classes):
+    if accuracy is None or not explained_by_chance(accuracy, len(validation), validation.largest_share):
         return run
     return run.model_copy(update={"status": "collapsed"})

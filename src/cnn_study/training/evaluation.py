@@ -22,7 +22,10 @@ def accuracy_of(logits: Tensor, labels: Tensor) -> float:
     return (logits.argmax(1) == labels).double().mean().item()
 
 
-def explained_by_chance(accuracy: float, count: int, classes: int) -> bool:
-    """Whether guessing would reach ``accuracy`` on ``count`` images, by its 99.9 % binomial interval."""
+def explained_by_chance(accuracy: float, count: int, share: float) -> bool:
+    """Whether guessing would reach ``accuracy`` on ``count`` images, by its 99.9 % binomial interval.
+
+    ``share``: of the largest class in them, which guessing it always has right.
+    """
     right = round(accuracy * count)
-    return right == 0 or bool(bdtr(right - 1, count, 1 / classes) < 0.9995)
+    return right == 0 or bool(bdtr(right - 1, count, share) < 0.9995)

@@ -6,11 +6,25 @@ from cnn_study.analysis.costs import Ratio
 from cnn_study.analysis.results import Summary
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.params.study import Study
+from cnn_study.sources.datasets import FOLDER
+from cnn_study.sources.prepared import Prepared
 
 FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
 
 Studies = Mapping[str, Study]
-DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "a part of Fashion-MNIST"}
+DATASETS = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "fashion_mnist": "a part of Fashion-MNIST",
+    "folder": "pictures from a folder",
+}
+
+
+def images_in_words(dataset: str, prepared: Prepared) -> str:
+    """What the networks were trained and tested on: CIFAR-10; 1,200 images of 4 classes."""
+    if dataset == FOLDER:
+        return f"{prepared.images:,} images of {prepared.classes} classes"
+    return DATASETS[dataset]
 
 
 def points(difference: float) -> str:

@@ -3,14 +3,14 @@
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.params.study import Params
 from cnn_study.report.kit.wording import (
-    DATASETS,
     capitalized,
     counted,
     counted_points,
+    images_in_words,
     listed,
-    percent,
     with_status,
 )
+from cnn_study.sources.prepared import Prepared
 
 
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
@@ -36,16 +36,17 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     return (
         (
             "Data",
-            f"{capitalized(DATASETS[params.data.dataset])}; {percent(params.data.validation_fraction)} of the "
-            "training images are held out for validation, the same share of each class. Rates are chosen and "
-            "training is watched with them. The test images are read by the stage evaluate alone.",
+            f"{capitalized(images_in_words(params.data.dataset, evidence.prepared))}: "
+            f"{_splits(evidence.prepared)}. Rates are chosen and training is watched with the validation images. "
+            "The test images are read by the stage evaluate alone.",
         ),
         (
             "Training",
             f"{recipe.optimizer}, {budgets} epochs, batches of {recipe.batch_size}, schedule "
             f"{recipe.schedule}, label smoothing {recipe.label_smoothing:g}, the same for all networks but for "
             f"what params.yaml overrides; seeds {', '.join(map(str, training.seeds))}. A network is collapsed if "
-            "chance explains its validation accuracy (99.9 % binomial interval), diverged if its loss was not "
+            "chance, which is the share of the largest class, explains its validation accuracy (99.9 % binomial "
+            "interval), diverged if its loss was not "
             "finite; neither is ranked.",
         ),
         ("Learning rates", search_in_words(params)),
@@ -142,6 +143,11 @@ def variances_in_words(evidence: Evidence) -> str:
 def _where(evidence: Evidence) -> str:
     machine = evidence.costs.machine(*evidence.params.architectures)
     return f" ({machine})" if machine else ""
+
+
+def _splits(prepared: Prepared) -> str:
+    counts = (("training", prepared.train), ("validation", prepared.validation), ("testing", prepared.test))
+    return listed([f"{sum(of_split):,} for {name}" for name, of_split in counts])
 
 
 def search_in_words(params: Params) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cnn_study.analysis.results import Summary
 from cnn_study.analysis.variance import LEVEL
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table
@@ -25,6 +26,7 @@ CANDIDATE = 0.05  # a probability of being the best from which a network is name
 
 def members_table(study: ComparedStudy) -> Table:
     """Every member: accuracy, what it is against the baseline, cost."""
+    balanced = any(study.summary[name].balanced_accuracy is not None for name in study.spec.members)
     against_baseline = {pair.of: pair for pair in study.comparison.against_baseline}
     rows = []
     for name, label in study.spec.members.items():
@@ -34,6 +36,7 @@ def members_table(study: ComparedStudy) -> Table:
             (
                 label,
                 accuracy_within(summary.test_accuracy) if trained else summary.status,
+                *((_balanced(summary, trained),) if balanced else ()),
                 "baseline" if name == study.spec.baseline else cell(against_baseline.get(name)),
                 step_cell(study, name),
                 f"{summary.parameters:,}",
@@ -46,8 +49,8 @@ def members_table(study: ComparedStudy) -> Table:
     return Table(
         f"{study.spec.title}: accuracy and cost",
         (
-            "network", "test accuracy", "against the baseline", "training step", "parameters", "in convolutions",
-            "MFLOPs", "MFLOPs in training", "learning rate",
+            "network", "test accuracy", *(("balanced accuracy",) if balanced else ()), "against the baseline",
+            "training step", "parameters", "in convolutions", "MFLOPs", "MFLOPs in training", "learning rate",
         ),
         tuple(rows),
         source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
@@ -70,6 +73,10 @@ def step_cell(study: ComparedStudy, name: str) -> str:
 def _on(study: ComparedStudy) -> str:
     machine = study.costs.machine(*study.spec.members)
     return f" ({machine})" if machine else ""
+
+
+def _balanced(summary: Summary, trained: bool) -> str:
+    return accuracy_within(summary.balanced_accuracy) if trained and summary.balanced_accuracy else "–"
 
 
 def winner(study: ComparedStudy) -> list[Finding]:

@@ -1,0 +1,1 @@
+"""What the networks learned from and were tested on: classes, and images that were in two splits."""
