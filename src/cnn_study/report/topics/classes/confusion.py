@@ -14,20 +14,24 @@ from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 
 DATA = "plots/data/confusion.csv"
+MOST_CLASSES = 30  # in a chart, where each can be read; of more, those of the pairs with the most mistakes
 
 
 def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable[str]) -> pd.DataFrame:
-    """``count`` of test images by ``actual`` and ``predicted`` class, all seeds of an architecture together."""
+    """``count`` of test images by ``actual`` and ``predicted`` class, all seeds of an architecture together.
+
+    Of many classes most pairs have none: these are left out.
+    """
     names = list(classes)
     rows: list[dict[str, Any]] = []
     for name, result in results.items():
         counts = np.zeros((len(names), len(names)), dtype=int)
         for run in result.predictions:
             np.add.at(counts, (labels, run.predicted), 1)
+        pairs = np.argwhere(counts if len(names) > MOST_CLASSES else counts >= 0)
         rows += [
-            {"architecture": name, "actual": actual, "predicted": predicted, "count": int(counts[i, j])}
-            for i, actual in enumerate(names)
-            for j, predicted in enumerate(names)
+            {"architecture": name, "actual": names[i], "predicted": names[j], "count": int(counts[i, j])}
+            for i, j in pairs
         ]
     return pd.DataFrame(rows)
 
@@ -37,10 +41,16 @@ def confusion_figure(table: pd.DataFrame, members: Members) -> Figure:
     return Figure(
         f"classes-{members.key}-confusion",
         f"{members.title}: confusion of classes",
-        "Test images, all seeds of a network together.",
+        "Test images, all seeds of a network together."
+        + (f" The {MOST_CLASSES} classes of the pairs that are confused most often." if _has_many(table) else ""),
         source(DATA),
         confusion_chart(table, members),
     )
+
+
+def _has_many(table: pd.DataFrame) -> bool:
+    """Whether it has more classes than a chart."""
+    return len(table) > 0 and table["actual"].nunique() > MOST_CLASSES
 
 
 def confusion_chart(counts: pd.DataFrame, members: Members) -> Spec:
@@ -48,6 +58,11 @@ def confusion_chart(counts: pd.DataFrame, members: Members) -> Spec:
     rows = members.rows(counts)
     of_class = rows.groupby(["architecture", "actual"])["count"].transform("sum")
     rows = rows.assign(share=rows["count"] / of_class)
+    if _has_many(counts):
+        mistakes = rows[rows["actual"] != rows["predicted"]].groupby(["actual", "predicted"])["count"].sum()
+        pairs = mistakes.sort_values(ascending=False, kind="stable").index
+        some = list(dict.fromkeys(name for pair in pairs for name in pair))[:MOST_CLASSES]
+        rows = rows[rows["actual"].isin(some) & rows["predicted"].isin(some)]
     share = {
         "field": "share",
         "type": "quantitative",

@@ -14,6 +14,7 @@ from cnn_study.report.kit.wording import points
 from cnn_study.report.topics.studies.study import ComparedStudy, seeds_in_words
 
 DATA = "plots/data/class_changes.csv"
+MOST_CLASSES = 30  # in a chart, where each can be read; of more, those that change most
 
 
 def class_changes(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
@@ -36,7 +37,8 @@ def class_figures(table: pd.DataFrame, members: Members, study: Study) -> list[F
             f"studies-{members.key}-class_changes",
             f"{members.title}: classes helped and hurt",
             f"Against the baseline {study.members.get(study.baseline, study.baseline)}, means over seeds; "
-            "single classes are not tested.",
+            "single classes are not tested."
+            + (f" The {MOST_CLASSES} that change most." if table["class"].nunique() > MOST_CLASSES else ""),
             source(DATA),
             class_chart(table, members),
         )
@@ -47,6 +49,8 @@ def class_chart(changes: pd.DataFrame, members: Members) -> Spec:
     """Change of each class's test accuracy against the baseline, in percentage points."""
     rows = members.rows(changes)
     rows = rows.assign(rounded=rows["points"].round(1) + 0.0)  # + 0.0: no negative zero
+    change = rows["points"].abs().groupby(rows["class"]).max().sort_values(ascending=False, kind="stable")
+    rows = rows[rows["class"].isin(change.index[:MOST_CLASSES])]
     most = float(rows["points"].abs().max()) if rows["points"].any() else 1.0
     points = {
         "field": "points",

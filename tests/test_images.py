@@ -1,0 +1,120 @@
+"""What the report says of the images: classes of unequal size, what is in two splits, and many classes."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from cnn_study.analysis.results import Result, Summary, is_balanced
+from cnn_study.report.kit.members import of_studies
+from cnn_study.report.kit.wording import images_in_words
+from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, confusion_chart
+from cnn_study.report.topics.images.chapter import chapter, draw_duplicates, of_classes, of_duplicates
+from cnn_study.report.topics.studies.class_changes import class_chart
+from cnn_study.sources.prepared import Pair, Prepared
+from tests.report_cases import result
+from tests.test_compose import PARAMS, PREPARED, made_up_evidence
+
+UNEQUAL = Prepared(
+    train=(60, 30, 8),
+    validation=(6, 3, 1),
+    test=(12, 6, 2),
+    of_test=3,
+    tested=2,
+    of_validation=1,
+    dropped=True,
+    pairs=(Pair(learned="cat/1.png", tested="dog/$7.png", place=4),),
+)
+NAMES = ("cat", "dog", "owl")
+
+
+def predicting(name: str, right: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64]) -> Result:
+    """An architecture whose runs (runs, N) take an image for its class, or else for the next one."""
+    one = result(name, right)
+    wrong = (labels + 1) % (labels.max() + 1)
+    runs = dict(one.evaluation.runs)
+    for run, of_run in zip(one.runs, right, strict=True):
+        before = runs[run.key].predictions
+        assert before is not None
+        runs[run.key] = replace(
+            runs[run.key], predictions=replace(before, predicted=np.where(of_run, labels, wrong))
+        )
+    return replace(one, evaluation=replace(one.evaluation, runs=runs))
+
+
+def test_a_folder_is_called_by_its_images_and_classes_and_a_named_data_set_by_its_name() -> None:
+    assert images_in_words("folder", UNEQUAL) == "128 images of 3 classes"
+    assert images_in_words("folder", PREPARED) == "6,000 images of 10 classes"
+    assert images_in_words("cifar100", PREPARED) == "CIFAR-100"
+
+
+def test_guessing_is_right_as_often_as_the_largest_class_is_asked_for() -> None:
+    assert "who always guesses the largest, cat, is right in 60.0 %." in of_classes(UNEQUAL, NAMES).text
+    assert "is 33.3 % for that" in of_classes(UNEQUAL, NAMES).text
+    assert of_classes(PREPARED, ("a",) * 10).text == (
+        "All 10 classes have 100 test images: guessing is right in 10.0 %."
+    )
+
+
+def test_duplicates_are_counted_with_what_became_of_them() -> None:
+    left_out = of_duplicates(UNEQUAL)
+    assert "3 equal a test image in every pixel (2 test images in all)" in left_out.text
+    assert "1 for training equal one for validation; they are left out there." in left_out.text
+    assert (
+        "they are in, as they are for everyone"
+        in of_duplicates(UNEQUAL.model_copy(update={"dropped": False})).text
+    )
+    assert of_duplicates(PREPARED).text == "No two splits have an image in common."
+
+
+def test_the_chapter_shows_unequal_classes_in_a_table_and_duplicates_in_a_picture() -> None:
+    evidence = made_up_evidence()
+    (equal,) = chapter(evidence).sections
+    assert (equal.tables, equal.figures) == ((), ())
+    picture = np.zeros((3, 32, 32), np.uint8)
+    unequal = replace(evidence, prepared=UNEQUAL, classes=NAMES, duplicates=(picture,))
+    (section,) = chapter(unequal).sections
+    assert section.tables[0].rows[0] == ("cat", "60", "6", "12")
+    assert section.figures[0].image == "images/duplicates/images.png"
+    assert [text.get_text() for text in draw_duplicates(unequal).texts][1] == "dog/$7.png\ncat/1.png"
+    draw_duplicates(unequal).canvas.draw()
+
+
+def test_balanced_accuracy_is_the_mean_over_classes_and_there_where_these_are_unequal() -> None:
+    labels = np.array([0] * 8 + [1] * 2)
+    right = np.array([[True] * 8 + [False] * 2, [True] * 4 + [False] * 4 + [True] * 2])
+    summary = Summary.of(predicting("thin", right, labels), labels)
+    assert summary.test_accuracy.per_seed == (0.8, 0.6)
+    assert summary.balanced_accuracy is not None
+    assert summary.balanced_accuracy.per_seed == (0.5, 0.75)
+    assert is_balanced(np.array([0, 0, 1]))
+    assert not is_balanced(np.array([0, 0, 0, 1]))
+
+
+@pytest.mark.parametrize("count", [MOST_CLASSES, 1000])
+def test_a_chart_of_many_classes_shows_some_of_them(count: int) -> None:
+    evidence = made_up_evidence()
+    labels = np.arange(2000) % count
+    classes = [f"class {label:03}" for label in range(count)]
+    results = {
+        name: predicting(name, np.random.default_rng(0).random((1, 2000)) < 0.5, labels)
+        for name in PARAMS.architectures
+    }
+    table = confusion(results, labels, classes)
+    assert table["count"].sum() == 2000 * len(results)
+    assert len(table) == len(results) * count**2 if count == MOST_CLASSES else len(table) <= len(results) * 2000
+    members = of_studies(evidence.params)[0]
+    changes = pd.DataFrame(
+        [
+            {"study": members.key, "architecture": name, "class": label, "points": float(place)}
+            for name in members.names
+            for place, label in enumerate(classes)
+        ]
+    )
+    cells = confusion_chart(table, members)["data"]["values"]
+    assert MOST_CLASSES - 2 < len({cell[of] for cell in cells for of in ("actual", "predicted")}) <= MOST_CLASSES
+    assert {row["class"] for row in class_chart(changes, members)["data"]["values"]} == set(
+        classes[-MOST_CLASSES:]
+    )
