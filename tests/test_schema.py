@@ -91,7 +91,7 @@ def test_the_committed_file_and_a_small_study_are_valid_for_the_schema() -> None
         ("training.recipe.threads", True),
         ("training.recipe.optimizer", "rmsprop"),
         ("training.seeds", [1, 1]),
-        ("data.dataset", "cifar100"),
+        ("data.dataset", "imagenet"),
         ("data.train_images", 0),
         ("replay.learning_rate", "tuned"),
         ("evaluate.shown_images", []),
