@@ -66,7 +66,7 @@ def times(ratio: float) -> str:
 
 def pixels(length: float) -> str:
     """A length in an image: 2.31."""
-    return f"{length:.2f}"
+    return f"{length:.2f}".replace("-", "−")
 
 
 def pixels_within(length: Estimate, signed: bool = False) -> str:

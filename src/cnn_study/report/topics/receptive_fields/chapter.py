@@ -119,7 +119,7 @@ def receptive_fields_by_layer(fields: pd.DataFrame, members: Members) -> Spec:
     """The standard deviation by ``layer`` (``depth`` orders them), a line for each ``kind``; a panel each."""
     rows = members.rows(fields).dropna(subset="pixels")
     colours = members.by_name(rows, "color", legend=False)
-    y = quantity("pixels", "standard deviation in pixels")
+    y = quantity("pixels", "standard deviation in pixels", scale={"domainMin": 0})
     tips = [tip("name", "network"), tip("layer"), tip("kind"), tip("pixels", None, ".2f")]
     tips += [tip(end, f"95 % CI, {end}", ".2f") for end in ("low", "high")]
     line = {"x": LAYER_ACROSS, "y": y, "tooltip": tips} | colours | _by_kind(rows, "shape", "strokeDash")
@@ -131,7 +131,7 @@ def receptive_fields_by_layer(fields: pd.DataFrame, members: Members) -> Spec:
             "layer": [
                 {
                     "transform": [{"filter": "isValid(datum.low)"}],
-                    "mark": {"type": "rule", "strokeWidth": 1.4},
+                    "mark": {"type": "rule", "strokeWidth": 1.4, "clip": True},
                     "encoding": interval,
                 },
                 {"mark": line_with_points(), "encoding": line},
