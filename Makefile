@@ -9,7 +9,7 @@ ON_RAY = --cpus "$(CPUS)" --gpus "$(GPUS)" --memory "$(MEMORY)"
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help study test test-processors lint check settle benchmark benchmark-ray kills setup lock schema clean
+.PHONY: help study test test-thorough test-processors lint check settle benchmark benchmark-ray kills setup lock schema clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 20
@@ -17,8 +17,11 @@ help: ## list the commands
 study: setup ## run the study: whatever of it is not up to date (QUICK=1: small; NET=NAME: one network; DATASET=fashion_mnist: embedded data; ENGINE=ray)
 	@python -m scripts.study $(DATASET) --quick "$(QUICK)" --net "$(NET)" --engine "$(or $(ENGINE),dvc)" $(ON_RAY)
 
-test: setup ## run the tests
-	@python -m pytest --numprocesses 2 --dist worksteal
+test: setup ## run the tests, but for the thorough ones
+	@python -m pytest --numprocesses 2 --dist worksteal -m "not thorough"
+
+test-thorough: setup ## run those that take a minute or more each: queues of experiments, results without weights
+	@python -m pytest --numprocesses 2 --dist worksteal -m thorough
 
 test-processors: setup ## test all shapes of layers, and what depends on the processor with its instruction set lowered
 	@SWEEP=all python -m pytest --numprocesses 2 -k many_shapes

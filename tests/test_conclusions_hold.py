@@ -69,7 +69,8 @@ def test_few_studies_have_a_wrong_verdict(kind: str, most: float) -> None:
         for seeds in (2, 3, 4, 5)
         for one in analyses(kind, seeds)
     ]
-    assert np.mean(wrong) <= most
+    chance = np.sqrt(most * (1 - most) / len(wrong))  # the standard error of a share, of so many studies
+    assert np.mean(wrong) <= most + 2 * chance
 
 
 @pytest.mark.parametrize("kind", EXTRA)

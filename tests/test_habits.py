@@ -66,6 +66,7 @@ def test_the_way_back_from_an_added_study_and_network_leaves_nothing_of_them(pro
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_queued_experiments_with_more_epochs_retrain_all_in_the_background_and_a_table_and_plots_show_them(
     project: Project,
 ) -> None:

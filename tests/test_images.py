@@ -14,9 +14,10 @@ from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, c
 from cnn_study.report.topics.images.chapter import chapter, draw_duplicates, of_classes, of_duplicates
 from cnn_study.report.topics.studies.class_changes import class_chart
 from cnn_study.sources.prepared import Pair, Prepared
-from tests.report_cases import result
-from tests.test_compose import PARAMS, PREPARED, made_up_evidence
+from tests.report_cases import prepared_of, result
+from tests.test_compose import IMAGES, PARAMS, made_up_evidence
 
+PREPARED = prepared_of(IMAGES)
 UNEQUAL = Prepared(
     train=(60, 30, 8),
     validation=(6, 3, 1),

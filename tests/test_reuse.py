@@ -3,15 +3,17 @@
 import json
 import re
 import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import Project, lines_until, surroundings
 from tests.test_fresh_clone import clone_of, study
 from tests.test_interruption import results
 
@@ -34,37 +36,73 @@ def repro(project: Project, change: Change, *targets: str) -> list[str]:
     return trained(project.run("dvc", "repro", *targets))
 
 
+STAGES = """
+import importlib, sys
+import stages
+for line in sys.stdin:
+    for stage in line.split():
+        importlib.import_module(f"stages.{stage}").main("small")
+    print("ended", flush=True)
+"""
+Stages = Callable[..., list[str]]
+
+
+@contextmanager
+def stages_of(project: Project) -> Iterator[Stages]:
+    """Runs stages of the network ``small`` without DVC, in one process, which loads torch once."""
+    with subprocess.Popen(
+        (sys.executable, "-c", STAGES),
+        cwd=project.folder,
+        env=surroundings(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+
+        def run(change: Change, *stages: str) -> list[str]:
+            project.edit_params(change)
+            print(*stages, file=process.stdin, flush=True)
+            return trained("\n".join(lines_until(process, "ended")))
+
+        yield run
+
+
 def test_a_further_seed_trains_alone_and_a_removed_one_nothing(project: Project) -> None:
     before = results(project)
-    assert repro(project, training(seeds=[0, 5]), "train@small") == ["train small seed 5"]
-    after = results(project)
-    assert after["small/seed-0.safetensors"] == before["small/seed-0.safetensors"]
-    assert "small/seed-5.safetensors" in after
-    shutil.rmtree(project.folder / ".dvc/cache/finished")
-    assert repro(project, training(seeds=[5]), "train@small") == []
-    assert "small/seed-0.safetensors" not in results(project)
-    # Its weights come from the store, into which they were put when they were removed from runs/.
-    assert repro(project, training(seeds=[0]), "train@small") == []
+    with stages_of(project) as run:
+        assert run(training(seeds=[0, 5]), "train") == ["train small seed 5"]
+        after = results(project)
+        assert after["small/seed-0.safetensors"] == before["small/seed-0.safetensors"]
+        assert "small/seed-5.safetensors" in after
+        shutil.rmtree(project.folder / ".dvc/cache/finished")
+        assert run(training(seeds=[5]), "train") == []
+        assert "small/seed-0.safetensors" not in results(project)
+        # Its weights come from the store, into which they were put when they were removed from runs/.
+        assert run(training(seeds=[0]), "train") == []
     assert results(project) == before
 
 
 def test_a_larger_budget_goes_on_from_the_trunk_and_a_removed_one_trains_nothing(
-    project: Project, untouched: Project, tmp_path: Path
+    project: Project, tmp_path: Path
 ) -> None:
+    anew = project.copy_to(tmp_path / "anew")
     one = results(project)
-    both = repro(project, training(budgets=[1, 3]), "train@small")
-    # The trunk of the first went to 0.7 of an epoch, that of the other goes to 2.1.
-    assert both == ["train small seed 0"] * 3
-    grown = results(project)
-    assert grown["small/seed-0-budget-1.safetensors"] == one["small/seed-0.safetensors"]
-    assert repro(project, training(budgets=[3]), "train@small") == []
-    assert results(project)["small/seed-0.safetensors"] == grown["small/seed-0.safetensors"]
-    assert repro(project, training(budgets=[3, 1]), "train@small") == []
-    assert results(project) == grown
+    with stages_of(project) as run:
+        # The trunk of the first went to 0.7 of an epoch, that of the other goes to 2.1.
+        assert run(training(budgets=[1, 3]), "train") == ["train small seed 0"] * 3
+        grown = results(project)
+        assert grown["small/seed-0-budget-1.safetensors"] == one["small/seed-0.safetensors"]
+        assert run(training(budgets=[3]), "train") == []
+        assert results(project)["small/seed-0.safetensors"] == grown["small/seed-0.safetensors"]
+        assert run(training(budgets=[3, 1]), "train") == []
+        assert results(project) == grown
     # The same bits as from nothing.
-    anew = untouched.copy_to(tmp_path / "anew")
-    assert repro(anew, training(budgets=[1, 3]), "train@small").count("train small seed 0 budget 3") == 1
-    assert results(anew) == {path: content for path, content in grown.items() if path.startswith("small/")}
+    for folder in (".dvc/cache/finished", "runs/train/small", "results/train/small"):
+        shutil.rmtree(anew.folder / folder)
+    with stages_of(anew) as run:
+        assert run(training(budgets=[1, 3]), "train").count("train small seed 0 budget 3") == 1
+    assert results(anew) == grown
 
 
 def test_seeds_and_budgets_of_one_network_are_its_own(project: Project) -> None:
@@ -89,14 +127,15 @@ def test_going_back_to_earlier_parameters_trains_nothing(project: Project) -> No
     def smoothing(value: float) -> Change:
         return lambda params: params["training"]["recipe"].update(label_smoothing=value)
 
-    stages = ("train@small", "replay@small")
-    there = repro(project, smoothing(0.2), *stages)
-    assert {"tune small rate 0.1", "train small seed 0"} <= set(there)
+    with stages_of(project) as run:
+        there = run(smoothing(0.2), "tune", "train", "replay")
+        assert {"tune small rate 0.1", "train small seed 0"} <= set(there)
+        assert results(project) != before
+        assert run(smoothing(0.1), "tune", "train", "replay") == []
+        assert results(project) == before
+    # By DVC and git as well.
+    assert repro(project, smoothing(0.2), "train@small", "replay@small") == []
     assert results(project) != before
-    assert repro(project, smoothing(0.1), *stages) == []
-    assert results(project) == before
-    # By git as well.
-    assert repro(project, smoothing(0.2), *stages) == []
     project.run("git", "checkout", ".")
     project.run("dvc", "checkout")
     assert trained(project.run("dvc", "repro")) == []
@@ -104,6 +143,7 @@ def test_going_back_to_earlier_parameters_trains_nothing(project: Project) -> No
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_a_second_experiment_with_the_same_values_trains_nothing(project: Project) -> None:
     for name in ("one", "two"):
         values = ("-S", "training.recipe.label_smoothing=0.2")
@@ -131,6 +171,7 @@ def test_after_a_pull_a_further_seed_trains_alone(project: Project, tmp_path: Pa
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_with_results_alone_a_further_seed_trains_alone_and_the_others_are_not_evaluated_again(
     finished: Project, tmp_path: Path
 ) -> None:
