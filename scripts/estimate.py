@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnn_study.base.errors import StudyError
+from cnn_study.cost.blocks import BLOCKS, MOST_STEPS, SECONDS
 from cnn_study.params.study import Params
 from cnn_study.sources.folder import look_into
 from cnn_study.training.recipe import Training
@@ -65,6 +66,8 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> 
         return ANALYSIS * speed.start * len(params.architectures)
     if kind == "profile":
         return PROFILE * speed.start
+    if kind == "cost":
+        return sum(_turns(name, params, speed) for name in params.architectures)
     if name not in speed.image:
         return 0.0
     training, image, images = params.trainings[name], speed.image[name], _images(params)
@@ -87,6 +90,12 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> 
             layers = len(params.architectures[name].layers)
             return image * (runs * images.test * FORWARD + PASSES * layers * params.evaluate.images)
     return 0.0
+
+
+def _turns(name: str, params: Params, speed: Speed) -> float:
+    """Of a network whose steps are measured."""
+    step = speed.image.get(name, 0.0) * params.trainings[name].recipe.batch_size
+    return min(SECONDS, BLOCKS * (1 + MOST_STEPS) * step) if step else SECONDS
 
 
 @dataclass(frozen=True)
