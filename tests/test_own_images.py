@@ -74,17 +74,17 @@ def test_a_picture_more_reruns_what_sees_images_and_a_note_nothing(study: Projec
     assert stages == {"tune", "train", "replay", "evaluate", "analyze"}
 
 
-def test_an_experiment_in_a_copy_says_how_an_untracked_folder_gets_there(study: Project, tmp_path: Path) -> None:
-    project = study.copy_to(tmp_path / "project")
-    project.run("git", "rm", "-r", "--quiet", "--cached", "data/images")
-    project.run("git", "add", "--force", "data/images/README.md")
-    project.commit("without the pictures")
+def test_an_experiment_in_a_copy_says_how_an_untracked_folder_gets_there(
+    untouched: Project, tmp_path: Path
+) -> None:
+    project = untouched.copy_to(tmp_path / "project")
+    project.edit_params(of_a_folder)
+    project.commit("a study of a folder")
+    write_digits(project.folder / "data/images")
     printed = project.run("dvc", "exp", "run", "--temp", "prepare", ok=False)
     assert "data/images: found no folder of pictures" in printed
     assert "`dvc add` the folders in it" in printed
     assert "Traceback" not in printed
-    folders = sorted(f"data/images/{name}" for name in NAMES)
-    project.run("dvc", "add", *folders)
+    project.run("dvc", "add", *(f"data/images/{name}" for name in NAMES))
     project.run("git", "add", "data/images")
-    project.edit_params(lambda params: params["data"].update(split_seed=1))
     assert "Ran experiment" in project.run("dvc", "exp", "run", "--temp", "prepare")
