@@ -252,6 +252,7 @@ def results_in(ran: Mapping[str, Environment]) -> Any:
             environments={f"train@{name}": where},
             evaluation=SimpleNamespace(inside=SimpleNamespace(environment=where)),
             speed=SimpleNamespace(environment=where),
+            spreads=(),
         )
         for name, where in ran.items()
     }

@@ -120,9 +120,9 @@ def test_methods_say_how_rates_are_found_for_those_that_are() -> None:
     params = read_yaml(REPOSITORY / "params.yaml")
     params["tune"]["range"]["adam"] = [0.001, 0.003]
     params["architectures"]["depth_4"]["training"] = {"recipe": {"optimizer": "adam"}}
-    assert ": first from 0.05 to 0.2 (muon) and 0.001 to 0.002 (adam), then up to 5 more, " in search_in_words(
-        validate(params)
-    )
+    words = search_in_words(validate(params))
+    first = "0.05 to 0.2 (muon), 0.001 to 0.002 (adam) and 0.0005 to 0.002 (adamw)"
+    assert f": first from {first}, then up to 5 more, " in words
     params["training"]["learning_rate"] = 0.1
     assert search_in_words(validate(params)) == "A rate that params.yaml gives is taken as it is."
 

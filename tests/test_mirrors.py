@@ -160,7 +160,7 @@ def test_the_table_says_in_what_the_recipes_differ() -> None:
     assert [row[3] for row in table.rows][:2] == ["the same under both", "reversed"]
     assert "The recipes differ in optimizer (adamw, not muon) and momentum (0.9, not 0.8)." in table.note
     saved = mirrors_table({"optimizer": mirror})
-    assert saved["other_of"].to_list() == ["kernel_5x5", "kernel_7x7", "kernel_1x1_3x3"]
+    assert saved["partner_of"].to_list() == ["kernel_5x5", "kernel_7x7", "kernel_1x1_3x3"]
     assert saved["points"].to_list() == pytest.approx([6.0, -10.0, -0.1], abs=0.06)
-    assert saved["other_points"].to_list() == pytest.approx([5.0, 10.0, 0.1], abs=0.06)
+    assert saved["partner_points"].to_list() == pytest.approx([5.0, 10.0, 0.1], abs=0.06)
     assert list(mirrors_table({})) == list(saved)

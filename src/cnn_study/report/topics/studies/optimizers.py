@@ -73,19 +73,19 @@ def mirrors(evidence: Evidence) -> dict[str, Mirror]:
 
 
 def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
-    """Each pair's ``points`` with interval, ``low`` to ``high``, and verdict; its partners', as ``other_``."""
+    """Each pair's ``points`` with interval, ``low`` to ``high``, and verdict; its partners', as ``partner_``."""
     rows = [
         {"study": key, "of": pair.of, "against": pair.against}
-        | {"other_of": pair.partners[0], "other_against": pair.partners[1], "budget": pair.budget}
+        | {"partner_of": pair.partners[0], "partner_against": pair.partners[1], "budget": pair.budget}
         | _columns(pair.here)
-        | {f"other_{column}": value for column, value in _columns(pair.there).items()}
+        | {f"partner_{column}": value for column, value in _columns(pair.there).items()}
         | {"agreement": pair.agreement}
         for key, mirror in all_mirrors.items()
         for pair in mirror.pairs
     ]
     values = ("points", "low", "high", "verdict")
-    columns = ["study", "of", "against", "other_of", "other_against", "budget"]
-    columns += [*values, *(f"other_{column}" for column in values), "agreement"]
+    columns = ["study", "of", "against", "partner_of", "partner_against", "budget"]
+    columns += [*values, *(f"partner_{column}" for column in values), "agreement"]
     return pd.DataFrame(rows, columns=columns)
 
 
