@@ -65,7 +65,7 @@ def test_what_is_nobody_s_dependency_changes_no_result() -> None:
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     names = {name.strip() for line in users.splitlines() for name in line.partition(" import ")[2].split(",")}
-    assert names == {"Progress", "dotted", "explained", "found", "nearest", "one_line"}
+    assert names == {"Progress", "bar", "dotted", "explained", "found", "nearest", "one_line"}
 
 
 # What anyone may edit without a network being trained anew, and what that does make out of date.
