@@ -1,7 +1,6 @@
 """How long stages will take on this machine, before any of them has run: from a measurement of seconds.
 
-It is what ``TimeLeft`` begins with, which corrects it by what stages then take. The factors below are from the
-stages of the embedded study, on two cores.
+It is what ``TimeLeft`` begins with, which corrects it by what stages then take. The factors below are rough.
 """
 
 import contextlib

@@ -44,7 +44,9 @@ def sees_images(stages: Iterable[str]) -> bool:
 def foreseen(changes: Mapping[str, Any], architectures: Iterable[str], replays: Iterable[str]) -> set[str]:
     """What will run, as far as can be said before there are images: rather too much."""
     names = list(architectures)
-    stages = to_run(changes, names) | set(lost_results(changes, names, *SEEING_IMAGES, "profile", "analyze"))
+    stages = to_run(changes, names) | set(
+        lost_results(changes, names, *SEEING_IMAGES, "profile", "cost", "analyze")
+    )
     if stages & {"download", "prepare"}:
         stages |= {f"{kind}@{name}" for kind in ("tune", "train", "evaluate") for name in names}
         stages |= {f"replay@{name}" for name in replays}

@@ -33,5 +33,6 @@ def answer(evidence: Evidence) -> tuple[Sentence, ...]:
 def answer_figures(evidence: Evidence) -> tuple[Figure, ...]:
     """What the comparisons with the baselines show."""
     table = differences(evidence.compared)
-    shown = of_studies(evidence.params)[:FIGURES]
+    studies = evidence.params.studies
+    shown = [one for one in of_studies(evidence.params) if studies[one.key].mirrors is None][:FIGURES]
     return tuple(figure for members in shown for figure in baseline_figures(table, members))
