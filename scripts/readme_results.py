@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import stages  # noqa: F401  (puts src/ on the path)
-from cnn_study.analysis.results import Summaries, Summary
+from cnn_study.analysis.summaries import Summaries, Summary
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import read_json, write_whole
 from cnn_study.base.yaml import read_yaml

@@ -8,7 +8,8 @@ import pandas as pd
 
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import Result, Timings
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.summaries import Timings
 from cnn_study.base.files import SCRATCH, load_arrays, scratch_folder, write_json, write_whole
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.records import StepCosts

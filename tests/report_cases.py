@@ -11,8 +11,9 @@ from scipy import linalg, stats
 from cnn_study.analysis.best import Best
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison, StudyComparison
 from cnn_study.analysis.costs import Costs
-from cnn_study.analysis.results import BudgetSummary, FieldSides, Result, Summary, Timing, worst
+from cnn_study.analysis.results import Result, worst
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.summaries import BudgetSummary, FieldSides, Summary, Timing
 from cnn_study.analysis.verdicts import Judged, Verdict
 from cnn_study.base.environment import Environment
 from cnn_study.cost.records import Measured, Session, StepCosts

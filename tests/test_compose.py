@@ -9,7 +9,9 @@ import pytest
 
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import BudgetSummary, Result, Summary, Timing, environments, history_table
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.summaries import BudgetSummary, Summary, Timing, environments
+from cnn_study.analysis.tables import history_table
 from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from cnn_study.analysis.results import Result, Summary, is_balanced
+from cnn_study.analysis.results import Result, is_balanced
+from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.members import of_studies
 from cnn_study.report.kit.wording import images_in_words
 from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, confusion_chart

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnn_study.analysis.results import environments
+from cnn_study.analysis.summaries import environments
 from cnn_study.base.environment import Environment, onednn_instructions, set_up
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cnn_study.analysis.results import Summaries, Timings
+from cnn_study.analysis.summaries import Summaries, Timings
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
 from tests.conftest import REPOSITORY

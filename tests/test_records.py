@@ -21,8 +21,8 @@ from safetensors.torch import save
 
 import cnn_study
 from cnn_study.analysis.costs import NOT_MEASURED, Ratio, StepTime
-from cnn_study.analysis.results import FieldSides, Summaries, Summary, Timings
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.summaries import FieldSides, Summaries, Summary, Timings
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from cnn_study.analysis.results import replay_table
+from cnn_study.analysis.tables import replay_table
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.topics.learning_rates.replay import replay_findings
 from cnn_study.training.records import Replayed, ShortRun

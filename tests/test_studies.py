@@ -9,7 +9,7 @@ import pytest
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Change, Comparison, StudyComparison
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
-from cnn_study.analysis.results import Summary
+from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.params.study import Control
 from cnn_study.report.kit.findings import Finding

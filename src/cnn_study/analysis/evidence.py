@@ -8,7 +8,8 @@ from typing import Any
 from cnn_study.analysis.accuracies import Accuracies
 from cnn_study.analysis.comparisons import Comparer, Comparison, Pair, StudyComparison
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
-from cnn_study.analysis.results import Result, Summaries, Summary, Timing, environments
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.summaries import Summaries, Summary, Timing, environments
 from cnn_study.cost.flops import training_flops
 from cnn_study.data.splits import Integers
 from cnn_study.evaluation.results import Pixels

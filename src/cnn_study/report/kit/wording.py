@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from cnn_study.analysis.costs import Ratio
-from cnn_study.analysis.results import Summary
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.summaries import Summary
 from cnn_study.params.study import Study
 from cnn_study.sources.datasets import FOLDER
 from cnn_study.sources.prepared import Prepared

@@ -1,7 +1,7 @@
 """The chapter on the report's claims, one by one."""
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import gradient_norms_by_seed, replay_table
+from cnn_study.analysis.tables import gradient_norms_by_seed, replay_table
 from cnn_study.analysis.what_differs import Difference, rate_differences, recipe_differences
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, source

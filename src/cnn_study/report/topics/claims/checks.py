@@ -17,8 +17,8 @@ import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison
 from cnn_study.analysis.costs import Costs
-from cnn_study.analysis.results import Summary
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.what_differs import Difference
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING
 from cnn_study.report.kit.wording import DATASETS, listed

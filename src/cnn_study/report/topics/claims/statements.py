@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
 from cnn_study.analysis.costs import Costs
-from cnn_study.analysis.results import Summary
 from cnn_study.analysis.statistics import Estimate, intervals_disjoint
+from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.wording import counted, listed, points_within, times_within
 from cnn_study.report.topics.claims.networks import KERNELS, Pair
 

@@ -1,7 +1,7 @@
 """The chapter on gradients: its section, and what it is made of."""
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import gradient_norms_by_seed
+from cnn_study.analysis.tables import gradient_norms_by_seed
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import sentences
 from cnn_study.report.kit.members import of_studies

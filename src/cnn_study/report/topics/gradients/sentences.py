@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cnn_study.analysis.results import Summary
+from cnn_study.analysis.summaries import Summary
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import Studies, capitalized, counted, named, times, with_status

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cnn_study.analysis.results import Result, gradient_norms_by_seed
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.tables import gradient_norms_by_seed
 
 NORMS = "plots/data/gradient_norms.csv"
 BY_LAYER = "plots/data/gradient_norms_by_layer.csv"

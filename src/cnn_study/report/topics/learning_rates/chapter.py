@@ -1,7 +1,7 @@
 """The chapter on learning rates: what the search found, then what one rate for all does to the order."""
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import replay_table
+from cnn_study.analysis.tables import replay_table
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import sentences
 from cnn_study.report.kit.members import of_studies

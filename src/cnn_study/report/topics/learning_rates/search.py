@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from cnn_study.analysis.results import Result, Summary
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.charts import CROSS, Spec, inline, lines, quantity, rate_axis, side_by_side, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members, numbers

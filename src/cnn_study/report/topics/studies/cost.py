@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from cnn_study.analysis.results import Result, Timing
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.summaries import Timing
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import (
     BELOW,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cnn_study.analysis.results import Result, history_table
+from cnn_study.analysis.results import Result
+from cnn_study.analysis.tables import history_table
 from cnn_study.report.kit.charts import Spec, epoch_axis, lines, picked, quantity, single, tip
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members

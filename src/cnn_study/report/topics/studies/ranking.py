@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cnn_study.analysis.results import Summary
+from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.variance import LEVEL
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table

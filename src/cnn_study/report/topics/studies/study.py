@@ -10,8 +10,8 @@ from typing import Any
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.results import Summary, Timing
 from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.summaries import Summary, Timing
 from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
