@@ -37,6 +37,7 @@ def student(teacher: Project, folder: Path, name: str, channels: int) -> Project
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_two_students_networks_are_merged_and_nothing_is_trained(project: Project, tmp_path: Path) -> None:
     first = student(project, tmp_path / "first", "first", 4)
     second = student(project, tmp_path / "second", "second", 5)

@@ -105,6 +105,7 @@ def test_weights_that_are_elsewhere_are_made_again_for_other_test_images(clone: 
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_results_that_are_gone_are_made_again(clone: Project) -> None:
     for path in ("results/tune/small.json", "results/profile/other.json", "plots/report.html"):
         (clone.folder / path).unlink()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from tests.conftest import Project, made_once
 
@@ -16,7 +17,7 @@ NAMES = ("zero", "one", "two", "three")
 
 def write_digits(folder: Path) -> None:
     """Scikit-learn's digits of four classes, 8×8 in 17 shades of grey, as PNG; of "two" a third."""
-    digits = pytest.importorskip("sklearn.datasets").load_digits(n_class=len(NAMES))
+    digits = load_digits(n_class=len(NAMES))
     for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
         if label == 2 and number % 3:
             continue
