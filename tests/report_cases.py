@@ -343,7 +343,6 @@ def compared(
         "judged": judged(verdict) if verdict and points is not None and interval else None,
         "smaller": (),
         "changes": (),
-        "ratios": {"forward_flops": 23.4, "parameters": 0.0312},
         "classes": {"cat": 4.6, "dog": 0.2, "ship": -3.5},
     }
     return Comparison(of=of, against=against, **(values | more))
@@ -359,7 +358,9 @@ ODD = compared("odd", "thin", -1.3)
 CONTROL = compared("wide", "wide_matched", 1.9, "better")
 BEST = Best(BUDGET, "wide", 0.02, {"wide": 0.93, "thin": 0.06, "odd": 0.01})
 MARGIN = 1.0  # points
-COMPARISON = StudyComparison("width", ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], BEST, ["wide", "thin"])
+COMPARISON = StudyComparison(
+    "width", BUDGET, ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], BEST, ["wide", "thin"]
+)
 
 
 WAYS = (

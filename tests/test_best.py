@@ -56,3 +56,11 @@ def test_images_that_networks_share_make_a_small_lead_surer() -> None:
 
 def test_probabilities_are_the_same_each_time() -> None:
     assert best(a=0.6, b=0.61, c=0.6) == best(a=0.6, b=0.61, c=0.6)
+
+
+def test_networks_between_which_nothing_tells_share_the_probability() -> None:
+    same = Outcomes(np.ones((2, 40)))
+    nothing = Variance(0.0, 1.0, 2, 4.0, "any")
+    assert probability_of_best([same] * 4, [nothing] * 4) == [0.25] * 4
+    found = Best.of(2, {"a": same, "b": same}, {"a": nothing, "b": nothing})
+    assert (found.p_value, found.significant) == (1, False)

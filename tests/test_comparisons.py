@@ -32,12 +32,16 @@ def comparer(
     by_name = {r.name: r for r in results}
     labels = labels_of(max(len(run.predicted) for r in results for run in r.predictions))
     accuracies = Accuracies(by_name, labels, optimizers or dict.fromkeys(by_name, "muon"))
-    seconds = {r.name: r.trained.runs[-1].clock.train_seconds for r in results}
+    seconds = {r.name: {run.budget: run.clock.train_seconds for run in r.trained.runs} for r in results}
     return Comparer(by_name, accuracies, CLASSES, margin, seconds)
 
 
 def compared(results: Sequence[Result], of: Study) -> StudyComparison:
-    return comparer(results).studies({"any": of})["any"]
+    return in_studies(comparer(results), {"any": of})["any"]
+
+
+def in_studies(found: Comparer, studies: Mapping[str, Study]) -> dict[str, StudyComparison]:
+    return found.studies(studies, found.family(pair for study in studies.values() for pair in study.pairs))
 
 
 def pair(first: Right, second: Right) -> Comparison:
@@ -52,10 +56,23 @@ def test_a_difference_that_changes_from_seed_to_seed_is_not_decided_however_many
     assert found.verdict == "not decided"
 
 
-def test_networks_that_answer_alike_are_equivalent() -> None:
+def test_runs_that_all_answer_alike_say_nothing_of_chance() -> None:
     right = right_ones([50, 50], 100)
-    found = pair(right, right)
-    assert (found.points, found.interval, found.verdict) == (0, (0, 0), "equivalent")
+    for others in (right, right_ones([50, 50], 100)):
+        found = pair(right, others)
+        assert (found.points, found.interval, found.verdict) == (0, None, None)
+
+
+def test_few_images_of_which_all_runs_have_as_many_right_give_no_certainty() -> None:
+    # Five networks of two runs each on 40 images; each run has its own images wrong, two to four of them.
+    networks = [
+        result(name, np.array([np.roll(np.arange(40) >= wrong, 7 * (2 * place + run)) for run in range(2)]))
+        for place, (name, wrong) in enumerate(zip("abcde", (2, 3, 4, 2, 3), strict=True))
+    ]
+    (found, *_) = compared(networks, study("a", "b", "c", "d", "e")).against_baseline
+    assert found.verdict == "not decided"
+    assert found.interval is not None
+    assert found.interval[0] < 0 < found.interval[1]
 
 
 def test_one_seed_gives_a_difference_and_no_verdict() -> None:
@@ -79,8 +96,7 @@ def test_a_network_that_has_not_trained_is_neither_ranked_nor_compared(status: S
     assert found.ranking == ["other", "base"]
     assert found.not_ranked == {"failed": status}
     assert found.pareto == ["other"]
-    ratios = {"forward_flops": 3.0, "parameters": 0.5}
-    assert found.against_baseline[0] == Comparison("failed", "base", None, None, (), (), ratios, {})
+    assert found.against_baseline[0] == Comparison("failed", "base", None, None, (), (), {})
     assert found.controls[0].points is None
     # What is not compared is no hypothesis to correct for.
     judged = found.against_baseline[1].judged
@@ -210,7 +226,7 @@ def test_a_change_within_the_margin_is_stable_and_one_of_sign_reverses_the_order
 def test_verdicts_are_given_once_for_all_studies_together() -> None:
     networks = three_networks()
     studies = {"one": study("a", "b"), "two": study("b", "c", controls=[("a", "b")])}
-    found = comparer(networks).studies(studies)
+    found = in_studies(comparer(networks), studies)
     first, again = found["one"].against_baseline[0], found["two"].controls[0]
     assert first.judged is not None
     assert again.judged is not None
@@ -228,6 +244,20 @@ def test_networks_are_pooled_with_those_of_their_optimizer() -> None:
     apart = comparer(networks, optimizers=optimizers).accuracies
     assert {one.most for one in apart.variances(2).values()} == {4, 12}
     assert {key: len(pool.networks) for key, pool in apart.pools().items()} == {(2, "adamw"): 2, (2, "muon"): 6}
+
+
+def test_members_are_ranked_at_the_largest_budget_that_all_have() -> None:
+    usual = two_budgets("usual", right_ones([700] * 2, 1000), right_ones([900] * 2, 1000))
+    longer = two_budgets("longer", right_ones([600] * 2, 1000), right_ones([950] * 2, 1000))
+    short = replace(
+        usual,
+        name="short",
+        trained=Trained(tuple(run for run in usual.trained.runs if run.budget == 1)),
+    )
+    found = compared([short, longer], study("short", "longer"))
+    assert (found.budget, found.ranking) == (1, ["short", "longer"])
+    assert found.best is None or found.best.budget == 1
+    assert compared([usual, longer], study("usual", "longer")).ranking == ["longer", "usual"]
 
 
 def test_the_best_is_of_the_largest_budget_that_all_have() -> None:
@@ -252,21 +282,19 @@ def test_a_pair_named_twice_or_both_ways_is_one_hypothesis() -> None:
     assert reverse.judged.p_different == once.against_baseline[1].judged.p_different
 
 
-def test_ratios_classes_and_ranks() -> None:
+def test_classes_and_ranks() -> None:
     first = result("first", right_ones([40, 60], 100), seconds=10, flops=100, parameters=20)
     # All of the class 0 and of the class 1 besides.
     right = right_ones([40, 60], 100) | (labels_of(100) < 2)
     second = result("second", right, seconds=25, flops=300, parameters=10)
     found = compared([first, second], study("first", "second"))
     (comparison,) = found.against_baseline
-    assert comparison.ratios == pytest.approx({"forward_flops": 3, "parameters": 0.5})
     assert comparison.classes == pytest.approx({name: 50 * (name in CLASSES[:2]) for name in CLASSES})
     assert comparison.points == pytest.approx(10)
     assert found.ranking == ["second", "first"]
     assert found.pareto == ["first"]  # of two runs each; no significant difference
-    without = replace(comparer([first, second]), seconds={"second": 1.0}).studies(
-        {"any": study("first", "second")}
-    )
+    one_cost = replace(comparer([first, second]), seconds={"second": {2: 1.0}})
+    without = in_studies(one_cost, {"any": study("first", "second")})
     assert without["any"].pareto == ["second"]  # of the other nobody knows what it costs
 
 

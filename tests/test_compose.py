@@ -17,7 +17,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.records import Session, StepCosts
 from cnn_study.evaluation.influence import even_deviation
-from cnn_study.params.study import validate
+from cnn_study.params.study import Params, validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown
@@ -36,7 +36,18 @@ from tests.report_cases import (
     steps_of,
 )
 
-PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
+
+def params_of_two_budgets() -> Params:
+    """params.yaml, with the budgets that made-up runs have."""
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["training"]["budgets"] = [1, 2]
+    for entry in content["architectures"].values():
+        if "training" in entry:
+            entry["training"]["budgets"] = [1, 2]
+    return validate(content)
+
+
+PARAMS = params_of_two_budgets()
 IMAGES, SEEDS = 1000, 3
 BASELINES = {study.baseline for study in PARAMS.studies.values()}
 # More than the others by far, so that the winners are planted.
@@ -114,6 +125,13 @@ def test_the_answer_is_who_wins_and_what_the_controls_say(whole: Page) -> None:
     assert all("residual is more accurate than" in text for text in texts[2:4])
     assert "5×5 is more accurate than “3×3, wide”" in texts[4]
     assert len(whole.answer_figures) == 2
+
+
+def test_what_holds_under_both_optimizers_is_said_of_every_kernel(whole: Page) -> None:
+    (section,) = [one for one in whole.sections if one.key == "optimizer"]
+    under_both = next(table for table in section.tables if "under both" in table.title)
+    assert [row[0] for row in under_both.rows] == ["5×5 against 3×3", "7×7 against 3×3", "1×1+3×3 against 3×3"]
+    assert not [sentence.text for sentence in section.sentences if "is not compared" in sentence.text]
 
 
 def test_every_sentence_and_figure_names_its_source(whole: Page) -> None:

@@ -80,7 +80,7 @@ def test_a_difference_in_time_is_significant_where_the_interval_of_the_ratio_lea
     found = found_in_study(costs=costs, pareto=[faster, slower])
     assert ("the difference in time is not significant" in found["winner_cost"].text) == (not significant)
     assert found["pareto"].numbers["not_significant_in_time"] == ([] if significant else [faster, slower])
-    assert ("differ significantly in time" in found["pareto"].text) == significant
+    assert ("their times differ significantly" in found["pareto"].text) == significant
 
 
 def test_runs_on_the_front_with_other_numbers_of_images_are_compared_as_runs() -> None:
@@ -89,7 +89,7 @@ def test_runs_on_the_front_with_other_numbers_of_images_are_compared_as_runs() -
     comparison = replace(COMPARISON, pareto=["wide", "thin"])
     (finding,) = pareto(ComparedStudy("width", STUDY, comparison, MARGIN, SUMMARY, timing, costs))
     assert "are “wide, twice” (1.0 s, 72.3 %) and narrow one (2.0 s, 70.1 %)" in finding.text
-    assert finding.text.endswith("; neighbours on it differ significantly in time.")
+    assert finding.text.endswith("; their times differ significantly.")
 
 
 def test_a_cost_that_is_not_known_is_left_out() -> None:
@@ -246,7 +246,7 @@ def test_a_difference_that_is_shown_to_be_small_is_said_to_be(verdict: Verdict, 
     text = found_in_study(against_baseline=[pair])[f"baseline_{verdict}"].text
     said = ", but by less than 1 point" if small else ""
     assert text == (
-        f"Odd one is {word} accurate than the baseline narrow one{said} (−1.3 points, 95 % CI −2.7 to +0.1, 3 "
+        f"odd one is {word} accurate than the baseline narrow one{said} (−1.3 points, 95 % CI −2.7 to +0.1, 3 "
         "seeds)."
     )
 
@@ -387,8 +387,8 @@ def test_the_pareto_front_is_what_is_better_than_all_that_is_faster() -> None:
     finding = found_in_study()["pareto"]
     assert finding.text == (
         "Worth their cost are “wide, twice” (0.8 s, 72.3 %) and narrow one (4.1 s, 70.1 %) (a processor, 2 "
-        "threads, fp32): each is significantly more accurate than all that are cheaper; neighbours on it "
-        "differ significantly in time."
+        "threads, fp32): each is more accurate than all that are cheaper, with p-values below 0.05, not "
+        "corrected for the number of pairs; their times differ significantly."
     )
     assert finding.data == "metrics/timing.json"
 
@@ -397,7 +397,7 @@ def test_only_neighbours_on_the_front_that_do_not_differ_in_time_are_named() -> 
     costs = steps_of(wide=(0.01, 0.03), odd=(0.02, 0.03), thin=(0.0205, 0.04))
     finding = found_in_study(costs=costs, pareto=["wide", "odd", "thin"])["pareto"]
     assert finding.text.endswith(
-        "; the difference in time to a neighbour on it is not significant for odd one and narrow one."
+        "; the difference in time to the next of them is not significant for odd one and narrow one."
     )
 
 

@@ -64,11 +64,25 @@ def test_runs_that_happen_to_agree_are_as_uncertain_as_their_luck_with_the_image
     assert contrast(of, against).error == pytest.approx(np.sqrt(0.25 / 1000 * 2 / 3), rel=0.1)
 
 
-def test_networks_that_answer_alike_do_not_differ() -> None:
-    same = Outcomes(np.tile(np.arange(100) < 50, (2, 1)).astype(float))
-    found = contrast(same, same)
-    assert (found.difference, found.interval(), found.p_different(), found.p_equivalent(0.01)) == (0, (0, 0), 1, 0)
-    assert found.detectable(0.05) == 0
+@pytest.mark.parametrize("right", [50, 52, 100])
+def test_where_nothing_varies_nothing_is_shown(right: int) -> None:
+    of, against = (Outcomes(np.tile(np.arange(100) < count, (2, 1)).astype(float)) for count in (right, right))
+    found = contrast(of, against)
+    assert (found.difference, found.variance) == (0, 0)
+    assert (found.p_different(), found.p_equivalent(0.01), found.detectable(0.05)) == (1, 1, np.inf)
+
+
+def test_runs_that_agree_too_often_to_be_moderated_are_as_uncertain_as_their_luck_with_the_images() -> None:
+    generator = np.random.default_rng(7)
+    outcomes = {
+        f"network {n}": Outcomes(np.array([generator.permutation(40) < 30 for _ in range(2)], dtype=float))
+        for n in range(6)
+    }
+    found = variances(outcomes, dict.fromkeys(outcomes, "any"))
+    assert max(one.between for one in outcomes.values()) < 1e-20
+    assert all(found[name].value == one.image_part > 0 for name, one in outcomes.items())
+    (pool,) = pools_of(outcomes, dict.fromkeys(outcomes, "any")).values()
+    assert not pool.moderated
 
 
 def test_a_pool_lends_degrees_of_freedom_and_never_more_than_it_has() -> None:

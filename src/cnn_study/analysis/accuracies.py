@@ -51,7 +51,10 @@ class Accuracies:
         return float(self.by_image(name, budget).mean())
 
     def contrast(self, of: str, against: str, budget: int) -> Contrast | None:
-        """The difference of two networks; None where one of them has not at least two runs."""
+        """The difference of two networks.
+
+        None where one of them has not at least two runs, or where nothing varies, so that nothing tells chance.
+        """
         return _contrast(of, against, self.outcomes(budget), self.variances(budget))
 
     def change(self, of: str, against: str, budget: int, later: int) -> Contrast | None:
@@ -108,4 +111,5 @@ def _contrast(
 ) -> Contrast | None:
     if of not in outcomes or against not in outcomes:
         return None
-    return Contrast.of(outcomes[of], outcomes[against], found[of], found[against])
+    contrast = Contrast.of(outcomes[of], outcomes[against], found[of], found[against])
+    return contrast if contrast.variance > 0 else None

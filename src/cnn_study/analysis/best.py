@@ -66,4 +66,5 @@ def probability_of_best(outcomes: Sequence[Outcomes], variances: Sequence[Varian
         + generator.normal(size=(DRAWS, count)) @ of_images.T
         + generator.normal(size=(DRAWS, count)) * np.sqrt(spread)
     )
-    return [float(share) for share in np.bincount(means.argmax(axis=1), minlength=count) / DRAWS]
+    highest = means == means.max(axis=1, keepdims=True)  # more than one where nothing varies
+    return [float(share) for share in (highest / highest.sum(axis=1, keepdims=True)).mean(axis=0)]

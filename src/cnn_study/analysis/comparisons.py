@@ -59,7 +59,7 @@ class Comparison:
     """``of`` against ``against``.
 
     ``largest``: the difference at the largest budget that both were trained to; None where there is no such, or
-    one of the two has not trained: then nothing is compared but FLOPs and parameters. ``smaller`` and
+    one of the two has not trained: then nothing is compared. ``smaller`` and
     ``changes``: at smaller budgets to which both have trained, the smallest first. ``judged``: what is shown, in
     its family; None without an interval.
     """
@@ -70,7 +70,6 @@ class Comparison:
     judged: Judged | None
     smaller: tuple[AccuracyDifference, ...]
     changes: tuple[Change, ...]
-    ratios: dict[str, float]  # of over against: forward_flops, parameters
     classes: dict[str, float]  # mean difference in points for each class that has test images
 
     @property
@@ -87,6 +86,11 @@ class Comparison:
     def points(self) -> float | None:
         """The difference at the largest budget."""
         return None if self.largest is None else self.largest.points
+
+    @property
+    def largest_seeds(self) -> tuple[int, int]:
+        """How many runs of each there are at the largest budget."""
+        return (0, 0) if self.largest is None else self.largest.seeds
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -108,7 +112,8 @@ class StudyComparison:
     """A study's architectures, compared."""
 
     study: str  # its key in params.studies
-    ranking: list[str]  # members that trained, each to its largest budget, highest mean test accuracy first
+    budget: int | None  # the largest that all members which trained have; None where there is no such
+    ranking: list[str]  # these members, at that budget or each at its own largest, highest mean accuracy first
     not_ranked: dict[str, str]  # status of the other members
     against_baseline: list[Comparison]  # every member but the baseline, in the order of the study
     controls: list[Comparison]  # in the order of the study
@@ -119,6 +124,7 @@ class StudyComparison:
         """As metrics/conclusions.json has it: without what a clock measured."""
         return {
             "study": self.study,
+            "budget": self.budget,
             "ranking": self.ranking,
             "not_ranked": self.not_ranked,
             "against_baseline": [comparison.record() for comparison in self.against_baseline],
@@ -132,19 +138,19 @@ class Comparer:
     """All that comparisons are made from.
 
     ``classes``: their names by label; ``margin``: below which networks are equivalent, in percentage points.
-    ``seconds``: what training to the largest budget costs, by architecture, where it is known.
+    ``seconds``: what training costs, by architecture and budget, where it is known.
     """
 
     results: Mapping[str, Result]
     accuracies: Accuracies
     classes: Sequence[str]
     margin: float
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
-    def studies(self, studies: Mapping[str, Study]) -> dict[str, StudyComparison]:
-        """Every study by its key; the pairs of all are one family."""
-        pairs = [pair for study in studies.values() for pair in study.pairs]
-        judged = self.family(pairs)
+    def studies(
+        self, studies: Mapping[str, Study], judged: Mapping[Pair, Comparison]
+    ) -> dict[str, StudyComparison]:
+        """Every study by its key. ``judged``: all their pairs, which are one family."""
         return {key: self._study(key, study, judged) for key, study in studies.items()}
 
     def family(self, pairs: Iterable[Pair]) -> dict[Pair, Comparison]:
@@ -160,30 +166,31 @@ class Comparer:
 
     def _study(self, key: str, study: Study, judged: Mapping[Pair, Comparison]) -> StudyComparison:
         trained = [name for name in study.members if self.results[name].status == "trained"]
-        accuracy = {name: self.accuracies.mean(name, self.results[name].budget) for name in trained}
-        points = {name: (self.seconds[name], accuracy[name]) for name in trained if name in self.seconds}
+        budget = self.accuracies.largest(trained) if trained else None
+        at = {name: budget or self.results[name].budget for name in trained}
+        accuracy = {name: self.accuracies.mean(name, at[name]) for name in trained}
+        seconds = {name: self.seconds.get(name, {}).get(at[name]) for name in trained}
+        points = {name: (cost, accuracy[name]) for name, cost in seconds.items() if cost is not None}
         members = [(name, study.baseline) for name in study.members if name != study.baseline]
         return StudyComparison(
             study=key,
+            budget=budget,
             ranking=sorted(accuracy, key=lambda name: (-accuracy[name], name)),
             not_ranked={name: self.results[name].status for name in study.members if name not in accuracy},
             against_baseline=[judged[pair] for pair in members],
             controls=[judged[control.of, control.against] for control in study.controls],
-            best=self._best(trained),
+            best=None if budget is None else self._best(trained, budget),
             pareto=pareto_front(points, self._better),
         )
 
-    def _best(self, names: Sequence[str]) -> Best | None:
-        budget = self.accuracies.largest(names) if len(names) > 1 else None
-        if budget is None:
-            return None
+    def _best(self, names: Sequence[str], budget: int) -> Best | None:
         outcomes = {name: found for name in names if (found := self.accuracies.outcomes(budget).get(name))}
-        return (
-            Best.of(budget, outcomes, self.accuracies.variances(budget)) if len(outcomes) == len(names) else None
-        )
+        if len(outcomes) < max(2, len(names)):
+            return None
+        return Best.of(budget, outcomes, self.accuracies.variances(budget))
 
     def _better(self, of: str, against: str) -> bool:
-        """Whether ``of`` is significantly more accurate, by the p-value of this pair alone."""
+        """Whether ``of`` is more accurate with a p-value below 0.05, of this pair alone."""
         budget = self.accuracies.largest((of, against))
         contrast = None if budget is None else self.accuracies.contrast(of, against, budget)
         return contrast is not None and contrast.difference > 0 and contrast.p_different() < LEVEL
@@ -195,10 +202,9 @@ class Comparer:
 
     def _compare(self, of: str, against: str) -> Comparison:
         """Not judged."""
-        pair = self.results[of], self.results[against]
         budgets = self.accuracies.budgets((of, against))
         if not budgets or not self.accuracies.trained(of, against, budget=budgets[-1]):
-            return Comparison(of, against, None, None, (), (), _ratios(*pair), {})
+            return Comparison(of, against, None, None, (), (), {})
         last = self._difference(of, against, budgets[-1])
         smaller = [one for one in budgets[:-1] if self.accuracies.trained(of, against, budget=one)]
         differences = [self._difference(of, against, budget) for budget in smaller]
@@ -209,7 +215,6 @@ class Comparer:
             judged=None,
             smaller=tuple(differences),
             changes=tuple(self._change(of, against, one, last) for one in differences),
-            ratios=_ratios(*pair),
             classes=self._classes(of, against, last.budget),
         )
 
@@ -258,7 +263,6 @@ class Comparer:
             else replace(judged, verdict=opposite.get(judged.verdict, judged.verdict)),
             smaller=tuple(_minus(one) for one in pair.smaller),
             changes=tuple(_minus(one) for one in pair.changes),
-            ratios={key: 1 / ratio for key, ratio in pair.ratios.items()},
             classes={name: -points for name, points in pair.classes.items()},
         )
 
@@ -266,8 +270,8 @@ class Comparer:
 def pareto_front(points: Mapping[str, tuple[float, float]], better: Callable[[str, str], bool]) -> list[str]:
     """The networks worth their cost, cheapest first: each is better than every cheaper one.
 
-    ``points``: (cost, accuracy) by name. ``better``: whether one is significantly more accurate than another. Of
-    equally cheap ones the more accurate goes first.
+    ``points``: (cost, accuracy) by name. ``better``: whether one is more accurate than another, and not by chance.
+    Of equally cheap ones the more accurate goes first.
     """
     order = sorted(points, key=lambda name: (points[name][0], -points[name][1], name))
     return [name for place, name in enumerate(order) if all(better(name, cheaper) for cheaper in order[:place])]
@@ -281,9 +285,3 @@ def _minus(one: _Signed) -> _Signed:
 def _in_points(contrast: Contrast) -> tuple[float, float]:
     low, high = contrast.interval()
     return 100 * low, 100 * high
-
-
-def _ratios(of: Result, against: Result) -> dict[str, float]:
-    return {
-        key: getattr(of.profile, key) / getattr(against.profile, key) for key in ("forward_flops", "parameters")
-    }

@@ -80,19 +80,23 @@ class Evidence:
         return Comparer(self.results, self.accuracies, self.classes, margin, self._run_seconds)
 
     @cached_property
+    def confirmatory(self) -> dict[Pair, Comparison]:
+        """All pairs of all studies, judged together."""
+        return self.comparer.family(pair for study in self.params.studies.values() for pair in study.pairs)
+
+    @cached_property
     def compared(self) -> dict[str, StudyComparison]:
         """Every study by its key."""
-        return self.comparer.studies(self.params.studies)
+        return self.comparer.studies(self.params.studies, self.confirmatory)
 
     @property
-    def _run_seconds(self) -> dict[str, float]:
-        """What training to the largest budget takes, by measured steps, where it is known."""
+    def _run_seconds(self) -> dict[str, dict[int, float]]:
+        """What training takes, by measured steps, by architecture and budget, where it is known."""
         steps = {name: timing.step for name, timing in self.timings.items()}
-        budgets = {name: str(result.budget) for name, result in self.results.items()}
         return {
-            name: step.runs[budgets[name]].seconds
+            name: {int(budget): run.seconds for budget, run in step.runs.items()}
             for name, step in steps.items()
-            if step is not None and budgets[name] in step.runs
+            if step is not None
         }
 
     def compare(self, pairs: Iterable[Pair]) -> list[Comparison]:
@@ -101,8 +105,5 @@ class Evidence:
         What a study compares as well is what the study finds; the others are a family of their own.
         """
         known = [pair for pair in pairs if all(name in self.results for name in pair)]
-        of_studies = [pair for study in self.params.studies.values() for pair in study.pairs]
-        elsewhere = {frozenset(pair) for pair in of_studies}
-        judged = self.comparer.family(of_studies)
-        judged |= self.comparer.family(pair for pair in known if frozenset(pair) not in elsewhere)
-        return [judged[pair] for pair in known]
+        others = self.comparer.family(pair for pair in known if pair not in self.confirmatory)
+        return [(self.confirmatory | others)[pair] for pair in known]

@@ -37,14 +37,17 @@ class Moderated:
     freedom: float
 
 
+def can_be_moderated(variances: Sequence[float]) -> bool:
+    """Whether there are ``FEWEST`` of them, and more than half are no zeros, of which there is no logarithm."""
+    return len(variances) >= FEWEST and bool(np.median(variances) > 0)
+
+
 def moderated(variances: Sequence[float], freedoms: Sequence[int]) -> list[Moderated]:
     """Each variance moderated by all.
 
-    ``freedoms``: their degrees of freedom, at least 1 each; none gets more than all have together. Fewer than
-    ``FEWEST`` variances stay what they are, and so do those of which half are 0.
+    ``freedoms``: their degrees of freedom, at least 1 each; none gets more than all have together. For variances
+    that ``can_be_moderated``.
     """
-    if len(variances) < FEWEST or not np.median(variances) > 0:
-        return [Moderated(variance, freedom) for variance, freedom in zip(variances, freedoms, strict=True)]
     own, freedom = np.array(variances, dtype=float), np.array(freedoms, dtype=float)
     common = prior(own, freedom)
     return [

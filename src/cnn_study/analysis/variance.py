@@ -17,22 +17,22 @@ the two networks' probabilities. Accuracies are means over images, so it is had 
 resampled.
 
 A few runs say little of a variance. Networks that are trained alike, to one budget by one optimizer, lend each
-other degrees of freedom: see ``moderation``. Fewer networks than that takes keep their own variances, which are
-never taken for less than their image parts.
+other degrees of freedom: see ``moderation``. Where that cannot be done, with few networks or runs that agree,
+networks keep their own variances, which are never taken for less than their image parts.
 """
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
-from cnn_study.analysis.moderation import FEWEST, moderated
+from cnn_study.analysis.moderation import Moderated, can_be_moderated, moderated
 
 LEVEL = 0.05
 POWER = 0.8
@@ -132,12 +132,13 @@ def variances(outcomes: Mapping[str, Outcomes], pools: Mapping[str, Hashable]) -
     found: dict[str, Variance] = {}
     for pool, names in _members(outcomes, pools).items():
         freedoms = [outcomes[name].runs - 1 for name in names]
-        enough = len(names) >= FEWEST
-        own = [
-            outcomes[name].between if enough else max(outcomes[name].between, outcomes[name].image_part)
-            for name in names
-        ]
-        for name, one in zip(names, moderated(own, freedoms), strict=True):
+        own = [outcomes[name].between for name in names]
+        if can_be_moderated(own):
+            of_pool = moderated(own, freedoms)
+        else:
+            floors = [max(outcomes[name].between, outcomes[name].image_part) for name in names]
+            of_pool = [Moderated(value, freedom) for value, freedom in zip(floors, freedoms, strict=True)]
+        for name, one in zip(names, of_pool, strict=True):
             most = sum(freedoms)
             found[name] = Variance(one.variance, one.freedom, outcomes[name].runs, most, pool)
     return found
@@ -153,7 +154,7 @@ def pools_of(outcomes: Mapping[str, Outcomes], pools: Mapping[str, Hashable]) ->
             common=float(np.median([found[name].value for name in names])),
             image_part=float(np.mean([outcomes[name].image_part for name in names])),
             equal=_equal([outcomes[name] for name in names]),
-            moderated=len(names) >= FEWEST,
+            moderated=can_be_moderated([outcomes[name].between for name in names]),
         )
         for pool, names in _members(outcomes, pools).items()
     }
@@ -174,6 +175,8 @@ def _equal(outcomes: list[Outcomes]) -> float | None:
 @dataclass(frozen=True)
 class Contrast:
     """The difference of two networks' means, its variance, and the degrees of freedom of that.
+
+    A variance of 0, of runs that all answer alike, says nothing of chance: there is no p-value below 1 then.
 
     Degrees of freedom are Satterthwaite's (1946) for the sum of three variances; those of two networks of one pool
     never count for more than the pool's, since what they share is known only once.
@@ -215,7 +218,7 @@ class Contrast:
     def p_different(self) -> float:
         """How probable a difference as large as this or larger is if there is none."""
         if self.variance == 0:
-            return float(self.difference == 0)
+            return 1.0
         return float(2 * stats.t.sf(abs(self.difference) / self.error, self.freedom))
 
     def p_equivalent(self, margin: float) -> float:
@@ -225,13 +228,13 @@ class Contrast:
         """
         room = margin - abs(self.difference)
         if self.variance == 0:
-            return float(room <= 0)
+            return 1.0
         return float(stats.t.sf(room / self.error, self.freedom))
 
     def detectable(self, level: float) -> float:
         """The smallest true difference that a test at ``level`` finds significant in 80 % of studies like this."""
         if self.variance == 0:
-            return 0.0
+            return inf
         quantile = float(stats.t.ppf(1 - level / 2, self.freedom))
 
         # The chance of the other tail is nothing.

@@ -117,12 +117,12 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
 
 
 def variances_in_words(evidence: Evidence) -> str:
-    """How much runs differ, at the largest budget."""
+    """How much runs differ, at the largest budget of each optimizer."""
     pools = evidence.accuracies.pools()
-    largest = max((budget for budget, _ in pools), default=None)
+    largest = {optimizer: budget for budget, optimizer in sorted(pools)}
     parts = []
     for (budget, optimizer), pool in pools.items():
-        if budget != largest:
+        if budget != largest[optimizer]:
             continue
         record = pool.record()
         deviation, images = (
@@ -130,13 +130,20 @@ def variances_in_words(evidence: Evidence) -> str:
         )
         of_pool = f"{counted(len(pool.networks), 'network')} trained by {optimizer} for {counted(budget, 'epoch')}"
         equal = "" if pool.equal is None else f", equal for all with p = {pool.equal:.2g} (Bartlett's test)"
-        moderated = "moderated by one another" if pool.moderated else "their own, since they are few"
+        moderated = (
+            "moderated by one another"
+            if pool.moderated
+            else "those of each alone, since they are too few, or agree too often, to be moderated"
+        )
         parts.append(
             f"The variances between the seeds of {of_pool} are {moderated}: a standard deviation of {deviation} "
             f"points in the median{equal}. Runs that differ by independent errors on these test images alone "
             f"(Jordan, 2023) would have {images} points."
         )
-    moderating = "Variances are moderated (Smyth, 2004; Phipson et al., 2016) within one optimizer and one budget."
+    moderating = (
+        "Variances are moderated (Smyth, 2004; Phipson et al., 2016) within one optimizer and one budget, of five "
+        "networks or more."
+    )
     return " ".join([moderating, *parts])
 
 

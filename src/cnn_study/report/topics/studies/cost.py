@@ -11,6 +11,7 @@ import pandas as pd
 
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Timing
+from cnn_study.analysis.variance import LEVEL
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import (
     BELOW,
@@ -98,8 +99,9 @@ def run_figures(table: pd.DataFrame, members: Members, front: Sequence[str]) -> 
         Figure(
             f"studies-{members.key}-accuracy_against_time",
             f"{members.title}: test accuracy against the cost of training",
-            "Small points are runs, large ones means. On the Pareto front is what is significantly more accurate "
-            "than all that is cheaper. The cost of a run is the time of its steps, measured apart from it.",
+            "Small points are runs, large ones means. On the Pareto front is what is more accurate than all "
+            "that is cheaper, with p-values below 0.05, not corrected. The cost of a run is the time of its "
+            "steps, measured apart from it.",
             source(DATA, "cost and analyze"),
             accuracy_against_time(table, members, front),
         )
@@ -236,24 +238,31 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         for name, run in front.items()
     ]
     machine = study.costs.machine(*front)
-    worth = "Worth its cost is" if len(front) == 1 else "Worth their cost are"
-    text = f"{worth} {listed(parts)} ({machine}): each is significantly more accurate than all that are cheaper"
+    text = (
+        f"Worth its cost is {listed(parts)} ({machine}): nothing that costs more is more accurate than all that "
+        "is cheaper, with p-values below 0.05"
+        if len(front) == 1
+        else f"Worth their cost are {listed(parts)} ({machine}): each is more accurate than all that are cheaper, "
+        "with p-values below 0.05, not corrected for the number of pairs"
+    )
     unclear: set[str] = set()
     for cheaper, dearer in pairwise(front):
         step = study.costs.ratio(dearer, cheaper)
         if step is None or not step.times(front[dearer].images / front[cheaper].images).sign:
             unclear.update((cheaper, dearer))
+    close = [name for name in front if name in unclear]
     numbers = {
         "machine": machine,
+        "level": LEVEL,
         "front": {
             name: {"seconds": run.seconds, "test_accuracy": accuracies[name].summary}
             for name, run in front.items()
         },
-        "not_significant_in_time": [name for name in front if name in unclear],
+        "not_significant_in_time": close,
     }
-    if unclear:
-        names = listed([study.name(name) for name in numbers["not_significant_in_time"]])
-        text += f"; the difference in time to a neighbour on it is not significant for {names}"
+    if close:
+        names = listed([study.name(name) for name in close])
+        text += f"; the difference in time to the next of them is not significant for {names}"
     elif len(front) > 1:
-        text += "; neighbours on it differ significantly in time"
+        text += "; their times differ significantly"
     return [study.finding("pareto", f"{text}.", numbers, TIMING, timed=True)]

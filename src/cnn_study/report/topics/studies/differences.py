@@ -157,8 +157,10 @@ def against_baseline(study: ComparedStudy) -> list[Finding]:
         if (comparison.of, comparison.against) in elsewhere:
             continue
         name = f"the baseline {study.name(comparison.against)}"
-        text = f"{capitalized(study.in_words(comparison, study.name(comparison.of), name))}."
-        findings.append(study.finding(f"baseline_{rule_of(comparison)}", text, study.numbers_of(comparison)))
+        text = study.in_words(comparison, study.name(comparison.of), name)
+        if text.startswith("the difference"):  # else it begins with a name, which stays as it is
+            text = capitalized(text)
+        findings.append(study.finding(f"baseline_{rule_of(comparison)}", f"{text}.", study.numbers_of(comparison)))
     return findings
 
 

@@ -26,7 +26,13 @@ ANSWERS: Mapping[Agreement, str] = {
     "same": "the same under both",
     "reversed": "reversed",
     "differs": "not the same under both",
-    "not decided": "not decided whether the same under both",
+    "not decided": "not decided",
+}
+IN_A_SENTENCE: Mapping[Agreement, str] = {
+    "same": "the conclusion is the same under both",
+    "reversed": "the conclusion is reversed",
+    "differs": "the conclusion is not the same under both",
+    "not decided": "whether the conclusion is the same under both is not decided",
 }
 
 
@@ -56,10 +62,9 @@ class Mirror:
         return (names[0], names[1]) if len(set(names)) > 1 else (here.title, self.other.title)
 
     @property
-    def epochs(self) -> str:
-        """The budget at which all is compared."""
-        budget = common_budget(self.evidence.params, self.key)
-        return "no budget that all networks have" if budget is None else counted(budget, "epoch")
+    def budget(self) -> int | None:
+        """At which all is compared, in epochs; None where the networks share none."""
+        return common_budget(self.evidence.params, self.key)
 
     def name(self, of: str, against: str) -> str:
         """Of a pair, by the names of its partners."""
@@ -117,7 +122,7 @@ def under_both_table(mirror: Mirror) -> Table:
         ("pair", there, here, "conclusion"),
         tuple(rows),
         source(DATA),
-        f"Differences in test accuracy at {mirror.epochs}, with 95 % intervals; verdicts are corrected for all "
+        f"Differences in test accuracy{_at(mirror.budget)}, with 95 % intervals; verdicts are corrected for all "
         f"comparisons of this table. The recipes differ in {changes or 'nothing'}.",
     )
 
@@ -134,8 +139,8 @@ def _concluded(mirror: Mirror, pair: MirroredPair) -> Finding:
         for way, one in ((there, pair.there), (here, pair.here))
     ]
     text = (
-        f"{mirror.name(pair.of, pair.against)} at {counted(pair.budget, 'epoch')} is "
-        f"{ANSWERS[pair.agreement]}: {listed(said)}."
+        f"{mirror.name(pair.of, pair.against)} at {counted(pair.budget, 'epoch')}: "
+        f"{IN_A_SENTENCE[pair.agreement]}, {listed(said)}."
     )
     rule = f"under_both_{pair.agreement.replace(' ', '_')}"
     return Finding(text, mirror.key, rule, asdict(pair) | {"agreement": pair.agreement}, DATA)
@@ -145,14 +150,18 @@ def _not_compared(mirror: Mirror) -> list[Finding]:
     study = mirror.evidence.params.studies[mirror.key]
     compared = {pair.of for pair in mirror.pairs}
     missing = [name for name in study.members if name not in compared and name != study.baseline]
+    why = "not all of the four networks have trained" if mirror.budget else "the networks share no training budget"
     return [
         Finding(
-            f"{mirror.name(name, study.baseline)} is not compared under both at {mirror.epochs}, since not "
-            "all of the four networks have trained.",
+            f"{mirror.name(name, study.baseline)} is not compared under both{_at(mirror.budget)}, since {why}.",
             mirror.key,
             "under_both_not_compared",
-            {"of": name, "against": study.baseline, "budget": common_budget(mirror.evidence.params, mirror.key)},
+            {"of": name, "against": study.baseline, "budget": mirror.budget},
             DATA,
         )
         for name in missing
     ]
+
+
+def _at(budget: int | None) -> str:
+    return "" if budget is None else f" at {counted(budget, 'epoch')}"

@@ -93,7 +93,7 @@ def winner(study: ComparedStudy) -> list[Finding]:
         "test_accuracy": study.accuracy(winner).summary,
     }
     reached = accuracy_within(study.accuracy(winner))
-    of_all = f"of {counted(len(ranking), 'ranked network')}, {reached}"
+    of_all = f"of {counted(len(ranking), 'ranked network')}{study.epochs}, {reached}"
     if winner == baseline:
         text = f"The baseline {study.name(winner)} has the highest mean test accuracy {of_all}."
         return [study.finding("winner_is_baseline", text, numbers)]

@@ -17,6 +17,8 @@ from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import counted, counted_points, named, points_within
 
+HOPELESS = 30  # points, from which a minimum detectable difference says nothing more
+
 
 @dataclass(frozen=True)
 class ComparedStudy:
@@ -41,13 +43,23 @@ class ComparedStudy:
         return named(architecture, self.spec)
 
     def accuracy(self, architecture: str) -> Estimate:
-        """Mean test accuracy with its interval, 0 to 1."""
-        return self.summary[architecture].test_accuracy
+        """Mean test accuracy with its interval, 0 to 1, at the budget of the ranking."""
+        summary = self.summary[architecture]
+        at_budget = summary.by_budget.get(str(self.comparison.budget))
+        return summary.test_accuracy if at_budget is None else at_budget.test_accuracy
+
+    @property
+    def epochs(self) -> str:
+        """Of the ranking, where it is of a smaller budget than some of its networks have: " at 2 epochs"."""
+        largest = {self.summary[name].budget for name in self.comparison.ranking}
+        budget = self.comparison.budget
+        return "" if budget is None or largest == {budget} else f" at {counted(budget, 'epoch')}"
 
     def run(self, architecture: str) -> RunCost | None:
-        """What training to its largest budget costs; None where no run came to its end, or none was measured."""
+        """What training to the ranking's budget costs; None where no run came to its end, or none was measured."""
         step = self.timing[architecture].step
-        return None if step is None else step.runs.get(str(self.summary[architecture].budget))
+        budget = self.comparison.budget or self.summary[architecture].budget
+        return None if step is None else step.runs.get(str(budget))
 
     def against_baseline(self, architecture: str) -> Comparison | None:
         """None for the baseline itself, and where nothing was compared."""
@@ -119,14 +131,18 @@ def in_words(comparison: Comparison, of: str, against: str, margin: float) -> st
     }
     text = f"{texts[judged.verdict]} ({difference}, {seeds})"
     if judged.verdict == "not decided":
-        smallest = f"{100 * judged.detectable:.1f}"
-        text += f"; the minimum detectable difference is {smallest} points"
+        detectable = 100 * judged.detectable
+        text += (
+            f"; the minimum detectable difference is {detectable:.1f} points"
+            if detectable < HOPELESS
+            else "; with so few runs no difference could have been found"
+        )
     return text
 
 
 def seeds_in_words(comparison: Comparison) -> str:
     """3 seeds; 3 and 2 seeds."""
-    of, against = comparison.largest.seeds if comparison.largest else (0, 0)
+    of, against = comparison.largest_seeds
     return counted(of, "seed") if of == against else f"{of} and {counted(against, 'seed')}"
 
 
