@@ -322,12 +322,19 @@ def test_a_reader_that_has_seen_enough_is_no_mistake(
     assert code == 141 or (code == 0 and "--help" in arguments)  # argparse goes on
 
 
+def script(output: int, flush: bool) -> tuple[int, bytes]:
+    """The exit code of one that prints a line into ``output``, and what it says on the other stream."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = (sys.executable, "-c", f"import stages; print('line', flush={flush})")
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, stdout=output, stderr=subprocess.PIPE, check=False
+    )
+    return done.returncode, done.stderr
+
+
 @pytest.mark.parametrize("flush", [True, False])
 def test_nor_is_it_one_of_stages_and_scripts(nobody_reads: int, flush: bool) -> None:
-    lines = f"import stages; print('line', flush={flush})"
-    command = (sys.executable, "-c", lines)
-    done = subprocess.run(command, cwd=REPOSITORY, stdout=nobody_reads, stderr=subprocess.PIPE, check=False)
-    assert done.stderr == b""
+    assert script(nobody_reads, flush)[1] == b""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -346,7 +353,4 @@ def test_output_that_a_shell_has_closed_is_no_mistake(command: Command, monkeypa
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_script_whose_output_is_lost_does_not_end_well() -> None:
     with Path("/dev/full").open("w") as full:
-        command = (sys.executable, "-c", "import stages; print('line')")
-        assert subprocess.run(
-            command, cwd=REPOSITORY, stdout=full, stderr=subprocess.DEVNULL, check=False
-        ).returncode
+        assert script(full.fileno(), flush=False)[0] != 0
