@@ -132,7 +132,8 @@ def test_each_pair_is_said_with_what_was_found_under_each() -> None:
     )
     assert there.startswith("+5.0 points, 95 % CI ")
     assert found["kernel_5x5_adamw"].text == (
-        f"5×5 against 3×3 at 2 epochs: the conclusion is the same under both, with Muon more accurate ({there}) and with AdamW "
+        f"5×5 against 3×3 at 2 epochs: the conclusion is the same under both, with Muon more accurate "
+        f"({there}) and with AdamW "
         f"more accurate ({here})."
     )
     for finding in found.values():
