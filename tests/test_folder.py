@@ -16,11 +16,12 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import load_split
 from cnn_study.sources.cifar10 import CIFAR10
 from cnn_study.sources.datasets import Data
-from cnn_study.sources.division import divide
+from cnn_study.sources.division import Chosen, divide, refuse_guessable
 from cnn_study.sources.duplicates import duplicates, without_duplicates
 from cnn_study.sources.folder import fetch, look_into, read
 from cnn_study.sources.prepared import Prepared
-from cnn_study.sources.source import Raw
+from cnn_study.sources.source import Part, Raw
+from cnn_study.training.evaluation import explained_by_chance
 from stages import download, prepare
 from tests.conftest import REPOSITORY
 
@@ -218,7 +219,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-CAPACIOUS = {"train/cat": 100, "train/dog": 60, "test/cat": 200, "test/dog": 100}
+CAPACIOUS = {"train/cat": 100, "train/dog": 80, "test/cat": 200, "test/dog": 100}
 
 
 def test_equal_pixels_in_two_splits_are_dropped_from_training_and_counted(workplace: Path) -> None:
@@ -252,7 +253,7 @@ def test_a_validation_image_that_is_in_training_is_dropped_there(workplace: Path
     found = duplicates(divide(raw, DATA))
     assert (len(found.between), len(found.train), len(found.tested)) == (2, 0, 0)
     left = without_duplicates(divide(raw, DATA), found, raw.classes)
-    assert (len(left.train), len(left.validation)) == (160, 6)
+    assert (len(left.train), len(left.validation)) == (180, 6)
 
 
 def test_more_duplicates_than_one_in_a_hundred_test_images_are_refused(workplace: Path) -> None:
@@ -266,6 +267,36 @@ def test_more_duplicates_than_one_in_a_hundred_test_images_are_refused(workplace
     says = r"data.folder: found 4 of 304 test images .*train/cat/000.png and test/cat/copy 0.png; .*at most 1 %"
     with pytest.raises(StudyError, match=says):
         prepare.main()
+
+
+@pytest.mark.parametrize(("largest", "others", "allowed"), [(5, 5, 11), (24, 6, 35), (45, 5, 73), (40, 10, 35)])
+def test_validation_images_that_guessing_may_have_right_are_refused(
+    largest: int, others: int, allowed: int
+) -> None:
+    def validation(largest: int, others: int) -> Chosen:
+        labels = np.array([0] * largest + [1] * others)
+        return Chosen(Part(np.zeros((len(labels), 3, SIZE, SIZE), np.uint8), labels), np.arange(len(labels)))
+
+    count, share = largest + others, largest / (largest + others)
+    # As many as make a network that is always right differ from chance, and no more.
+    assert not explained_by_chance(1.0, allowed, share)
+    assert explained_by_chance(1.0, allowed - 1, share)
+    if count >= allowed:
+        refuse_guessable(validation(largest, others))
+        return
+    says = (
+        rf"found {count} validation images, {largest} of one class, .*allowed: at least {allowed} with that share"
+    )
+    with pytest.raises(StudyError, match=says):
+        refuse_guessable(validation(largest, others))
+
+
+def test_a_folder_with_too_few_validation_images_is_refused_before_training(workplace: Path) -> None:
+    filled(workplace, {"train/cat": 60, "train/dog": 40, "test/cat": 2, "test/dog": 2})
+    download.main()
+    with pytest.raises(StudyError, match="data: found 10 validation images, 6 of one class, .*at least 15 with"):
+        prepare.main()
+    assert not Path("data/prepared").exists()
 
 
 def test_of_a_named_data_set_duplicates_are_counted_and_stay(
