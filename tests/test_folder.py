@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
-from cnn_study.data.splits import load_split
+from cnn_study.data.splits import is_balanced, load_split
 from cnn_study.sources.cifar10 import CIFAR10
 from cnn_study.sources.datasets import Data
 from cnn_study.sources.division import Chosen, divide, refuse_guessable
@@ -237,7 +237,7 @@ def test_equal_pixels_in_two_splits_are_dropped_from_training_and_counted(workpl
     assert (prepared.of_test, prepared.tested, prepared.of_validation, prepared.dropped) == (3, 2, 0, True)
     assert prepared.images == sum(CAPACIOUS.values()) + 3 - 3
     assert prepared.test == (200, 102)
-    assert not prepared.balanced
+    assert not is_balanced(prepared.test)
     assert [pair.tested for pair in prepared.pairs] == ["test/dog/copy.bmp", "test/dog/copy.png"]
     assert prepared.pairs[0].learned == "train/cat/001.png"
     with np.load("results/data/duplicates.npz") as pictures:
