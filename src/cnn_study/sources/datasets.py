@@ -39,9 +39,9 @@ class Data(Model):
         int, Field(ge=0, lt=2**31, description="decides which training images become validation images")
     ]
     train_images: Annotated[
-        Count, Field(description="a class-balanced part, before validation images are taken out, or all")
+        Count, Field(description="the same share of each class, before validation images are taken out, or all")
     ]
-    test_images: Annotated[Count, Field(description="a class-balanced part, or all")]
+    test_images: Annotated[Count, Field(description="the same share of each class, or all")]
     validation_fraction: Annotated[
         Fraction, Field(description="of the training images, the same share of each class")
     ]
