@@ -15,7 +15,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import is_balanced, load_split
 from cnn_study.sources.cifar10 import CIFAR10
-from cnn_study.sources.datasets import Data
+from cnn_study.sources.datasets import Data, Sizes
 from cnn_study.sources.division import Chosen, divide, refuse_guessable
 from cnn_study.sources.duplicates import duplicates, without_duplicates
 from cnn_study.sources.folder import fetch, look_into, read
@@ -335,6 +335,18 @@ def test_the_check_of_params_says_what_is_wrong_with_the_folder_and_with_a_key_o
         check.main()
     filled(workplace, {"cat": 1, "dog": 1})
     check.main()
+
+
+def test_images_of_a_folder_are_counted_as_they_will_be_divided(tmp_path: Path) -> None:
+    divided = filled(tmp_path / "divided", DIVIDED | {"validation/cat": 3, "validation/dog": 3})
+    alone = filled(tmp_path / "alone", {"cat": 41, "dog": 33})
+    for folder, changes in ((divided, {}), (alone, {}), (alone, {"train_images": 30, "test_images": 4})):
+        data = DATA.model_copy(update={"folder": str(folder), **changes})
+        target = tmp_path / f"{folder.name} {len(changes)}"
+        target.mkdir()
+        division = divide(raw_of(folder, target), data)
+        parts = (division.train, division.validation, division.test)
+        assert data.sizes == Sizes(*map(len, parts))
 
 
 @pytest.mark.skipif("CIFAR10_ARCHIVE" not in os.environ, reason="CIFAR10_ARCHIVE names no copy of CIFAR-10")
