@@ -22,6 +22,7 @@ from cnn_study.sources.folder import fetch, look_into, read
 from cnn_study.sources.prepared import Prepared
 from cnn_study.sources.source import Part, Raw
 from cnn_study.training.evaluation import explained_by_chance
+from stages import check as check_of_stages
 from stages import download, prepare
 from tests.conftest import REPOSITORY
 
@@ -333,8 +334,39 @@ def test_the_check_of_params_says_what_is_wrong_with_the_folder_and_with_a_key_o
     Path("params.yaml").write_text(json.dumps(content))
     with pytest.raises(StudyError, match="images: found no folder of pictures"):
         check.main()
-    filled(workplace, {"cat": 1, "dog": 1})
+    filled(workplace, {"cat": 600, "dog": 600})
     check.main()
+
+
+@pytest.mark.parametrize(
+    "parts", [{"train/cat": 9, "train/dog": 9, "test/cat": 9, "test/dog": 10}, {"cat": 48, "dog": 47}]
+)
+def test_more_test_images_than_a_folder_has_are_refused_before_any_stage(
+    workplace: Path, parts: Mapping[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["data"] |= {"dataset": "folder", "folder": str(workplace)}
+    content["evaluate"] |= {"images": 19, "shown_images": [0, 18]}
+
+    def checked() -> None:
+        Path("params.yaml").write_text(json.dumps(content))
+        check_of_stages.main()
+
+    checked()  # what is not here, the stage says that reads it
+    filled(workplace, parts)
+    (workplace / next(iter(parts)) / "notes.txt").write_text("no picture")
+    checked()
+    assert capsys.readouterr().err == ""  # it runs before each stage
+    content["evaluate"] |= {"images": 20, "shown_images": [0, 19]}
+    with pytest.raises(StudyError) as error:
+        checked()
+    assert str(error.value).splitlines() == [
+        "params.yaml: evaluate.shown_images[1]: found 19, allowed: at most 18, since there are 19 test images",
+        "params.yaml: evaluate.images: found 20, allowed: at most 19, since there are 19 test images",
+    ]
+    content["evaluate"]["shown_images"] = [0]
+    content["data"]["folder"] += " elsewhere"
+    checked()
 
 
 def test_images_of_a_folder_are_counted_as_they_will_be_divided(tmp_path: Path) -> None:
