@@ -10,12 +10,11 @@ import sys
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 from cnn_study.base.errors import StudyError
 from cnn_study.cost.blocks import BLOCKS, MOST_STEPS, SECONDS
 from cnn_study.params.study import Params
-from cnn_study.sources.folder import look_into
+from cnn_study.sources.datasets import Sizes
 from cnn_study.training.recipe import Training
 from cnn_study.training.schedule import Schedule
 from scripts.plan import sees_images
@@ -69,17 +68,17 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> 
         return sum(_turns(name, params, speed) for name in params.architectures)
     if name not in speed.image:
         return 0.0
-    training, image, images = params.trainings[name], speed.image[name], _images(params)
+    training, image, images = params.trainings[name], speed.image[name], params.data.sizes
     match kind:
         case "tune":
             if training.learning_rate != "tuned":
                 return 0.0
             rates = len(params.tune.initial_rates(training.recipe.optimizer)) + FURTHER_RATES
-            return rates * params.tune.epochs * image * images.epoch(params.tune.images)
+            return rates * params.tune.epochs * image * _epoch(images, params.tune.images)
         case "replay":
             short = params.replay.runs
             runs = len(short.seeds) * len(short.learning_rates)
-            return runs * short.epochs * image * images.epoch(short.images)
+            return runs * short.epochs * image * _epoch(images, short.images)
         case "train":
             todo = _missing(name) if f"tune@{name}" not in stages else {}
             by_seed = list(todo.values()) or [list(training.budgets)] * len(training.seeds)
@@ -97,31 +96,9 @@ def _turns(name: str, params: Params, speed: Speed) -> float:
     return min(SECONDS, BLOCKS * (1 + MOST_STEPS) * step) if step else SECONDS
 
 
-@dataclass(frozen=True)
-class _Images:
-    """How many there are of each split."""
-
-    train: int
-    validation: int
-    test: int
-
-    def epoch(self, most: int) -> float:
-        """An epoch on at most so many, and the validation after it, in images of training."""
-        return min(most, self.train) + FORWARD * self.validation
-
-
-def _images(params: Params) -> _Images:
-    data = params.data
-    train, test = data.source.train, data.source.test
-    if train is None or test is None:
-        files = look_into(Path(data.folder), data.size).files
-        train, test = len(files["train"]), len(files.get("test", ()))
-        if not test:
-            test = round(train * data.test_fraction)
-            train -= test
-    pool = train if data.train_images == "all" else data.train_images
-    validation = round(pool * data.validation_fraction)
-    return _Images(pool - validation, validation, test if data.test_images == "all" else data.test_images)
+def _epoch(images: Sizes, most: int) -> float:
+    """An epoch on at most so many, and the validation after it, in images of training."""
+    return min(most, images.train) + FORWARD * images.validation
 
 
 def _missing(name: str) -> dict[int, list[int]]:
@@ -132,7 +109,7 @@ def _missing(name: str) -> dict[int, list[int]]:
     return {}
 
 
-def _of_a_seed(training: Training, budgets: Collection[int], images: _Images) -> float:
+def _of_a_seed(training: Training, budgets: Collection[int], images: Sizes) -> float:
     """Training to these budgets on one trunk, and the validation after each epoch, in images of training."""
     schedule = Schedule.of(training.recipe, images.train)  # a step an image, so that parts of an epoch count
     branches = sum(schedule.end(budget) - schedule.branch(budget) for budget in budgets)

@@ -7,9 +7,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from cnn_study.base.files import write_whole
-from cnn_study.base.yaml import PARAMS
+from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.messages.mistakes import dotted
-from cnn_study.params.study import validate
+from cnn_study.params.study import Params, validate
 
 # The original report's networks, and normalisation's control.
 REPORT = (
@@ -31,8 +31,9 @@ EMBEDDED = {("data", "dataset"): "fashion_mnist", **QUICK}
 def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) -> str:
     """Set these keys of params.yaml, keep the networks of the report, and ``also`` those; say what was changed.
 
-    Nothing is made larger than it was, and where params.yaml has no network of the report, all of its own stay.
+    Nothing is made larger than it was. All networks stay where those of the report are in no study or no replay.
     """
+    params = validate(read_yaml())
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 1000
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -51,7 +52,13 @@ def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) 
                 before[:] = value  # as it is written there, on one line
             else:
                 place[key] = value
-    if set(REPORT) & set(content["architectures"]) and (removed := keep_networks(content, {*REPORT, *also})):
+    kept = with_partners(params, {*REPORT, *also} & set(params.architectures))
+    studies = studies_that_stay(params, kept, also)
+    if not studies or not kept & set(params.replay.architectures):
+        kept, studies = set(params.architectures), set(params.studies)
+    removed = keep_networks(content, kept, studies)
+    changes += cap_budgets(content["architectures"], max(values["training", "budgets"]))
+    if removed:
         changes.append(f"and no longer {', '.join(removed)}")
     validate(content)  # the rest of the file may ask for more images than there are now
     buffer = io.BytesIO()
@@ -62,17 +69,51 @@ def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) 
     return f"{PARAMS} now says {', '.join(changes)}: `dvc params diff` shows it"
 
 
-def keep_networks(content: Any, kept: Collection[str]) -> list[str]:
-    """Take all other networks out of ``content``, with what compares them; the names of those taken out."""
+def with_partners(params: Params, kept: Collection[str]) -> set[str]:
+    """These networks, and those that they mirror in a study."""
+    partners = {
+        partner
+        for key, study in params.studies.items()
+        if study.baseline in kept
+        for member, partner in params.partners(key).items()
+        if member in kept
+    }
+    return set(kept) if partners <= set(kept) else with_partners(params, partners | set(kept))
+
+
+def studies_that_stay(params: Params, kept: Collection[str], also: Collection[str]) -> set[str]:
+    """Those in which something is left to compare or that one of ``also`` is in, and those that they mirror."""
+    stay = {
+        key
+        for key, study in params.studies.items()
+        if study.baseline in kept and (len(study.members.keys() & kept) > 1 or study.members.keys() & also)
+    }
+    return stay | {mirrored for key in stay if (mirrored := params.studies[key].mirrors)}
+
+
+def cap_budgets(entries: Any, most: int) -> list[str]:
+    """Make the budgets that entries have of their own no larger than this; what was changed."""
+    changes = []
+    for name, entry in entries.items():
+        budgets = entry.get("training", {}).get("budgets", [])
+        capped = list(dict.fromkeys(min(budget, most) for budget in budgets))
+        if capped != budgets:
+            changes.append(f"architectures.{name}.training.budgets: {capped} (was {list(budgets)})")
+            budgets[:] = capped
+    return changes
+
+
+def keep_networks(content: Any, kept: Collection[str], studies: Collection[str]) -> list[str]:
+    """Take all others out of ``content``, with what compares them; the names of the networks taken out."""
     removed = [name for name in content["architectures"] if name not in kept]
     for name in removed:
         del content["architectures"][name]
     for key, study in list(content["studies"].items()):
-        for name in [name for name in study["members"] if name not in kept]:
-            del study["members"][name]
-        if study["baseline"] not in kept or len(study["members"]) == 1:
+        if key not in studies:
             del content["studies"][key]
             continue
+        for name in [name for name in study["members"] if name not in kept]:
+            del study["members"][name]
         remove_others(study.get("controls", []), lambda pair: {pair["of"], pair["against"]} <= set(kept))
     remove_others(content["replay"]["architectures"], lambda name: name in kept)
     return removed

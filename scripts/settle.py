@@ -3,8 +3,9 @@
 python -m scripts.settle
 
 To git, two entries that were added at one place of params.yaml or dvc.lock are a conflict. Of metrics/ and plots/,
-which ``make study`` makes anew from results/, the version of the branch that one is on stays. What both branches
-have changed in different ways remains a conflict, with a line for each key.
+which ``make study`` makes anew from results/, the version of the branch that one is on stays; and of the costs of
+training steps, to which it adds what is missing. What both branches have changed in different ways remains a
+conflict, with a line for each key.
 """
 
 import io
@@ -23,7 +24,7 @@ from cnn_study.base.yaml import PARAMS
 from cnn_study.messages.mistakes import dotted, found
 
 LOCK = Path("dvc.lock")
-MADE_ANEW = ("metrics", "plots")
+MADE_ANEW = (Path("metrics"), Path("plots"), Path("results/timing/cost.json"))
 BASE, OURS, THEIRS = 1, 2, 3  # git's numbers of the versions in a conflict
 Keys = tuple[str, ...]
 
@@ -40,7 +41,7 @@ def main() -> int:
             left = join_file(path)
             mistakes += [f"{path}: {line}" for line in left]
             settled += [] if left else [path]
-        elif path.parts[0] in MADE_ANEW:
+        elif any(path.is_relative_to(made) for made in MADE_ANEW):
             keep_ours(path)
             settled.append(path)
         else:

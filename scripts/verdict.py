@@ -35,4 +35,7 @@ def verdict(pair: Comparison) -> str:
     difference = points_within(pair.points, pair.interval)
     if pair.interval is None:
         return f"{difference}, with one seed no interval and no verdict"
-    return f"{difference}: {pair.verdict}, on its own; `make study` corrects for the number of comparisons"
+    found = f"{difference}: {pair.verdict}, on its own"
+    if pair.judged is not None and pair.verdict == "not decided":
+        found += f"; the minimum detectable difference is {100 * pair.judged.detectable:.1f} points"
+    return f"{found}; `make study` corrects for the number of comparisons"

@@ -1,12 +1,18 @@
 """Check params.yaml as a whole, before any stage does any work. Says every mistake at once; writes nothing."""
 
+import contextlib
+import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from cnn_study.base.errors import StudyError
+from cnn_study.base.schema import as_error
 from cnn_study.base.yaml import PARAMS, read_yaml
+from cnn_study.evaluation.settings import too_many
 from cnn_study.messages.mistakes import dotted
 from cnn_study.params.study import Params, validate
+from cnn_study.sources.datasets import FOLDER
 
 
 def main() -> None:
@@ -19,6 +25,7 @@ def checked_params() -> Params:
     params, mistakes = None, []
     try:
         params = validate(content)
+        ask_no_more_than_a_folder_has(params)
     except StudyError as error:
         mistakes = str(error).splitlines()
     wanted = list(asks_for_cuda(content))
@@ -27,6 +34,22 @@ def checked_params() -> Params:
     if mistakes or params is None:
         raise StudyError("\n".join(mistakes))
     return params
+
+
+def ask_no_more_than_a_folder_has(params: Params) -> None:
+    """Raise StudyError if ``evaluate`` asks for test images that a folder of pictures does not have.
+
+    Says nothing of a folder that is not here, or is wrong: `download` does, if it is to be read at all.
+    """
+    if params.data.dataset != FOLDER or not Path(params.data.folder).is_dir():
+        return
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # what is left out, before each stage
+            count = params.data.sizes.test
+    except StudyError:
+        return
+    if mistakes := list(too_many(params.evaluate.images, params.evaluate.shown_images, count)):
+        raise as_error(mistakes)
 
 
 def asks_for_cuda(content: Mapping[str, Any]) -> Iterator[str]:

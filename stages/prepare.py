@@ -12,7 +12,7 @@ from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.shape import save_shape
 from cnn_study.data.splits import Names, Split, save_labels, save_split
 from cnn_study.sources.datasets import FOLDER, Data
-from cnn_study.sources.division import divide
+from cnn_study.sources.division import divide, refuse_guessable
 from cnn_study.sources.duplicates import duplicates, without_duplicates
 from cnn_study.sources.prepared import SHOWN, Prepared
 
@@ -34,6 +34,7 @@ def main() -> None:
     dropped = data.dataset == FOLDER  # the others are as everyone has them
     if dropped:
         division = without_duplicates(division, found, raw.classes)
+    refuse_guessable(division.validation)
 
     for name, chosen in (("train", division.train), ("validation", division.validation), ("test", division.test)):
         with whole_folder(PREPARED / name) as folder:

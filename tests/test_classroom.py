@@ -111,6 +111,13 @@ def test_entries_of_both_branches_are_kept_with_their_comments(tmp_path: Path) -
     assert "nothing to settle" in settled(project)
 
 
+def test_costs_of_steps_stay_as_this_branch_has_them(tmp_path: Path) -> None:
+    cost = "results/timing/cost.json"
+    project = conflict(tmp_path / "project", {cost: "1", "a": ""}, {cost: "2"}, {cost: "3"})
+    assert f"settled: {cost}" in settled(project)
+    assert (project.folder / cost).read_text() == "2"
+
+
 def test_what_both_branches_changed_is_left_to_people(tmp_path: Path) -> None:
     project = conflict(
         tmp_path / "project",

@@ -13,14 +13,16 @@ from PIL import Image
 
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import read_yaml
-from cnn_study.data.splits import load_split
+from cnn_study.data.splits import is_balanced, load_split
 from cnn_study.sources.cifar10 import CIFAR10
-from cnn_study.sources.datasets import Data
-from cnn_study.sources.division import divide
+from cnn_study.sources.datasets import Data, Sizes
+from cnn_study.sources.division import Chosen, divide, refuse_guessable
 from cnn_study.sources.duplicates import duplicates, without_duplicates
 from cnn_study.sources.folder import fetch, look_into, read
 from cnn_study.sources.prepared import Prepared
-from cnn_study.sources.source import Raw
+from cnn_study.sources.source import Part, Raw
+from cnn_study.training.evaluation import explained_by_chance
+from stages import check as check_of_stages
 from stages import download, prepare
 from tests.conftest import REPOSITORY
 
@@ -218,7 +220,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-CAPACIOUS = {"train/cat": 100, "train/dog": 60, "test/cat": 200, "test/dog": 100}
+CAPACIOUS = {"train/cat": 100, "train/dog": 80, "test/cat": 200, "test/dog": 100}
 
 
 def test_equal_pixels_in_two_splits_are_dropped_from_training_and_counted(workplace: Path) -> None:
@@ -236,7 +238,7 @@ def test_equal_pixels_in_two_splits_are_dropped_from_training_and_counted(workpl
     assert (prepared.of_test, prepared.tested, prepared.of_validation, prepared.dropped) == (3, 2, 0, True)
     assert prepared.images == sum(CAPACIOUS.values()) + 3 - 3
     assert prepared.test == (200, 102)
-    assert not prepared.balanced
+    assert not is_balanced(prepared.test)
     assert [pair.tested for pair in prepared.pairs] == ["test/dog/copy.bmp", "test/dog/copy.png"]
     assert prepared.pairs[0].learned == "train/cat/001.png"
     with np.load("results/data/duplicates.npz") as pictures:
@@ -252,7 +254,7 @@ def test_a_validation_image_that_is_in_training_is_dropped_there(workplace: Path
     found = duplicates(divide(raw, DATA))
     assert (len(found.between), len(found.train), len(found.tested)) == (2, 0, 0)
     left = without_duplicates(divide(raw, DATA), found, raw.classes)
-    assert (len(left.train), len(left.validation)) == (160, 6)
+    assert (len(left.train), len(left.validation)) == (180, 6)
 
 
 def test_more_duplicates_than_one_in_a_hundred_test_images_are_refused(workplace: Path) -> None:
@@ -266,6 +268,36 @@ def test_more_duplicates_than_one_in_a_hundred_test_images_are_refused(workplace
     says = r"data.folder: found 4 of 304 test images .*train/cat/000.png and test/cat/copy 0.png; .*at most 1 %"
     with pytest.raises(StudyError, match=says):
         prepare.main()
+
+
+@pytest.mark.parametrize(("largest", "others", "allowed"), [(5, 5, 11), (24, 6, 35), (45, 5, 73), (40, 10, 35)])
+def test_validation_images_that_guessing_may_have_right_are_refused(
+    largest: int, others: int, allowed: int
+) -> None:
+    def validation(largest: int, others: int) -> Chosen:
+        labels = np.array([0] * largest + [1] * others)
+        return Chosen(Part(np.zeros((len(labels), 3, SIZE, SIZE), np.uint8), labels), np.arange(len(labels)))
+
+    count, share = largest + others, largest / (largest + others)
+    # As many as make a network that is always right differ from chance, and no more.
+    assert not explained_by_chance(1.0, allowed, share)
+    assert explained_by_chance(1.0, allowed - 1, share)
+    if count >= allowed:
+        refuse_guessable(validation(largest, others))
+        return
+    says = (
+        rf"found {count} validation images, {largest} of one class, .*allowed: at least {allowed} with that share"
+    )
+    with pytest.raises(StudyError, match=says):
+        refuse_guessable(validation(largest, others))
+
+
+def test_a_folder_with_too_few_validation_images_is_refused_before_training(workplace: Path) -> None:
+    filled(workplace, {"train/cat": 60, "train/dog": 40, "test/cat": 2, "test/dog": 2})
+    download.main()
+    with pytest.raises(StudyError, match="data: found 10 validation images, 6 of one class, .*at least 15 with"):
+        prepare.main()
+    assert not Path("data/prepared").exists()
 
 
 def test_of_a_named_data_set_duplicates_are_counted_and_stay(
@@ -302,8 +334,51 @@ def test_the_check_of_params_says_what_is_wrong_with_the_folder_and_with_a_key_o
     Path("params.yaml").write_text(json.dumps(content))
     with pytest.raises(StudyError, match="images: found no folder of pictures"):
         check.main()
-    filled(workplace, {"cat": 1, "dog": 1})
+    filled(workplace, {"cat": 600, "dog": 600})
     check.main()
+
+
+@pytest.mark.parametrize(
+    "parts", [{"train/cat": 9, "train/dog": 9, "test/cat": 9, "test/dog": 10}, {"cat": 48, "dog": 47}]
+)
+def test_more_test_images_than_a_folder_has_are_refused_before_any_stage(
+    workplace: Path, parts: Mapping[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["data"] |= {"dataset": "folder", "folder": str(workplace)}
+    content["evaluate"] |= {"images": 19, "shown_images": [0, 18]}
+
+    def checked() -> None:
+        Path("params.yaml").write_text(json.dumps(content))
+        check_of_stages.main()
+
+    checked()  # what is not here, the stage says that reads it
+    filled(workplace, parts)
+    (workplace / next(iter(parts)) / "notes.txt").write_text("no picture")
+    checked()
+    assert capsys.readouterr().err == ""  # it runs before each stage
+    content["evaluate"] |= {"images": 20, "shown_images": [0, 19]}
+    with pytest.raises(StudyError) as error:
+        checked()
+    assert str(error.value).splitlines() == [
+        "params.yaml: evaluate.shown_images[1]: found 19, allowed: at most 18, since there are 19 test images",
+        "params.yaml: evaluate.images: found 20, allowed: at most 19, since there are 19 test images",
+    ]
+    content["evaluate"]["shown_images"] = [0]
+    content["data"]["folder"] += " elsewhere"
+    checked()
+
+
+def test_images_of_a_folder_are_counted_as_they_will_be_divided(tmp_path: Path) -> None:
+    divided = filled(tmp_path / "divided", DIVIDED | {"validation/cat": 3, "validation/dog": 3})
+    alone = filled(tmp_path / "alone", {"cat": 41, "dog": 33})
+    for folder, changes in ((divided, {}), (alone, {}), (alone, {"train_images": 30, "test_images": 4})):
+        data = DATA.model_copy(update={"folder": str(folder), **changes})
+        target = tmp_path / f"{folder.name} {len(changes)}"
+        target.mkdir()
+        division = divide(raw_of(folder, target), data)
+        parts = (division.train, division.validation, division.test)
+        assert data.sizes == Sizes(*map(len, parts))
 
 
 @pytest.mark.skipif("CIFAR10_ARCHIVE" not in os.environ, reason="CIFAR10_ARCHIVE names no copy of CIFAR-10")

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from cnn_study.analysis.results import Result, is_balanced
+from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Summary
+from cnn_study.data.splits import is_balanced
 from cnn_study.report.kit.members import of_studies
 from cnn_study.report.kit.wording import images_in_words
 from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, confusion_chart
@@ -91,8 +92,8 @@ def test_balanced_accuracy_is_the_mean_over_classes_and_there_where_these_are_un
     assert summary.test_accuracy.per_seed == (0.8, 0.6)
     assert summary.balanced_accuracy is not None
     assert summary.balanced_accuracy.per_seed == (0.5, 0.75)
-    assert is_balanced(np.array([0, 0, 1]))
-    assert not is_balanced(np.array([0, 0, 0, 1]))
+    assert is_balanced((2, 1))
+    assert not is_balanced((3, 1))
 
 
 @pytest.mark.parametrize("count", [MOST_CLASSES, 1000])

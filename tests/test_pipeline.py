@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.splits import load_split
 from cnn_study.networks.architecture import spec_of
 from cnn_study.networks.weights import About, load_network
-from cnn_study.params.study import validate
+from cnn_study.params.study import Params, validate
 from cnn_study.sources import fashion_mnist
 from cnn_study.training.finished import Trained
 from engine.resources import Resources
@@ -244,6 +245,79 @@ def test_the_published_study_can_be_reduced(
     ]
     assert reduce_params(values, ["residual_no_norm"]) == "params.yaml is as small already"
     assert (tmp_path / "params.yaml").read_text() == written
+
+
+def reduced(folder: Path, change: Callable[[Any], None], *also: str) -> Params:
+    """The published params.yaml with a change, reduced to minutes in ``folder``, in which one is."""
+    content = read_yaml(REPOSITORY / "params.yaml")
+    change(content)
+    (folder / "params.yaml").write_text(json.dumps(content))
+    validate(read_yaml())
+    reduce_params(QUICK, also)
+    return validate(read_yaml())
+
+
+def add_mirror(content: Any) -> None:
+    """Of a network that the report does not have."""
+    name = "kernel_5x5_matched_adamw"
+    entries = content["architectures"]
+    entries[name] = dict(entries["kernel_5x5_matched"], training=entries["kernel_3x3_adamw"]["training"])
+    content["studies"]["optimizer"]["members"][name] = "5×5, matched, AdamW"
+
+
+def keep_a_study(*members: str) -> Callable[[Any], None]:
+    def change(content: Any) -> None:
+        content["studies"] = {
+            "own": {
+                "title": "Own",
+                "question": "?",
+                "baseline": members[0],
+                "members": {one: one for one in members},
+            }
+        }
+
+    return change
+
+
+def replay_others(content: Any) -> None:
+    content["replay"]["architectures"] = ["kernel_5x5_matched"]
+
+
+def budgets_of_its_own(content: Any) -> None:
+    content["architectures"]["residual"]["training"] = {"budgets": [8, 1, 4]}
+
+
+def test_a_mirror_brings_the_network_that_it_mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = reduced(tmp_path, add_mirror, "kernel_5x5_matched_adamw", "kernel_3x3_adamw")
+    mirror = "kernel_5x5_matched_adamw"
+    assert params.partners("optimizer") == {"kernel_3x3_adamw": "kernel_3x3", mirror: "kernel_5x5_matched"}
+    assert "kernel_7x7_matched" not in params.architectures
+    assert params.trainings[mirror].budgets == (1, 2)
+
+
+def test_the_study_of_a_baseline_that_was_named_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = reduced(tmp_path, lambda content: None, "kernel_3x3_adamw")
+    assert list(params.studies["optimizer"].members) == ["kernel_3x3_adamw"]
+
+
+@pytest.mark.parametrize(
+    "change", [keep_a_study("kernel_3x3", "kernel_3x3_wide"), replay_others], ids=["study", "replay"]
+)
+def test_all_networks_stay_where_those_of_the_report_are_not_studied_or_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = reduced(tmp_path, change)
+    assert list(params.architectures) == list(read_yaml(REPOSITORY / "params.yaml")["architectures"])
+    # Reduced all the same, where an entry has budgets of its own as well.
+    assert {max(training.budgets) for training in params.trainings.values()} == {2}
+
+
+def test_budgets_of_an_entry_are_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert reduced(tmp_path, budgets_of_its_own).trainings["residual"].budgets == (2, 1)
 
 
 def test_a_study_without_networks_of_the_report_keeps_its_own(

@@ -18,6 +18,7 @@ from cnn_study.report.topics.studies.cost import pareto, steps
 from cnn_study.report.topics.studies.differences import controls_table
 from cnn_study.report.topics.studies.ranking import members_table
 from cnn_study.report.topics.studies.study import ComparedStudy
+from scripts.verdict import verdict as verdict_in_words
 from tests.report_cases import (
     BEST,
     COMPARISON,
@@ -230,6 +231,12 @@ def test_a_single_trained_network_has_no_runner_up() -> None:
 
 
 # Members against the baseline, and controls.
+
+
+def test_what_is_not_decided_on_its_own_has_its_minimum_detectable_difference() -> None:
+    said = "the minimum detectable difference is 1.7 points; `make study` corrects"
+    assert said in verdict_in_words(compared("odd", "thin", 0.4, "not decided"))
+    assert "detectable" not in verdict_in_words(compared("odd", "thin", 0.4, "better"))
 
 
 @pytest.mark.parametrize("verdict", ["better", "worse", "equivalent", "not decided"])

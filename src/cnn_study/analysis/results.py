@@ -129,9 +129,3 @@ def worst(statuses: Iterable[Status]) -> Status:
     order: tuple[Status, ...] = ("diverged", "collapsed")
     found = set(statuses)
     return next((status for status in order if status in found), "trained")
-
-
-def is_balanced(labels: Integers) -> bool:
-    """Whether all classes that ``labels`` (N,) has are as large, but for one image."""
-    counts = np.unique(labels, return_counts=True)[1]
-    return bool(counts.max() - counts.min() <= 1)

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from cnn_study.analysis.costs import NOT_MEASURED, Costs, StepTime
-from cnn_study.analysis.results import Result, is_balanced, worst
+from cnn_study.analysis.results import Result, worst
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.base.records import Record
-from cnn_study.data.splits import Integers
+from cnn_study.data.splits import Integers, is_balanced
 from cnn_study.evaluation.influence import deviations, sides
 from cnn_study.training.records import Replayed, Status
 
@@ -102,7 +103,9 @@ class Summary(Record):
             budget=result.budget,
             seeds=tuple(result.seeds),
             statuses=tuple(result.statuses),
-            balanced_accuracy=None if is_balanced(labels) else Estimate.of(result.balanced_accuracies(labels)),
+            balanced_accuracy=None
+            if is_balanced(np.unique(labels, return_counts=True)[1].tolist())
+            else Estimate.of(result.balanced_accuracies(labels)),
             by_budget=by_budget,
         )
 

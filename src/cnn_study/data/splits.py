@@ -1,5 +1,6 @@
 """Train, validation and test images: how they are divided, and how they lie on disk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Split:
         """What a network for these images takes and gives."""
         _, channels, size, _ = self.images.shape
         return Shape(channels, size, len(self.names.classes))
+
+
+def is_balanced(counts: Sequence[int]) -> bool:
+    """Whether all classes have as many images, but for one; ``counts``: by class, of those that have any."""
+    return max(counts) - min(counts) <= 1
 
 
 def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:

@@ -1,5 +1,6 @@
 """The data sets, by their names in params.yaml, and the section that chooses one."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,6 +26,15 @@ Count = Annotated[Literal["all"] | Number, or_word("all")]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """How many images there are for training, for validation and for testing."""
+
+    train: int
+    validation: int
+    test: int
+
+
 class Data(Model):
     """Which images, and how they are split."""
 
@@ -39,9 +49,9 @@ class Data(Model):
         int, Field(ge=0, lt=2**31, description="decides which training images become validation images")
     ]
     train_images: Annotated[
-        Count, Field(description="a class-balanced part, before validation images are taken out, or all")
+        Count, Field(description="the same share of each class, before validation images are taken out, or all")
     ]
-    test_images: Annotated[Count, Field(description="a class-balanced part, or all")]
+    test_images: Annotated[Count, Field(description="the same share of each class, or all")]
     validation_fraction: Annotated[
         Fraction, Field(description="of the training images, the same share of each class")
     ]
@@ -100,6 +110,25 @@ class Data(Model):
         if self.source.classes is not None:
             return self.source.shape(len(self.source.classes))
         return self.source.shape(len(look_into(Path(self.folder), self.size).classes))
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the splits, before images that are in two of them are left out.
+
+        The pictures of a folder are counted where it lies: raises StudyError if something is wrong with it.
+        """
+        train, test, validation = self.source.train, self.source.test, None
+        if train is None or test is None:
+            count = {part: len(files) for part, files in look_into(Path(self.folder), self.size).files.items()}
+            train, test, validation = count["train"], count.get("test"), count.get("validation")
+            if test is None:
+                test = round(train * self.test_fraction)
+                train -= test
+        train = train if self.train_images == "all" else self.train_images
+        if validation is None:
+            validation = round(train * self.validation_fraction)
+            train -= validation
+        return Sizes(train, validation, test if self.test_images == "all" else self.test_images)
 
 
 def known_before_images(dataset: str, size: int) -> Source:

@@ -12,6 +12,8 @@ from cnn_study.sources.datasets import Data
 from cnn_study.sources.source import Images, Part, Raw
 
 NAMED = 10  # classes, before they are only counted
+# Above the 99.9 % interval of guessing, within which a network is at chance (training.evaluation), lies this much.
+GUESSED = 0.0005
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,22 @@ def divide(raw: Raw, data: Data) -> Division:
     if data.test_images != "all":
         test = Chosen(test.part, test.rows[_subset(test.labels, data.test_images, data, raw, "test_images")])
     return Division(Chosen(raw.train, pool), validation, test)
+
+
+def refuse_guessable(validation: Chosen) -> None:
+    """Raise StudyError if guessing may well have all of the validation images right.
+
+    A network that has them right would then count as one that stayed at chance. ``validation``: of two classes or
+    more.
+    """
+    count, largest = len(validation), int(np.bincount(validation.labels).max())
+    share = largest / count
+    if share**count > GUESSED:
+        raise StudyError(
+            f"{PARAMS}: data: found {count} validation images, {largest} of one class, all of which may be "
+            f"guessed right, allowed: at least {math.ceil(math.log(GUESSED, share))} with that share of one class "
+            "(a larger validation_fraction, or more pictures)"
+        )
 
 
 def _subset(

@@ -68,8 +68,3 @@ class Prepared(Record):
     def classes(self) -> int:
         """How many there are."""
         return len(self.test)
-
-    @property
-    def balanced(self) -> bool:
-        """Whether all classes have as many test images, but for one."""
-        return max(self.test) - min(self.test) <= 1

@@ -14,7 +14,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Threads = Annotated[int, Field(ge=1, le=1024)]
 ImageCount = Annotated[  # at least one of each class, which is a rule of params/, since it needs the data set
-    int, Field(ge=1, description="a class-balanced part of the training images; all, if fewer")
+    int, Field(ge=1, description="of the training images, the same share of each class; all, if fewer")
 ]
 
 

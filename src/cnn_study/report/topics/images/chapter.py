@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Picture
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.data.splits import is_balanced
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, sentences, source
 from cnn_study.report.kit.page import Figure, Section, Table
@@ -39,7 +40,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 "The images",
                 "What do networks learn from, and is the test apart from it?",
                 sentences(findings),
-                () if prepared.balanced else (_table(counts),),
+                () if is_balanced(prepared.test) else (_table(counts),),
                 (figure,) if shown else (),
             ),
         ),
@@ -66,7 +67,7 @@ def of_classes(prepared: Prepared, classes: tuple[str, ...]) -> Finding:
         "most": max(prepared.test),
         "chance": share,
     }
-    if prepared.balanced:
+    if is_balanced(prepared.test):
         text = (
             f"All {prepared.classes} classes have {_from_to(prepared.test)} test images: "
             f"guessing is right in {percent(share)}."
