@@ -29,9 +29,10 @@ EMBEDDED = {("data", "dataset"): "fashion_mnist", **QUICK}
 
 
 def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) -> str:
-    """Set these keys of params.yaml, keep the networks of the report, and ``also`` those; say what was changed.
+    """Set these keys of params.yaml, keep the original report's networks, and ``also`` those; say what changed.
 
-    Nothing is made larger than it was, and where params.yaml has no network of the report, all of its own stay.
+    Nothing is made larger than it was, and where params.yaml has no network of the original report, all of its own
+    stay.
     """
     yaml = YAML()
     yaml.preserve_quotes, yaml.width = True, 1000
