@@ -18,7 +18,7 @@ from cnn_study.report.kit.wording import Studies, counted, percent, points, poin
 
 DATA = "plots/data/calibration.csv"
 ERRORS = "plots/data/calibration_errors.csv"
-LEVEL = 0.95  # of the intervals of ``Gap``
+CONFIDENCE = 0.95  # of the intervals of ``Gap``
 FEWEST_PREDICTIONS = 30  # an accuracy of fewer is noise
 
 
@@ -264,7 +264,7 @@ def _counts(gaps: Mapping[str, Gap]) -> tuple[str, str, dict[str, object]]:
     )
     rule = "under_confident" if under > over else "over_confident" if over > under else "gap_of_no_sign"
     numbers: dict[str, object] = {
-        "networks": len(signs), "under": under, "over": over, "neither": neither, "level": LEVEL,
+        "networks": len(signs), "under": under, "over": over, "neither": neither, "confidence": CONFIDENCE,
         "gaps": {name: [100 * gap.mean, *(100 * end for end in gap.ci95)] for name, gap in gaps.items()},
     }  # fmt: skip
     return text, rule, numbers
