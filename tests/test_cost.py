@@ -16,7 +16,7 @@ from cnn_study.cost import blocks
 from cnn_study.cost.blocks import Step, measure
 from cnn_study.cost.flops import optimizer_flops, passes_flops, training_flops
 from cnn_study.cost.records import NOTHING, Session, StepCosts
-from cnn_study.cost.step import Clocks, Job, TimedStep
+from cnn_study.cost.step import Job, StepClocks, TimedStep
 from cnn_study.data.shape import Shape, save_shape
 from cnn_study.networks.architecture import spec_of
 from cnn_study.profiling.complexity import forward_flops, without_weights
@@ -162,7 +162,7 @@ def test_every_step_computes_the_same_and_leaves_the_weights_as_they_were(enviro
 
 def test_a_step_s_parts_are_timed_apart_and_the_processor_over_all(environment: Environment) -> None:
     wall, processor = iter([5.0, 7.0, 7.5, 12.5, 13.5]), iter([100.0, 111.0])
-    timed = TimedStep(job(environment), SHAPE, Clocks(lambda: next(wall), lambda: next(processor)))
+    timed = TimedStep(job(environment), SHAPE, StepClocks(lambda: next(wall), lambda: next(processor)))
     # The first look at the clock only waits for what the device still had to do.
     assert timed.step() == Step(forward=0.5, backward=5.0, optimizer=1.0, processor=11.0)
 
