@@ -164,7 +164,7 @@ class Bench:
         ]  # fmt: skip
 
     def time_to_accuracy(self, name: str, goal: Goal) -> Figure:
-        """Training time to the report's test accuracy over that of its 15 epochs in the plain loop.
+        """Training time to the original report's test accuracy over that of its 15 epochs in the plain loop.
 
         The mean of ``ROUNDS`` seeds has to reach it, in runs whose length was fixed beforehand.
         """

@@ -19,10 +19,11 @@ from ray.exceptions import RayError, RayTaskError
 
 from cnn_study.base.code import source_files
 from cnn_study.base.errors import StudyError
-from cnn_study.base.yaml import PARAMS, read_yaml
-from cnn_study.params.study import Params, validate
+from cnn_study.base.yaml import PARAMS
+from cnn_study.params.study import Params
 from engine import node
 from engine.cluster import connected, in_a_line, machine_for, room_for
+from engine.given_params import GivenParams
 from engine.outputs import finished_runs, keep, write_outputs
 from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
@@ -69,21 +70,6 @@ class Job:
         return list((node.CHECKPOINTS / self.stage / self.architecture).glob(f"{folder}/*.safetensors"))
 
 
-@dataclass(frozen=True)
-class GivenParams:
-    """params.yaml, as it stood when the study began: its bytes, what they say, and what that means."""
-
-    text: bytes
-    content: dict[str, Any]
-    params: Params
-
-    @classmethod
-    def read(cls) -> "GivenParams":
-        """Raises StudyError."""
-        text, content = PARAMS.read_bytes(), read_yaml()
-        return cls(text, content, validate(content))
-
-
 def run(resources: Resources, allow_missing: bool) -> None:
     """Do all that is out of date of the stages of networks; what is before them has to be up to date.
 
@@ -107,13 +93,6 @@ def first_stages(params: Params) -> Iterator[str]:
     yield from (f"tune@{name}" for name in params.architectures)
     yield from (f"replay@{name}" for name in params.replay.architectures)
     yield from (f"profile@{name}" for name in params.architectures)
-
-
-def read_by_tasks(name: str, content: dict[str, Any]) -> list[Any]:
-    """What the tasks of an architecture read of ``content``, params.yaml."""
-    return [content.get(part) for part in ("training", "tune", "replay", "evaluate")] + [
-        content["architectures"].get(name)
-    ]
 
 
 def params_of(job: Job, content: dict[str, Any]) -> dict[str, Any]:
@@ -204,10 +183,7 @@ class Scheduler:
         if not self._pipeline.begin(stage):
             self._follow(kind, name)
             return
-        # Read anew only where needed, since it takes seconds for hundreds of architectures.
-        now = self._study.content if PARAMS.read_bytes() == self._study.text else read_yaml()
-        if read_by_tasks(name, now) != read_by_tasks(name, self._study.content):
-            raise StudyError(f"{PARAMS}: changed while the study ran; the same command goes on with what it says")
+        self._study.check_unchanged(name)
         if kind == "train":
             plan = Plan.read(name)
             todo = missing(plan, known(plan))

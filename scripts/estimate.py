@@ -30,14 +30,14 @@ ANALYSIS = 3.0  # what the analysis takes for each network
 
 
 @dataclass(frozen=True)
-class Speed:
+class MachineSpeed:
     """Seconds: of starting a program with PyTorch, and of a training step for each image, by network."""
 
     start: float
     image: dict[str, float]
 
     @classmethod
-    def measured(cls, stages: Collection[str]) -> "Speed":
+    def measured(cls, stages: Collection[str]) -> "MachineSpeed":
         """Here and now, of the networks that these stages train or show images to.
 
         Raises StudyError where that does not work: a network that takes too much memory, say.
@@ -53,12 +53,12 @@ class Speed:
         return cls(time.monotonic() - started - found["measuring"], found["image"])
 
 
-def estimates(stages: Collection[str], params: Params, speed: Speed) -> dict[str, float]:
+def estimates(stages: Collection[str], params: Params, speed: MachineSpeed) -> dict[str, float]:
     """The seconds of each of the stages."""
     return {stage: STAGE * speed.start + _work(stage, stages, params, speed) for stage in stages}
 
 
-def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> float:
+def _work(stage: str, stages: Collection[str], params: Params, speed: MachineSpeed) -> float:
     kind, _, name = stage.partition("@")
     if kind == "analyze":
         return ANALYSIS * speed.start * len(params.architectures)
@@ -90,7 +90,7 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: Speed) -> 
     return 0.0
 
 
-def _turns(name: str, params: Params, speed: Speed) -> float:
+def _turns(name: str, params: Params, speed: MachineSpeed) -> float:
     """Of a network whose steps are measured."""
     step = speed.image.get(name, 0.0) * params.trainings[name].recipe.batch_size
     return min(SECONDS, BLOCKS * (1 + MOST_STEPS) * step) if step else SECONDS

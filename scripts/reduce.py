@@ -29,9 +29,10 @@ EMBEDDED = {("data", "dataset"): "fashion_mnist", **QUICK}
 
 
 def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) -> str:
-    """Set these keys of params.yaml, keep the networks of the report, and ``also`` those; say what was changed.
+    """Set these keys of params.yaml, keep the original report's networks, and ``also`` those; say what changed.
 
-    Nothing is made larger than it was. All networks stay where those of the report are in no study or no replay.
+    Nothing is made larger than it was. All networks stay where those of the original report are in no study or no
+    replay.
     """
     params = validate(read_yaml())
     yaml = YAML()

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from cnn_study.base.errors import StudyError
 from cnn_study.params.study import Params
-from scripts.estimate import Speed, estimates
+from scripts.estimate import MachineSpeed, estimates
 from scripts.plan import DVC
 from scripts.time_left import TimeLeft, in_words
 
@@ -28,7 +28,7 @@ class Repro:
             return
         print(f"Stages to run: {len(stages)}. Measuring how fast this machine is.", flush=True)
         try:
-            speed = Speed.measured(stages)
+            speed = MachineSpeed.measured(stages)
         except StudyError as error:  # the stage that cannot run either will say more
             print(f"How long that takes is not known yet: {error}", flush=True)
             self._plan = TimeLeft(dict.fromkeys(stages, 1.0))

@@ -1,4 +1,4 @@
-"""The report's claims hold, fail or stay open as the measured numbers say."""
+"""The original report's claims hold, fail or stay open as the measured numbers say."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ def test_on_other_data_only_the_receptive_fields_are_checked(of: Any) -> None:
     assert fields.verdict == "holds"
     assert {claim.verdict for claim in others} == {"not measured"}
     assert {claim.because for claim in others} == {
-        "the data are a part of Fashion-MNIST, not the report's CIFAR-10"
+        "the data are a part of Fashion-MNIST, not the original report's CIFAR-10"
     }
     assert {claim.data for claim in others} == {"metrics/summary.json"}
 
@@ -239,13 +239,13 @@ def test_what_the_replay_and_the_studys_own_runs_did_is_both_said() -> None:
     numbers["summary"]["kernel_3x3"] = entry(0.4, "trained", "diverged", "collapsed", "trained")
     found = checked("kernels_at_chance", numbers | {"replay": replay_of(kernel_3x3=["trained"] * 2)})
     assert found.because == (
-        "3×3: with the report's recipe at its rate 0.01, 0 of 2 short runs at chance, and with the study's own "
-        "recipe, 1 of 4 runs at chance and 1 diverged"
+        "3×3: with the original report's recipe at its rate 0.01, 0 of 2 short runs at chance, and with the "
+        "study's own recipe, 1 of 4 runs at chance and 1 diverged"
     )
     found = checked("kernels_at_chance", numbers)
     assert found.verdict == "not measured"
     assert found.because == (
-        "7×7: no short runs with the report's recipe at its rate 0.01, and with the study's own recipe, "
+        "7×7: no short runs with the original report's recipe at its rate 0.01, and with the study's own recipe, "
         "0 of 3 runs at chance"
     )
     assert found.numbers["kernel_3x3"]["replayed"] == {"runs": 3, "collapsed": 1, "diverged": 1}

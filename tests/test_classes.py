@@ -91,16 +91,16 @@ def test_calibration_names_the_best_and_the_worst() -> None:
         (
             {"thin": UNDER, "wide": NEITHER, "odd": calibrated(0.1, -0.062, 0.01)},
             "under_confident",
-            "Of 3 networks, 2 are under-confident, 0 over-confident, and 1 has no significant gap: confidence "
-            "less accuracy is −6.2 points, 95 % CI −6.6 to −5.8 in odd one to −0.3 points, 95 % CI −0.7 to "
-            "+0.1 in “wide, twice” (intervals over test images). Training with a label smoothing of 0.1 makes "
+            "Of 3 networks, 2 are under-confident, 0 over-confident, and 1 has no significant gap; confidence "
+            "less accuracy ranges from −6.2 points in odd one (95 % CI −6.6 to −5.8) to −0.3 points in “wide, "
+            "twice” (95 % CI −0.7 to +0.1), over test images. Training with a label smoothing of 0.1 makes "
             "networks less confident.",
         ),
         (
             {"thin": OVER},
             "over_confident",
-            "Of 1 network, 0 are under-confident, 1 over-confident, and 0 have no significant gap: confidence "
-            "less accuracy is +5.0 points, 95 % CI +4.6 to +5.4 in narrow one (intervals over test images).",
+            "Of 1 network, 0 are under-confident, 1 over-confident, and 0 have no significant gap; confidence "
+            "less accuracy is +5.0 points in narrow one (95 % CI +4.6 to +5.4), over test images.",
         ),
         (
             {"thin": OVER, "wide": UNDER},
@@ -126,12 +126,12 @@ def test_what_a_temperature_mends_and_that_it_may_mend_nothing() -> None:
     assert finding.rule == "temperature_mends"
     assert finding.text == (
         "After one temperature for each run, fitted on the validation images (0.71 to 0.79), the largest expected "
-        "calibration error falls, from 3.1 % to 1.3 % (“wide, twice”), and of 2 networks, 0 are under-confident, "
-        "0 over-confident, and 2 have no significant gap."
+        "calibration error falls from 3.1 % (narrow one) to 1.3 % (“wide, twice”). With these "
+        "temperatures, of 2 networks, 0 are under-confident, 0 over-confident, and 2 have no significant gap."
     )
     *_, finding = calibration_findings({"wide": NEITHER}, STUDIES, 0.1)
     assert finding.rule == "temperature_does_not_mend"
-    assert "does not fall, from 1.2 % to 1.3 %" in finding.text
+    assert "does not fall: 1.2 % (“wide, twice”) before, 1.3 % (“wide, twice”) after" in finding.text
     left = calibrated(0.1, -0.1, 0.05, left=-0.05)
     assert "of 1 network, 1 is under-confident" in calibration_findings({"thin": left}, STUDIES, 0.1)[2].text
 

@@ -14,12 +14,10 @@ from cnn_study.base.files import write_json
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cost import blocks
 from cnn_study.cost.blocks import Step, measure
-from cnn_study.cost.flops import optimizer_flops, passes_flops, training_flops
 from cnn_study.cost.records import NOTHING, Session, StepCosts
-from cnn_study.cost.step import Clocks, Job, TimedStep
+from cnn_study.cost.step import Job, StepClocks, TimedStep
 from cnn_study.data.shape import Shape, save_shape
 from cnn_study.networks.architecture import spec_of
-from cnn_study.profiling.complexity import forward_flops, without_weights
 from cnn_study.training.loop import train_step
 from cnn_study.training.optimizers import make_optimizer, set_rate
 from cnn_study.training.recipe import Optimizer
@@ -162,45 +160,9 @@ def test_every_step_computes_the_same_and_leaves_the_weights_as_they_were(enviro
 
 def test_a_step_s_parts_are_timed_apart_and_the_processor_over_all(environment: Environment) -> None:
     wall, processor = iter([5.0, 7.0, 7.5, 12.5, 13.5]), iter([100.0, 111.0])
-    timed = TimedStep(job(environment), SHAPE, Clocks(lambda: next(wall), lambda: next(processor)))
+    timed = TimedStep(job(environment), SHAPE, StepClocks(lambda: next(wall), lambda: next(processor)))
     # The first look at the clock only waits for what the device still had to do.
     assert timed.step() == Step(forward=0.5, backward=5.0, optimizer=1.0, processor=11.0)
-
-
-# Operations.
-
-
-def test_the_optimizer_s_operations_are_those_of_a_hand_count() -> None:
-    network = without_weights(spec_of(SMALL), SHAPE)  # filters of 4 × 27 and 6 × 36, their biases, a dense layer
-    filters, others = 4 * 27 + 6 * 36, 4 + 6 + (6 * 4 * 4 + 1) * 10
-    operations: dict[Optimizer, int] = {"sgd": 8, "adam": 15, "adamw": 15}
-    for optimizer, count in operations.items():
-        assert optimizer_flops(network, optimizer) == count * (filters + others)
-    # X Xᵀ and P X, of 2 s² t each; in each of 3 rounds one square for the polynomial, in two of them three more.
-    products = sum(4 * s**2 * t + 2 * (3 + 2 * 3) * s**3 for s, t in ((4, 27), (6, 36)))
-    assert optimizer_flops(network, "muon") == products + 12 * filters + 15 * others
-
-
-def test_a_tall_filter_counts_its_smaller_side() -> None:
-    tall = {"layers": [{"conv": 64, "kernel": 1}, {"pool": 32}], "head": {}}
-    network = without_weights(spec_of(tall), SHAPE)  # 64 × 3
-    rest = 12 * 64 * 3 + 15 * (64 + 65 * 10)
-    assert optimizer_flops(network, "muon") == 4 * 3**2 * 64 + 18 * 3**3 + rest
-
-
-def test_a_backward_pass_is_two_forward_passes_less_the_gradient_of_the_images() -> None:
-    normalised = {"layers": [{"conv": 6, "kernel": 3, "norm": True}], "head": {}}
-    for architecture, channels in ((SMALL, 4), (normalised, 6)):
-        network = without_weights(spec_of(architecture), SHAPE)
-        assert passes_flops(network) == 3 * forward_flops(network) - 2 * channels * 27 * 32 * 32
-
-
-def test_an_image_has_its_share_of_the_optimizer_s_operations() -> None:
-    spec = spec_of(SMALL)
-    network = without_weights(spec, SHAPE)
-    passes, of_optimizer = passes_flops(network), optimizer_flops(network, "muon")
-    for batch in (2, 50):
-        assert training_flops(spec, SHAPE, "muon", batch) == round(passes + of_optimizer / batch)
 
 
 # What is kept, and what is measured.

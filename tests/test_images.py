@@ -15,7 +15,7 @@ from cnn_study.report.kit.wording import images_in_words
 from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, confusion_chart
 from cnn_study.report.topics.images.chapter import chapter, draw_duplicates, of_classes, of_duplicates
 from cnn_study.report.topics.studies.class_changes import class_chart
-from cnn_study.sources.prepared import Pair, Prepared
+from cnn_study.sources.prepared import EqualImages, Prepared
 from tests.report_cases import prepared_of, result
 from tests.test_compose import IMAGES, PARAMS, made_up_evidence
 
@@ -28,7 +28,7 @@ UNEQUAL = Prepared(
     tested=2,
     of_validation=1,
     dropped=True,
-    pairs=(Pair(learned="cat/1.png", tested="dog/$7.png", place=4),),
+    pairs=(EqualImages(learned="cat/1.png", tested="dog/$7.png", place=4),),
 )
 NAMES = ("cat", "dog", "owl")
 

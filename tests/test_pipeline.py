@@ -230,7 +230,7 @@ def test_the_published_study_can_be_reduced(
     for keys, value in values.items():
         assert section(content, *keys) == value
         assert f"{'.'.join(keys)}: {value} (was " in note
-    # Of the networks those of the report and the one that was named, with what compares them.
+    # Of the networks those of the original report and the one that was named, with what compares them.
     assert set(params.architectures) == {*REPORT, "residual_no_norm"}
     assert {name for study in params.studies.values() for name in study.members} == set(params.architectures)
     controls = [(pair.of, pair.against) for study in params.studies.values() for pair in study.controls]

@@ -34,6 +34,7 @@ from cnn_study.params.study import validate
 from engine import driver, node
 from engine.cluster import connected, machine_for, room_for
 from engine.driver import Job, params_of
+from engine.given_params import GivenParams
 from engine.pipeline import Pipeline
 from engine.progress import ProgressLines
 from engine.resources import Resources
@@ -385,7 +386,7 @@ class Script:
     def run(self) -> list[str]:
         """All stages; those that were recorded, in this order."""
         pipeline: Any = SimpleNamespace(begin=lambda _: True, commit=self.commit)
-        driver.Scheduler(driver.GivenParams.read(), Resources(), {}, pipeline, ProgressLines()).run()
+        driver.Scheduler(GivenParams.read(), Resources(), {}, pipeline, ProgressLines()).run()
         return self.recorded
 
     def commit(self, stages: list[str]) -> None:
@@ -565,6 +566,22 @@ def test_a_task_reads_of_params_its_own_architecture_and_seed() -> None:
     assert mine["training"] == content["training"]
     assert mine["architectures"]["depth_4"]["training"] == {"seeds": [1], "budgets": [2, 4], "learning_rate": 0.1}
     assert params_of(Job("tune", "depth_4"), content)["architectures"] == {"depth_4": own}
+
+
+def test_only_a_change_of_what_its_tasks_read_stops_an_architecture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (REPOSITORY / "params.yaml").read_text()
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(text)
+    given = GivenParams.read()
+    content = read_yaml()
+    content["architectures"]["depth_4"]["head"]["dropout"] = 0.1
+    content["analysis"] = {}
+    Path("params.yaml").write_text(json.dumps(content))  # JSON is YAML
+    given.check_unchanged("kernel_3x3")
+    with pytest.raises(StudyError, match="changed while the study ran"):
+        given.check_unchanged("depth_4")
 
 
 def test_a_gpu_that_params_ask_for_has_to_be_given() -> None:

@@ -43,7 +43,7 @@ from cnn_study.evaluation.results import (
 from cnn_study.networks.architecture import spec_of
 from cnn_study.profiling.records import LayerCost, LayerProfile, Profile, Speed
 from cnn_study.sources.folder import Pictures
-from cnn_study.sources.prepared import Pair, Prepared
+from cnn_study.sources.prepared import EqualImages, Prepared
 from cnn_study.training.finished import FinishedRun, Key, Store, Trained
 from cnn_study.training.loop import Position
 from cnn_study.training.records import (
@@ -104,9 +104,9 @@ PROFILE = Profile(
     ),
 )
 LAYER_SPREAD = LayerSpread(layer="conv1", untrained=Spread(deviation=0.0, side=1.0), trained=None)
-PAIR = Pair(learned="train/cat/1.png", tested="test/cat/2.png", place=1)
+EQUAL_IMAGES = EqualImages(learned="train/cat/1.png", tested="test/cat/2.png", place=1)
 RECORDS: tuple[Record, ...] = (
-    PAIR,
+    EQUAL_IMAGES,
     Pictures(size=32, classes=("cat", "dog"), files={"train": ("cat/1.png", "dog/1.png")}),
     Prepared(
         train=(1, 1),
@@ -116,7 +116,7 @@ RECORDS: tuple[Record, ...] = (
         tested=1,
         of_validation=0,
         dropped=True,
-        pairs=(PAIR,),
+        pairs=(EQUAL_IMAGES,),
     ),
     RUN,
     *RUN.epochs,

@@ -1,4 +1,4 @@
-"""The report's recipe, replayed: who trains at which rate, and whether the rate decides the order."""
+"""The original report's recipe, replayed: who trains at which rate, and whether the rate decides the order."""
 
 import pandas as pd
 import pytest
@@ -33,20 +33,20 @@ def test_a_replay_tells_rate_by_rate_who_trained_and_in_which_order() -> None:
         ("thin", 0.01, 0, 0.4), ("thin", 0.01, 1, 0.3), ("wide", 0.01, 0, 0.1), ("wide", 0.01, 1, None),
     )  # fmt: skip
     assert low.text == (
-        "With the report's recipe at a rate of 0.001, 0 of 4 runs of 1 epoch on 500 images did not train; "
-        "mean validation accuracies of those that did: “wide, twice” 70.0 % and narrow one 55.0 %."
+        "With the original report's recipe at a rate of 0.001, 0 of 4 runs of 1 epoch on 500 images did not "
+        "train; mean validation accuracies of those that did: “wide, twice” 70.0 % and narrow one 55.0 %."
     )
     assert high.text == (
-        "With the report's recipe at the report's rate, 0.01, 2 of 4 runs of 1 epoch on 500 images did not train "
-        "(“wide, twice”: 2); mean validation accuracies of those that did: narrow one 35.0 %."
+        "With the original report's recipe at its own rate, 0.01, 2 of 4 runs of 1 epoch on 500 images did not "
+        "train (“wide, twice”: 2); mean validation accuracies of those that did: narrow one 35.0 %."
     )
     assert high.numbers["failed"] == {"wide": 2}
     assert orders.rule == "replay_orders_differ"
     assert orders.text == (
-        "In these short runs, of 1 epoch on 500 images, the order by mean validation accuracy at the report's "
-        "rate, 0.01, is narrow one 35.0 % (no run of “wide, twice” trained); with each network at its best of 2 "
-        "rates it is “wide, twice” 70.0 % (at 0.001) and narrow one 55.0 % (at 0.001). The two orders differ: "
-        "here the rates alone change the order; differences are not tested."
+        "In these short runs, of 1 epoch on 500 images, the order by mean validation accuracy at the original "
+        "report's rate, 0.01, is narrow one 35.0 % (no run of “wide, twice” trained); with each network at its "
+        "best of 2 rates it is “wide, twice” 70.0 % (at 0.001) and narrow one 55.0 % (at 0.001). The two orders "
+        "differ: here the rates alone change the order; differences are not tested."
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.time_told import ratios, seconds_told
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, validate
-from scripts.estimate import Speed, estimates
+from scripts.estimate import MachineSpeed, estimates
 from scripts.plan import foreseen
 from scripts.repro import Repro
 from scripts.time_left import TimeLeft, in_words
@@ -78,7 +78,7 @@ def params(**training: Any) -> Params:
 
 def seconds(stage: str, given: Params, *others: str, start: float = 0.0) -> float:
     """Of a stage, where a training step takes a millisecond an image."""
-    speed = Speed(start, dict.fromkeys(given.architectures, 0.001))
+    speed = MachineSpeed(start, dict.fromkeys(given.architectures, 0.001))
     return estimates([stage, *others], given, speed)[stage]
 
 

@@ -10,7 +10,7 @@ from cnn_study.analysis.comparisons import Comparer, Comparison, Pair, StudyComp
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Summaries, Summary, Timing, environments
-from cnn_study.cost.flops import training_flops
+from cnn_study.analysis.training_flops import training_flops
 from cnn_study.data.splits import Integers
 from cnn_study.evaluation.results import Pixels
 from cnn_study.params.study import Params

@@ -47,7 +47,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Clocks:
+class StepClocks:
     """The time that passes, and that which the processor spends on this process, in seconds."""
 
     wall: Callable[[], float] = time.perf_counter
@@ -60,8 +60,8 @@ class TimedStep:
     A rate that changes weights would lead them, on labels that nothing predicts, to numbers that no training has.
     """
 
-    def __init__(self, job: Job, shape: Shape, clocks: Clocks | None = None, rate: float = 0.0) -> None:
-        self._environment, self._clocks = job.environment, clocks or Clocks()
+    def __init__(self, job: Job, shape: Shape, clocks: StepClocks | None = None, rate: float = 0.0) -> None:
+        self._environment, self._clocks = job.environment, clocks or StepClocks()
         torch.manual_seed(0)
         self.network = place(Network(job.architecture, shape), job.environment).train()
         self._optimizer = make_optimizer(self.network, job.recipe, job.environment)

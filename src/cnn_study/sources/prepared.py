@@ -11,7 +11,7 @@ from cnn_study.sources.duplicates import Duplicates
 SHOWN = 2  # duplicates
 
 
-class Pair(Record):
+class EqualImages(Record):
     """Two equal images, by name: the one in training or validation, the other at this place of the test."""
 
     learned: str
@@ -34,7 +34,7 @@ class Prepared(Record):
     tested: int
     of_validation: int
     dropped: bool
-    pairs: tuple[Pair, ...]
+    pairs: tuple[EqualImages, ...]
 
     @classmethod
     def of(cls, division: Division, found: Duplicates, classes: int, *, dropped: bool) -> Self:
@@ -54,7 +54,7 @@ class Prepared(Record):
             of_validation=len(found.between),
             dropped=dropped,
             pairs=tuple(
-                Pair(learned=learned, tested=tested, place=int(place))
+                EqualImages(learned=learned, tested=tested, place=int(place))
                 for (learned, tested), place in zip(found.pairs[:SHOWN], found.tested, strict=False)
             ),
         )

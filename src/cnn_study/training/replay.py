@@ -19,10 +19,12 @@ class ShortRuns(Model):
 
 
 class Replay(Model):
-    """The recipe of the report that this study redoes: short runs at several rates."""
+    """The recipe of the original report: short runs at several rates."""
 
     architectures: Annotated[
         tuple[Annotated[str, Field(pattern=NAME)], ...], Field(strict=False, min_length=1), EachOnce()
     ]
-    learning_rate: Annotated[Rate, Field(description="the report's, of all its networks: marked in the figure")]
+    learning_rate: Annotated[
+        Rate, Field(description="the original report's, of all its networks: marked in the figure")
+    ]
     runs: ShortRuns

@@ -1,1 +1,1 @@
-"""The claims of the report that this study redoes, each checked against the measured numbers."""
+"""The claims of the original report, each checked against the measured numbers."""

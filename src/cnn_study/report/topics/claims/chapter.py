@@ -1,4 +1,4 @@
-"""The chapter on the report's claims, one by one."""
+"""The chapter on the original report's claims, one by one."""
 
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.tables import gradient_norms_by_seed, replay_table
@@ -27,16 +27,16 @@ def chapter(evidence: Evidence) -> Chapter:
         _recipes(evidence),
     )
     table = Table(
-        "What the report says, and whether it holds here",
+        "What the original report says, and whether it holds here",
         ("claim", "verdict", "because"),
         tuple((claim.claim, claim.verdict, claim.because) for claim in claims),
         source(f"{CONCLUSIONS}, {TIMING}"),
-        "The report trained each network once, for 15 epochs, and looked at the test images while it did."
+        "The original report trained each network once, for 15 epochs, and looked at the test images while it did."
         + _where(evidence),
     )
-    question = "Which conclusions of the report that this study redoes hold?"
+    question = "Which conclusions of the original report hold?"
     return Chapter(
-        sections=(Section("claims", "The report's claims", question, (), (table,), ()),),
+        sections=(Section("claims", "The original report's claims", question, (), (table,), ()),),
         conclusions={
             "claimed_pairs": [pair.record() for pair in pairs],
             "claims": [claim.record() for claim in claims if not claim.timed],
@@ -49,7 +49,7 @@ def chapter(evidence: Evidence) -> Chapter:
 
 
 def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:
-    """By architecture, in what its recipe and learning rate differ from the report's."""
+    """By architecture, in what its recipe and learning rate differ from the original report's."""
     replay = evidence.params.replay
     return {
         name: [

@@ -1,11 +1,12 @@
-"""The claims of the report that this study redoes, each with the check that decides whether it holds here.
+"""The claims of the original report, each with the check that decides whether it holds here.
 
 Each check says what exactly its claim is taken to mean. A claim about several pairs does not hold if one of them
 is the other way round, and holds if all are as it says.
 
-The claims are about the report's data set. On another one only its receptive fields are checked. What went on in
-the report's own runs, with its recipe and rate, is not comparable with runs that have others: such a claim is
-checked against the short runs with the report's recipe where they can answer it, and is open where they cannot.
+The claims are about the original report's data set. On another one only its receptive fields are checked. What
+went on in the original report's own runs, with its recipe and rate, is not comparable with runs that have others:
+such a claim is checked against the short runs with that recipe where they can answer it, and is open where they
+cannot.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +31,7 @@ from cnn_study.report.topics.claims.networks import (
     KERNELS,
     MODERATE_KERNEL,
     MOST_ACCURATE_KERNEL,
-    REPORTS_DATASET,
+    ORIGINAL_DATASET,
     RESIDUAL_MOST_ACCURATE,
     RESIDUAL_SLOWEST,
     SIX_LAYERS_SLOW,
@@ -57,7 +58,7 @@ PARAMETERS = "params.yaml"
 
 @dataclass(frozen=True)
 class Claim:
-    """What the report says, whether it holds here, the reason in one sentence, and the numbers in that.
+    """What the original report says, whether it holds here, the reason in one sentence, and the numbers in that.
 
     ``data``: the committed file that shows these; ``timed``: whether a clock measured any of them.
     """
@@ -79,8 +80,8 @@ class Check:
     """How a claim is checked: ``decide`` finds what becomes of each thing that it says.
 
     ``data`` and ``timed``: those of the claim. ``of_any_data``: whether the claim is about networks alone, and
-    is checked on every data set. ``of_its_recipe``: the networks whose training with the report's recipe the claim
-    is about, where short runs cannot answer it; none where it is about something else.
+    is checked on every data set. ``of_its_recipe``: the networks whose training with the original report's recipe
+    the claim is about, where short runs cannot answer it; none where it is about something else.
     """
 
     decide: Callable[[Measurements], list[Statement]]
@@ -100,13 +101,13 @@ def check_claims(
     rate: float,
     recipes: Mapping[str, Sequence[Difference]],
 ) -> list[Claim]:
-    """Every claim of the report with its verdict.
+    """Every claim of the original report with its verdict.
 
     ``dataset``: its name in params.yaml. ``summary``: the objects of metrics/summary.json by architecture.
     ``costs``: of training steps. ``compared``: CLAIMED_PAIRS, but those with an architecture that is not in the
     study. ``gradients``: ``architecture``, ``seed``, ``epoch``, ``layer``, ``gradient_norm``. ``replay``:
-    plots/data/replay.csv, short runs with the report's recipe, whose own learning rate is ``rate``. ``recipes``:
-    by architecture, in what its recipe and rate differ from the report's.
+    plots/data/replay.csv, short runs with the original report's recipe, whose own learning rate is ``rate``.
+    ``recipes``: by architecture, in what its recipe and rate differ from the original report's.
 
     What involves a network that is missing or has not trained is not measured; but whether networks stay at
     chance is what the replay is asked, and receptive fields are known of any network.
@@ -120,8 +121,8 @@ def check_claims(
 def _checked(
     claim: str, check: Check, dataset: str, measured: Measurements, recipes: Mapping[str, Sequence[Difference]]
 ) -> Claim:
-    if dataset != REPORTS_DATASET and not check.of_any_data:
-        because = f"the data are {DATASETS[dataset]}, not the report's CIFAR-10"
+    if dataset != ORIGINAL_DATASET and not check.of_any_data:
+        because = f"the data are {DATASETS[dataset]}, not the original report's CIFAR-10"
         statement = Statement("data", "not measured", because, {"dataset": dataset})
         return _judged(claim, [statement], SUMMARY, timed=False)
     if others := [_another_recipe(name, recipes[name]) for name in check.of_its_recipe if recipes.get(name)]:
@@ -131,8 +132,8 @@ def _checked(
 
 def _another_recipe(name: str, differences: Sequence[Difference]) -> Statement:
     because = (
-        "open: it is about runs with the report's recipe and rate; those here differ from them in "
-        f"{listed([one.what for one in differences])}, and short runs with the report's recipe do not answer it"
+        "open: it is about runs with the original report's recipe and rate; those here differ from them in "
+        f"{listed([one.what for one in differences])}, and short runs with that recipe do not answer it"
     )
     numbers = {one.what: [one.of, one.against] for one in differences}
     return Statement(name, "not comparable", because, numbers)
@@ -186,7 +187,7 @@ def moderate_kernel(measured: Measurements) -> list[Statement]:
 
 
 def kernels_at_chance(measured: Measurements) -> list[Statement]:
-    """With the report's recipe at its rate, all short runs of 3×3 and of 7×7 collapsed or diverged."""
+    """With the original report's recipe at its rate, all short runs of 3×3 and of 7×7 collapsed or diverged."""
     return [at_chance(measured, KERNELS, name) for name in ("kernel_3x3", "kernel_7x7")]
 
 
@@ -201,7 +202,7 @@ def slowest_kernel(measured: Measurements) -> list[Statement]:
 
 
 def fields_of_kernels(measured: Measurements) -> list[Statement]:
-    """The theoretical receptive field of each is exactly what the report says."""
+    """The theoretical receptive field of each is exactly what the original report says."""
     return [field_is(measured, name, pixels) for name, pixels in FIELDS.items()]
 
 
@@ -211,7 +212,7 @@ def accuracy_grows_with_depth(measured: Measurements) -> list[Statement]:
 
 
 def residual_most_accurate(measured: Measurements) -> list[Statement]:
-    """The residual network is more accurate than each of 2, 4 and 6 layers, the report's other networks."""
+    """The residual network is more accurate than each of 2, 4 and 6 layers, the others of the original report."""
     return [more_accurate(measured, DEPTHS, *pair) for pair in RESIDUAL_MOST_ACCURATE]
 
 

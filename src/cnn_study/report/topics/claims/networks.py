@@ -1,10 +1,10 @@
-"""The report's networks, and the pairs of them that its claims compare."""
+"""The original report's networks, and the pairs of them that its claims compare."""
 
 from collections.abc import Mapping
 
-REPORTS_DATASET = "cifar10"
+ORIGINAL_DATASET = "cifar10"
 
-# The report's names. Its 3×3 network and its 2-layer network are the same.
+# The original report's names. Its 3×3 network and its 2-layer network are the same.
 KERNELS = {"kernel_3x3": "3×3", "kernel_5x5": "5×5", "kernel_7x7": "7×7", "kernel_1x1_3x3": "1×1+3×3"}
 DEPTHS = {"kernel_3x3": "2 layers", "depth_4": "4 layers", "depth_6": "6 layers", "residual": "residual"}
 FIELDS = {"kernel_3x3": 10, "kernel_5x5": 16, "kernel_7x7": 22, "kernel_1x1_3x3": 10}  # pixels

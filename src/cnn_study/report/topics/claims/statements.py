@@ -38,7 +38,8 @@ class Measurements:
     """Everything that the claims are checked against.
 
     ``last`` and ``growth``: by architecture, over seeds, the total gradient norm of the last epoch, and that over
-    the first epoch's. ``replayed``: the statuses of the short runs with the report's recipe, at its ``rate``.
+    the first epoch's. ``replayed``: the statuses of the short runs with the original report's recipe, at its
+    ``rate``.
     """
 
     summary: Mapping[str, Summary]
@@ -188,7 +189,7 @@ def grows(measured: Measurements, names: Mapping[str, str], of: str) -> Statemen
 
 
 def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Statement:
-    """No short run with the report's recipe at its rate trained. Where some did, luck decides: it is open.
+    """No short run with the original report's recipe at its rate trained. Where some did, luck decides: open.
 
     What the study's own runs did is said besides; they have another recipe, and decide nothing.
     """
@@ -197,7 +198,7 @@ def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Stat
     own, replayed = measured.summary[of].statuses, measured.replayed.get(of, [])
     failed = sum(status != "trained" for status in replayed)
     verdict = _verdict(int(failed == len(replayed)) - int(failed == 0)) if replayed else "not measured"
-    recipe = f"with the report's recipe at its rate {measured.rate:g}"
+    recipe = f"with the original report's recipe at its rate {measured.rate:g}"
     short_runs = f"{recipe}, {_failures(replayed, 'short run')}" if replayed else f"no short runs {recipe}"
     because = f"{names[of]}: {short_runs}, and with the study's own recipe, {_failures(own, 'run')}"
     numbers = {"rate": measured.rate, "replayed": _counts(replayed), "own": _counts(own)}

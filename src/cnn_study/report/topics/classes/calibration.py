@@ -14,11 +14,11 @@ from cnn_study.report.kit.charts import TEXT, Spec, lines, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import Studies, counted, percent, points_within, shown
+from cnn_study.report.kit.wording import Studies, counted, percent, points, points_within, shown
 
 DATA = "plots/data/calibration.csv"
 ERRORS = "plots/data/calibration_errors.csv"
-LEVEL = 0.95  # of the intervals of ``Gap``
+CONFIDENCE = 0.95  # of the intervals of ``Gap``
 FEWEST_PREDICTIONS = 30  # an accuracy of fewer is noise
 
 
@@ -126,9 +126,15 @@ def error_table(found: Mapping[str, Calibration], studies: Studies) -> Table:
 
 
 def gap_within(gap: Gap) -> str:
-    """In points: −4.2 [−4.6, −3.8] points."""
+    """In points: −4.2 points, 95 % CI −4.6 to −3.8."""
     low, high = gap.ci95
     return points_within(100 * gap.mean, (100 * low, 100 * high))
+
+
+def _gap_in(gap: Gap, name: str) -> str:
+    """In points, of a network: −4.2 points in 3×3 (95 % CI −4.6 to −3.8)."""
+    low, high = gap.ci95
+    return f"{points(100 * gap.mean)} points in {name} (95 % CI {points(100 * low)} to {points(100 * high)})"
 
 
 def reliability_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
@@ -218,10 +224,9 @@ def _signs(gaps: Mapping[str, Gap], studies: Studies, label_smoothing: float) ->
     """On which side networks err."""
     low, high = min(gaps, key=lambda name: gaps[name].mean), max(gaps, key=lambda name: gaps[name].mean)
     text, rule, numbers = _counts(gaps)
-    text += f": confidence less accuracy is {gap_within(gaps[low])} in {shown(low, studies)}"
-    if low != high:
-        text += f" to {gap_within(gaps[high])} in {shown(high, studies)}"
-    text += " (intervals over test images)"
+    lowest, highest = (_gap_in(gaps[name], shown(name, studies)) for name in (low, high))
+    range_of_gaps = f"is {lowest}" if low == high else f"ranges from {lowest} to {highest}"
+    text += f"; confidence less accuracy {range_of_gaps}, over test images"
     if rule == "under_confident" and label_smoothing > 0:
         numbers["label_smoothing"] = label_smoothing
         text += f". Training with a label smoothing of {label_smoothing:g} makes networks less confident"
@@ -232,18 +237,18 @@ def _after_temperature(found: Mapping[str, Calibration], studies: Studies) -> Fi
     """What one temperature of each network mends."""
     counts, _, numbers = _counts({name: one.gap_after for name, one in found.items()})
     temperatures = [temperature for one in found.values() for temperature in one.temperatures]
-    worst = max(found, key=lambda name: found[name].error_after)
-    before, after = (
-        max(errors) for errors in zip(*((o.error, o.error_after) for o in found.values()), strict=True)
-    )
+    worst_before = max(found, key=lambda name: found[name].error)
+    worst_after = max(found, key=lambda name: found[name].error_after)
+    before, after = found[worst_before].error, found[worst_after].error_after
+    first = f"{percent(before)} ({shown(worst_before, studies)})"
+    last = f"{percent(after)} ({shown(worst_after, studies)})"
     mends = after < before
-    falls = "falls" if mends else "does not fall"
+    falls = f"falls from {first} to {last}" if mends else f"does not fall: {first} before, {last} after"
     numbers |= {"temperatures": [min(temperatures), max(temperatures)], "errors": [before, after]}
     text = (
         f"After one temperature for each run, fitted on the validation images ({min(temperatures):.2f} to "
-        f"{max(temperatures):.2f}), the largest expected calibration error {falls}, "
-        f"from {percent(before)} to {percent(after)} ({shown(worst, studies)}), and "
-        f"{counts[:1].lower()}{counts[1:]}."
+        f"{max(temperatures):.2f}), the largest expected calibration error {falls}. "
+        f"With these temperatures, {counts[:1].lower()}{counts[1:]}."
     )
     rule = "temperature_mends" if mends else "temperature_does_not_mend"
     return Finding(text, "calibration", rule, numbers, ERRORS)
@@ -259,7 +264,7 @@ def _counts(gaps: Mapping[str, Gap]) -> tuple[str, str, dict[str, object]]:
     )
     rule = "under_confident" if under > over else "over_confident" if over > under else "gap_of_no_sign"
     numbers: dict[str, object] = {
-        "networks": len(signs), "under": under, "over": over, "neither": neither, "level": LEVEL,
+        "networks": len(signs), "under": under, "over": over, "neither": neither, "confidence": CONFIDENCE,
         "gaps": {name: [100 * gap.mean, *(100 * end for end in gap.ci95)] for name, gap in gaps.items()},
     }  # fmt: skip
     return text, rule, numbers

@@ -11,7 +11,7 @@ from cnn_study.report.topics.learning_rates.search import learning_rates, rate_f
 
 
 def chapter(evidence: Evidence) -> Chapter:
-    """The searches of each study, and the replays of the report's recipe."""
+    """The searches of each study, and the replays of the original report's recipe."""
     params = evidence.params
     searches, replays = learning_rates(evidence.results), replay_table(evidence.replays)
     images = max(replay.images for replay in evidence.replays.values())

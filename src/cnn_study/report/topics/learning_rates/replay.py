@@ -1,4 +1,4 @@
-"""The report's recipe, replays: what one rate for all networks does to their order."""
+"""The original report's recipe, replays: what one rate for all networks does to their order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ def replay_figure(table: pd.DataFrame, params: Params, images: int) -> Figure:
     """Of runs on so many images."""
     plan = params.replay.runs
     names = {name: shown(name, params.studies) for name in params.replay.architectures}
-    members = Members("replay", "The report's recipe", names, styles_of(list(params.architectures)))
+    members = Members("replay", "The original report's recipe", names, styles_of(list(params.architectures)))
     return Figure(
         "replay-learning_rates",
-        "The report's recipe at several learning rates",
+        "The original report's recipe at several learning rates",
         f"{plan.recipe.optimizer}, batches of {plan.recipe.batch_size}, {counted(plan.epochs, 'epoch')} of "
         f"{images:,} images: a point for each run, lines for the means of those that "
         "trained. Crosses are runs that stayed at chance, or diverged and have no accuracy; side by side, of "
-        "one rate. The dashed line is the report's own rate.",
+        "one rate. The dashed line is the original report's own rate.",
         source(DATA, "replay"),
         replay_chart(table, members, params.replay.learning_rate),
     )
@@ -68,9 +68,9 @@ def replay_chart(runs: pd.DataFrame, members: Members, marked: float) -> Spec:
     failed = side_by_side(rows[rows["status"] != "trained"])
     cross = at | {"x": x | {"field": "place"}} | picked(1, 0)
     there: Spec = {"x": {"datum": marked}}
-    text = {"type": "text", "align": "right", "dx": -4, "y": 8, "text": "the report's"}
+    text = {"type": "text", "align": "right", "dx": -4, "y": 8, "text": "the original report's"}
     return single(
-        f"{members.title}: validation accuracy by learning rate, with the report's recipe",
+        f"{members.title}: validation accuracy by learning rate",
         trained[columns],
         height=320,
         layer=[
@@ -86,7 +86,7 @@ def replay_chart(runs: pd.DataFrame, members: Members, marked: float) -> Spec:
 
 @dataclass(frozen=True)
 class _Replays:
-    """Runs of ``epochs`` on ``images``, by learning rate; ``own`` is the report's."""
+    """Runs of ``epochs`` on ``images``, by learning rate; ``own`` is the original report's."""
 
     by_rate: dict[float, pd.DataFrame]
     studies: Studies
@@ -107,8 +107,8 @@ def replay_findings(replay: pd.DataFrame, studies: Studies, own: float, epochs: 
     """What one recipe gives at each of its rates, then whether its own rate decides the order of networks.
 
     ``replay``: plots/data/replay.csv: ``architecture``, ``learning_rate``, ``seed``, ``status``,
-    ``validation_accuracy``, of runs of ``epochs`` on ``images``. ``own``: the rate that a report used for all
-    networks. There is no order where only one network or rate was tried, or nothing trained.
+    ``validation_accuracy``, of runs of ``epochs`` on ``images``. ``own``: the rate that the original report used
+    for all networks. There is no order where only one network or rate was tried, or nothing trained.
     """
     by_rate = {float(str(value)): rows for value, rows in replay.groupby("learning_rate")}
     replays = _Replays(by_rate, studies, own, epochs, images)
@@ -120,9 +120,9 @@ def _at_rate(learning_rate: float, rows: pd.DataFrame, replays: _Replays) -> Fin
     failed = rows[rows["status"] != "trained"].groupby("architecture", sort=False).size()
     numbers: dict[str, Any] = {"rate": learning_rate, "runs": len(rows), "failures": int(failed.sum())}
     numbers |= {"failed": {str(name): int(count) for name, count in failed.items()}, "means": means}
-    at = "the report's rate," if np.isclose(learning_rate, replays.own) else "a rate of"
+    at = "its own rate," if np.isclose(learning_rate, replays.own) else "a rate of"
     text = (
-        f"With the report's recipe at {at} {rate(learning_rate)}, {numbers['failures']} of "
+        f"With the original report's recipe at {at} {rate(learning_rate)}, {numbers['failures']} of "
         f"{counted(len(rows), 'run')} of {replays.length} did not train"
     )
     if len(failed):
@@ -135,7 +135,7 @@ def _at_rate(learning_rate: float, rows: pd.DataFrame, replays: _Replays) -> Fin
 
 
 def _orders(replay: pd.DataFrame, replays: _Replays) -> list[Finding]:
-    """The order at the report's rate beside that with each network at its best rate, by runs that trained."""
+    """The order at the recipe's own rate beside that with each network at its best, by runs that trained."""
     at_own = next((rows for value, rows in replays.by_rate.items() if np.isclose(value, replays.own)), None)
     names = [str(name) for name in replay["architecture"].unique()]
     rates = _best_rates_of(replays.by_rate)
@@ -146,10 +146,10 @@ def _orders(replay: pd.DataFrame, replays: _Replays) -> list[Finding]:
     own_remarks = {name: percent(mean) for name, mean in means.items()}
     best_remarks = {name: f"{percent(mean)} (at {rate(value)})" for name, (value, mean) in rates.items()}
     text = (
-        f"In these short runs, of {replays.length}, the order by mean validation accuracy at the report's rate, "
-        f"{rate(replays.own)}, is {_order(means, own_remarks, names, replays)}; with each network at its best of "
-        f"{len(replays.by_rate)} rates it is {_order(best, best_remarks, names, replays)}. The two orders "
-        f"{'differ' if differ else 'are the same'}: here the rates alone "
+        f"In these short runs, of {replays.length}, the order by mean validation accuracy at the original "
+        f"report's rate, {rate(replays.own)}, is {_order(means, own_remarks, names, replays)}; with each network "
+        f"at its best of {len(replays.by_rate)} rates it is {_order(best, best_remarks, names, replays)}. The two "
+        f"orders {'differ' if differ else 'are the same'}: here the rates alone "
         f"{'change' if differ else 'do not change'} the order; differences are not tested."
     )
     numbers: dict[str, Any] = {"rates": len(replays.by_rate), "means_at_own": means, "best_means": best}

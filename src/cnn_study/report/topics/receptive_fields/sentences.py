@@ -20,7 +20,7 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.receptive_fields.tables import BY_LAYER, LayerField
 
-LEVEL = 0.95  # of the intervals of ``Estimate``
+CONFIDENCE = 0.95  # of the intervals of ``Estimate``
 CHANGES = {1: "grows", -1: "shrinks", 0: "stays"}
 
 
@@ -90,10 +90,10 @@ def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
             most = max(names, key=lambda name: abs(means[name]))
             part += f" (most in {shown(most, studies)}: {pixels_within(changes[most], signed=True)} pixels)"
         parts.append(part)
-    numbers |= {"judged": len(judged), "level": LEVEL}
+    numbers |= {"judged": len(judged), "confidence": CONFIDENCE}
     text = (
-        f"{start}{parts[0]} of {counted(len(judged), 'network')} and {parts[1]}, by {round_percent(LEVEL)} CIs "
-        "over seeds, each for itself."
+        f"{start}{parts[0]} of {counted(len(judged), 'network')} and {parts[1]}, by {round_percent(CONFIDENCE)} "
+        "CIs over seeds, each for itself."
     )
     return Finding(text, "receptive_fields", "fields_change", numbers, BY_LAYER)
 
