@@ -21,7 +21,10 @@ RUNS = Path(__file__).parent / "data" / "runs.npz"
 
 
 def real_runs() -> dict[str, Outcomes]:
-    """By network: three runs to two epochs, on all 10,000 test images."""
+    """By network: three runs to two epochs, on all 10,000 test images.
+
+    Seeds 0 to 2 with the recipe of params.yaml at a rate of 0.1, in bf16 on an AMD EPYC.
+    """
     with np.load(RUNS) as stored:
         right = np.unpackbits(stored["right"], axis=-1, count=int(stored["images"])).astype(float)
         return dict(zip(map(str, stored["names"]), map(Outcomes, right), strict=True))

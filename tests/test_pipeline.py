@@ -257,6 +257,12 @@ def reduced(folder: Path, change: Callable[[Any], None], *also: str) -> Params:
     return validate(read_yaml())
 
 
+def test_a_folder_keeps_all_of_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = reduced(tmp_path, lambda content: content["data"].update(dataset="folder")).data
+    assert (data.train_images, data.test_images) == ("all", "all")
+
+
 def add_mirror(content: Any) -> None:
     """Of a network that the report does not have."""
     name = "kernel_5x5_matched_adamw"

@@ -103,7 +103,8 @@ def side_by_side(failed: pd.DataFrame) -> pd.DataFrame:
 
 def epoch_axis() -> Spec:
     """Epochs on a linear axis, whole numbers."""
-    whole = {"tickMinStep": 1, "format": "d"}
+    # With two or three epochs there are ticks between them, whose rounded labels would name an epoch twice.
+    whole = {"tickMinStep": 1, "format": "d", "labelExpr": "datum.value % 1 ? '' : datum.label"}
     return quantity("epoch", "epoch", scale={"zero": False, "nice": False}, axis=whole)
 
 

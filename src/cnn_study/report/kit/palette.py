@@ -25,12 +25,12 @@ class Style:
 def styles_of(names: Sequence[str]) -> dict[str, Style]:
     """The style of each architecture, by its place among ``names``: all of params.yaml, in its order.
 
-    No two of the first 48 look alike: after every 12 the colours come again with another dash.
+    No two of the first 48 look alike: after every 12 the colours come again with another shape and another dash.
     """
     return {
         name: Style(
             colour=COLOURS[place % len(COLOURS)],
-            shape=SHAPES[place % len(SHAPES)],
+            shape=SHAPES[(place + place // len(COLOURS)) % len(SHAPES)],
             dash=DASHES[place // len(COLOURS) % len(DASHES)],
         )
         for place, name in enumerate(names)

@@ -60,7 +60,7 @@ def budget_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
             f"studies-{members.key}-budgets",
             f"{members.title}: differences to the baseline by training budget",
             "Lines reach over the 95 % confidence interval of each comparison alone. Only the largest budget has "
-            "verdicts.",
+            "verdicts: its points are filled.",
             source(DATA),
             budget_chart(rows, members),
         )
@@ -73,7 +73,9 @@ def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
     styles = members.by_name(rows, "color", "shape")
     x = {"field": "budget", "type": "ordinal", "title": "epochs", "axis": {"labelAngle": 0}}
     beside = {"xOffset": {"field": "name", "sort": list(rows["name"].unique())}}
-    y = quantity("points", "percentage points more than the baseline", axis={"format": "+.1f"})
+    axis = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'"}
+    y = quantity("points", "percentage points more than the baseline", axis=axis)
+    last = {"condition": {"test": f"datum.budget == {rows['budget'].max()}", "value": 1}, "value": 0}
     tips = [
         tip("name", "network"),
         tip("budget", "epochs"),
@@ -88,8 +90,10 @@ def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
             {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 0}}},
             {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"x": x} | beside | whiskers},
             {
-                "mark": {"type": "point", "filled": True, "size": 60},
-                "encoding": {"x": x, "y": y, "tooltip": tips} | beside | styles,
+                "mark": {"type": "point", "size": 60, "strokeWidth": 2},
+                "encoding": {"x": x, "y": y, "tooltip": tips, "shape": styles["shape"], "fillOpacity": last}
+                | {"fill": styles["color"], "stroke": styles["color"]}
+                | beside,
             },
         ],
     )
