@@ -77,6 +77,7 @@ def test_an_added_network_is_trained_alone(clone: Project) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_a_run_that_was_cut_goes_on_from_what_was_committed(finished: Project, tmp_path: Path) -> None:
     cut = finished.copy_to(tmp_path / "cut")
     ended = ("download", "prepare", "tune@small", "train@small", "evaluate@small")

@@ -12,6 +12,8 @@ from sklearn.datasets import load_digits
 
 from tests.conftest import Project, made_once
 
+pytestmark = pytest.mark.thorough
+
 NAMES = ("zero", "one", "two", "three")
 
 

@@ -114,6 +114,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_interrupts_lost_nodes_and_killed_drivers_change_no_bit_and_nothing_is_done_twice(
     cluster: Cluster,
     temporary: Path,
