@@ -25,8 +25,8 @@ FURTHER_RATES = 1  # that a search tries beyond its range
 PASSES = 2.0  # training steps that a layer's receptive field takes, for each image
 # In times of starting a program with PyTorch:
 STAGE = 2.0  # a stage that does nothing: Python for the check and for the stage, and DVC
-PROFILE = 2.0  # what a profile takes beside that
-ANALYSIS = 3.0  # what the analysis takes for each network
+PROFILE = 1.0  # what a profile takes beside that
+ANALYSIS = 1.5  # what the analysis takes for each network
 
 
 @dataclass(frozen=True)
