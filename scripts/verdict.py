@@ -34,7 +34,7 @@ def verdict(pair: Comparison) -> str:
         return "not compared, since not both have trained"
     difference = points_within(pair.points, pair.interval)
     if pair.interval is None:
-        return f"{difference}, with one seed no interval and no verdict"
+        return f"{difference}, of runs that have no interval and so no verdict"
     found = f"{difference}: {pair.verdict}, on its own"
     if pair.judged is not None and pair.verdict == "not decided":
         found += f"; the minimum detectable difference is {100 * pair.judged.detectable:.1f} points"

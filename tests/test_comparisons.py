@@ -260,6 +260,16 @@ def test_members_are_ranked_at_the_largest_budget_that_all_have() -> None:
     assert compared([usual, longer], study("usual", "longer")).ranking == ["longer", "usual"]
 
 
+def test_the_front_is_that_of_the_ranking_s_budget() -> None:
+    # "late" is better than "early" at two epochs alone, to which "short" was not trained.
+    early = two_budgets("early", right_ones([600] * 2, 1000), right_ones([700] * 2, 1000))
+    late = two_budgets("late", right_ones([550] * 2, 1000), right_ones([900] * 2, 1000))
+    usual = two_budgets("short", right_ones([500] * 2, 1000), right_ones([500] * 2, 1000))
+    short = replace(usual, trained=Trained(tuple(run for run in usual.trained.runs if run.budget == 1)))
+    assert compared([short, early, late], study("short", "early", "late")).pareto == ["early"]
+    assert compared([early, late], study("early", "late")).pareto == ["late"]
+
+
 def test_the_best_is_of_the_largest_budget_that_all_have() -> None:
     found = compared(three_networks(), study("a", "b", "c")).best
     assert found is not None

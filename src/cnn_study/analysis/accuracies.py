@@ -25,6 +25,7 @@ class Accuracies:
         self.variances = cache(self._variances)
         self._right = cache(self._right_by_seed)
         self._changes = cache(self._changes_between)
+        self._variances_of_changes = cache(lambda *budgets: variances(self._changes(*budgets), optimizers))
 
     def budgets(self, names: Iterable[str]) -> list[int]:
         """Those that all of these were trained to, the smallest first."""
@@ -59,8 +60,7 @@ class Accuracies:
 
     def change(self, of: str, against: str, budget: int, later: int) -> Contrast | None:
         """How the difference changes from one budget to another, within the seeds that have both."""
-        changes = self._changes(budget, later)
-        return _contrast(of, against, changes, variances(changes, self.optimizers))
+        return _contrast(of, against, self._changes(budget, later), self._variances_of_changes(budget, later))
 
     def pools(self) -> dict[tuple[int, str], Pool]:
         """Of the networks that are trained to a budget by an optimizer, by both."""

@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from cnn_study.analysis.variance import LEVEL, Contrast, Outcomes, Variance
 
 DRAWS = 20_000
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

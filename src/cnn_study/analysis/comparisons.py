@@ -59,9 +59,9 @@ class Comparison:
     """``of`` against ``against``.
 
     ``largest``: the difference at the largest budget that both were trained to; None where there is no such, or
-    one of the two has not trained: then nothing is compared. ``smaller`` and
-    ``changes``: at smaller budgets to which both have trained, the smallest first. ``judged``: what is shown, in
-    its family; None without an interval.
+    one of the two has not trained: then nothing is compared. ``smaller`` and ``changes``: at smaller budgets to
+    which both have trained, the smallest first. ``judged``: what is shown, in its family; None without an
+    interval.
     """
 
     of: str
@@ -180,7 +180,7 @@ class Comparer:
             against_baseline=[judged[pair] for pair in members],
             controls=[judged[control.of, control.against] for control in study.controls],
             best=None if budget is None else self._best(trained, budget),
-            pareto=pareto_front(points, self._better),
+            pareto=pareto_front(points, lambda of, cheaper: self._better(of, cheaper, at[of], at[cheaper])),
         )
 
     def _best(self, names: Sequence[str], budget: int) -> Best | None:
@@ -189,10 +189,10 @@ class Comparer:
             return None
         return Best.of(budget, outcomes, self.accuracies.variances(budget))
 
-    def _better(self, of: str, against: str) -> bool:
-        """Whether ``of`` is more accurate with a p-value below 0.05, of this pair alone."""
-        budget = self.accuracies.largest((of, against))
-        contrast = None if budget is None else self.accuracies.contrast(of, against, budget)
+    def _better(self, of: str, against: str, *budgets: int) -> bool:
+        """Whether ``of`` is more accurate with a p-value below 0.05, of this pair alone; not if budgets differ."""
+        budget, *others = set(budgets)
+        contrast = None if others else self.accuracies.contrast(of, against, budget)
         return contrast is not None and contrast.difference > 0 and contrast.p_different() < LEVEL
 
     def _contrast(self, pair: Comparison) -> Contrast | None:

@@ -11,7 +11,6 @@ from cnn_study.evaluation.effective_field import Field, side
 from cnn_study.evaluation.influence import Spread, deviations, even_deviation, sides
 
 BY_LAYER = "plots/data/receptive_fields_by_layer.csv"
-BY_SEED = "plots/data/receptive_fields_by_seed.csv"
 
 
 @dataclass(frozen=True)
