@@ -34,6 +34,9 @@ class Control(Model):
     of: Name
     against: Name
     question: Annotated[Text, AfterValidator(_says_not_alone)]
+    topic: Annotated[
+        Text | None, Field(description="in a word or two; what controls of one topic find is said in one sentence")
+    ] = None
 
 
 class Study(Model):

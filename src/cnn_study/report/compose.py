@@ -16,7 +16,6 @@ from cnn_study.report.topics.learning_rates import chapter as learning_rates
 from cnn_study.report.topics.methods import methods
 from cnn_study.report.topics.receptive_fields import chapter as receptive_fields
 from cnn_study.report.topics.studies import chapter as studies
-from cnn_study.report.topics.studies.answer import answer, answer_figures
 
 # A topic more is a line more, here and among the RESERVED keys of params/.
 TOPICS: tuple[Callable[[Evidence], Chapter], ...] = (
@@ -39,18 +38,18 @@ def chapters_of(evidence: Evidence) -> list[Chapter]:
 def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
     """The whole report: the answer, a section for each study, then what looks at all networks, then methods."""
     params = evidence.params
-    first, *others = [study.title for study in params.studies.values() if study.mirrors is None]
-    titles = " and ".join([first, *(title[:1].lower() + title[1:] for title in others)])
+    titles = [study.title for study in params.studies.values() if study.mirrors is None]
     return Page(
-        title=f"{titles} of a small CNN",
+        title=f"Small CNNs compared: {', '.join(titles)}",
         subtitle=(
             f"{len(params.architectures)} networks on {images_in_words(params.data.dataset, evidence.prepared)}, "
             f"{counted(len(params.training.seeds), 'seed')} each, "
-            f"{counted(max(params.training.budgets), 'epoch')}, {len(evidence.labels):,} test images. "
-            "Every number, figure and sentence comes from one dvc repro."
+            f"up to {counted(max(params.training.budgets), 'epoch')} of training, "
+            f"{len(evidence.labels):,} test images."
         ),
-        answer=answer(evidence),
-        answer_figures=answer_figures(evidence),
+        answers=tuple(answer for chapter in chapters for answer in chapter.answers),
+        figure=next((chapter.figure for chapter in chapters if chapter.figure), None),
+        table=next((chapter.table for chapter in chapters if chapter.table), None),
         sections=tuple(section for chapter in chapters for section in chapter.sections),
         methods=methods(evidence),
     )

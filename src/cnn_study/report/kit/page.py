@@ -1,11 +1,11 @@
-"""What a page holds: sections with tables, figures and sentences, each of which says where it comes from.
+"""What a page holds: answers first, then sections, each with one figure and one table, the rest folded in.
 
-How that becomes HTML and Markdown is in ``rendering``.
+Tables, figures and sentences say where they come from. How that becomes HTML and Markdown is in ``rendering``.
 """
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ class Figure:
     """An interactive chart (``spec``, Vega-Lite) or a picture (``image``, a path from plots/).
 
     ``name``: its own on the page, such as studies-depth-training_time; a chart's picture is charts/NAME.svg.
-    ``source``: the stage and the data that made it; ``hint``: what one can do with a chart that is interactive.
-    Raises ValueError unless there is exactly one of spec and image, and if the name could not be a file's.
+    ``title``: what is found, where one thing is. ``alt``: what is seen, for who does not see it; without it the
+    title and the caption. ``source``: the stage and the data that made it; ``hint``: what one can do with a chart
+    that is interactive. Raises ValueError unless there is exactly one of spec and image, and if the name could not
+    be a file's.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Figure:
     spec: Mapping[str, Any] | None = None
     image: str | None = None
     hint: str = ""
+    alt: str = ""
 
     def __post_init__(self) -> None:
         if (self.spec is None) == (self.image is None):
@@ -40,6 +43,11 @@ class Figure:
     def path(self) -> str:
         """Where the picture is that shows it without a script, from plots/."""
         return self.image if self.image is not None else f"charts/{self.name}.svg"
+
+    @property
+    def description(self) -> str:
+        """What is seen, in words."""
+        return self.alt or f"{self.title}. {self.caption}"
 
 
 @dataclass(frozen=True)
@@ -72,25 +80,81 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A question of the first screen in a word or two, and what answers it."""
+
+    question: str
+    sentence: Sentence
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What is folded in below a section, under a title of its own."""
+
+    title: str
+    sentences: tuple[Sentence, ...] = ()
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+    @property
+    def sources(self) -> list[str]:
+        """Of its sentences, each once."""
+        return sources(self.sentences)
+
+    def __bool__(self) -> bool:
+        return bool(self.sentences or self.tables or self.figures)
+
+
+@dataclass(frozen=True)
 class Section:
-    """A question, and what answers it. ``key`` is its address on the page."""
+    """A question, its answer in a sentence or two, a figure and a table; ``details`` are folded in.
+
+    ``key`` is its address on the page.
+    """
 
     key: str
     title: str
     question: str
-    sentences: tuple[Sentence, ...]
-    tables: tuple[Table, ...]
-    figures: tuple[Figure, ...]
+    answer: tuple[Sentence, ...]
+    figure: Figure | None = None
+    table: Table | None = None
+    details: tuple[Detail, ...] = ()
+
+    @property
+    def sources(self) -> list[str]:
+        """Of the answer, each once."""
+        return sources(self.answer)
+
+    @property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """All of them, folded or not."""
+        return (*self.answer, *(sentence for detail in self.details for sentence in detail.sentences))
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All of them, folded or not."""
+        shown = () if self.table is None else (self.table,)
+        return (*shown, *(table for detail in self.details for table in detail.tables))
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All of them, folded or not."""
+        shown = () if self.figure is None else (self.figure,)
+        return (*shown, *(figure for detail in self.details for figure in detail.figures))
 
 
 @dataclass(frozen=True)
 class Page:
-    """The report: the answer first, then what it rests on; ``methods``: terms and their explanations."""
+    """The report: answers, one figure and one table, then what they rest on.
+
+    ``methods``: terms and their explanations, folded in.
+    """
 
     title: str
     subtitle: str
-    answer: tuple[Sentence, ...]
-    answer_figures: tuple[Figure, ...]
+    answers: tuple[Answer, ...]
+    figure: Figure | None
+    table: Table | None
     sections: tuple[Section, ...]
     methods: tuple[tuple[str, str], ...]
 
@@ -105,8 +169,19 @@ class Page:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """All figures, in the order of the page."""
-        return (*self.answer_figures, *(figure for section in self.sections for figure in section.figures))
+        """All figures, in the order of the page, folded or not."""
+        shown = () if self.figure is None else (self.figure,)
+        return (*shown, *(figure for section in self.sections for figure in section.figures))
+
+    @property
+    def sources(self) -> list[str]:
+        """Of the answers, each once."""
+        return sources(answer.sentence for answer in self.answers)
+
+
+def sources(given: Iterable[Sentence]) -> list[str]:
+    """Where sentences come from, each place once, in order."""
+    return list(dict.fromkeys(sentence.source for sentence in given))
 
 
 def _all_numbers(cells: tuple[str, ...]) -> bool:

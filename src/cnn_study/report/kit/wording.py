@@ -86,6 +86,14 @@ def seconds(duration: float) -> str:
     return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"
 
 
+def duration(seconds_taken: float) -> str:
+    """A duration in the unit that people use: 5.2 s, 52 s, 1 min, 10 min, 2.5 h."""
+    if seconds_taken < 60:
+        return seconds(seconds_taken)
+    minutes = seconds_taken / 60
+    return f"{minutes:.2g} min" if minutes < 60 else f"{minutes / 60:.2g} h"
+
+
 def milliseconds(duration: float) -> str:
     """A duration in seconds: 132 ms, 13.2 ms, 1.32 ms."""
     thousandths = 1000 * duration

@@ -36,7 +36,7 @@ def chapter(evidence: Evidence) -> Chapter:
     )
     question = "Which conclusions of the original report hold?"
     return Chapter(
-        sections=(Section("claims", "The original report's claims", question, (), (table,), ()),),
+        sections=(Section("claims", "The original report's claims", question, (), None, table),),
         conclusions={
             "claimed_pairs": [pair.record() for pair in pairs],
             "claims": [claim.record() for claim in claims if not claim.timed],

@@ -4,7 +4,7 @@ from cnn_study.analysis.evidence import Evidence
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import sentences
 from cnn_study.report.kit.members import of_studies
-from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.kit.page import Detail, Figure, Section
 from cnn_study.report.topics.classes.calibration import (
     calibration,
     calibration_findings,
@@ -32,9 +32,10 @@ def chapter(evidence: Evidence) -> Chapter:
                 "classes",
                 "Classes and calibration",
                 "Which classes are taken for which, and does a network know how sure to be?",
-                sentences(findings),
-                (error_table(found, studies),) if found else (),
-                tuple(figures),
+                sentences(findings[:1]),
+                figures[0],
+                error_table(found, studies) if found else None,
+                (Detail("Study by study", sentences(findings[1:]), figures=tuple(figures[1:])),),
             ),
         ),
         findings=findings,

@@ -11,7 +11,7 @@ from cnn_study.analysis.results import Result
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members, of_all, of_studies
-from cnn_study.report.kit.page import Figure, Section, Table
+from cnn_study.report.kit.page import Detail, Figure, Section, Table
 from cnn_study.report.kit.pictures import labels_of
 from cnn_study.report.kit.wording import with_status
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
@@ -29,6 +29,7 @@ def chapter(evidence: Evidence) -> Chapter:
         pictures[_first_layers(members)] = partial(_draw_first_layers, members, evidence)
         for index in indices:
             pictures[_maps(members, index)] = partial(_draw_maps, members, index, evidence)
+    figures = tuple(figure for shown in of_studies(evidence.params) for figure in _figures(shown, indices, dead))
     return Chapter(
         sections=(
             Section(
@@ -36,10 +37,9 @@ def chapter(evidence: Evidence) -> Chapter:
                 "Inside the networks",
                 "What do the first filters look for, and what becomes of an image layer by layer?",
                 (),
-                (_table(dead, evidence),) if len(dead) else (),
-                tuple(
-                    figure for shown in of_studies(evidence.params) for figure in _figures(shown, indices, dead)
-                ),
+                figures[0],
+                _table(dead, evidence) if len(dead) else None,
+                (Detail("All pictures", figures=figures[1:]),),
             ),
         ),
         tables={"dead_channels": dead},

@@ -5,7 +5,7 @@ from cnn_study.analysis.tables import replay_table
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import sentences
 from cnn_study.report.kit.members import of_studies
-from cnn_study.report.kit.page import Figure, Section
+from cnn_study.report.kit.page import Detail, Figure, Section
 from cnn_study.report.topics.learning_rates.replay import replay_figure, replay_findings
 from cnn_study.report.topics.learning_rates.search import learning_rates, rate_figures, rate_findings, rate_table
 
@@ -29,9 +29,10 @@ def chapter(evidence: Evidence) -> Chapter:
                 "learning_rate",
                 "Learning rate",
                 "How much does a ranking owe to the learning rate that all networks were given?",
-                sentences(findings),
-                (costs,) if costs else (),
-                (*figures, replay_figure(replays, params, images)),
+                sentences(findings[:1]),
+                replay_figure(replays, params, images),
+                costs,
+                (Detail("The searches", sentences(findings[1:]), figures=tuple(figures)),),
             ),
         ),
         findings=findings,

@@ -13,7 +13,7 @@ from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.charts import LAYER_ACROSS, Spec, line_with_points, panels, quantity, tip
 from cnn_study.report.kit.findings import sentences, source
 from cnn_study.report.kit.members import Members, member_table, of_all, of_studies
-from cnn_study.report.kit.page import Figure, Section, Table
+from cnn_study.report.kit.page import Detail, Figure, Section, Table
 from cnn_study.report.kit.pictures import labels_of
 from cnn_study.report.kit.wording import percent, pixels, pixels_within, with_status
 from cnn_study.report.topics.receptive_fields.picture import draw_fields
@@ -51,9 +51,10 @@ def chapter(evidence: Evidence) -> Chapter:
                 "receptive_fields",
                 "Receptive fields",
                 "How much of the image can a unit see, and how much of that does it heed?",
-                sentences(findings),
-                (_last_layers(fields, evidence),),
-                figures,
+                sentences(findings[:2]),
+                figures[1],
+                _last_layers(fields, evidence),
+                (Detail("Network by network", sentences(findings[2:]), figures=(figures[0], *figures[2:])),),
             ),
         ),
         findings=findings,

@@ -1,22 +1,34 @@
 """Which differences in accuracy are significant: of members to the baseline, and of controls."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.what_differs import choices
 from cnn_study.params.study import Control
-from cnn_study.report.kit.charts import ONCE, Spec, down, quantity, single, tip
+from cnn_study.report.kit.charts import BELOW, ONCE, TEXT, Spec, down, inline, quantity, single, tip
 from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import FAILURES, capitalized, listed, points_within, times_within
+from cnn_study.report.kit.palette import COLOURS
+from cnn_study.report.kit.wording import (
+    FAILURES,
+    capitalized,
+    counted,
+    counted_points,
+    listed,
+    points,
+    points_within,
+    times_within,
+)
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
+# What a chart says of a verdict, in the order of its legend.
+SHOWN = {"significant": ("better", "worse"), "equivalent": ("equivalent",), "not decided": ("not decided",)}
+INK = COLOURS[0]
 
 
 def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
@@ -44,81 +56,81 @@ def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def with_intervals(table: pd.DataFrame, kind: Literal["baseline", "control"]) -> pd.DataFrame:
-    """The differences to baselines, or those of controls, of more than one run."""
-    table = table[(table["kind"] == kind) & table["low"].notna()]
-    return table.rename(columns={"of": "architecture"})
-
-
-def baseline_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
-    """The study's answer in a figure, if anything was compared."""
-    rows = with_intervals(table, "baseline")
-    if not members.are_in(rows):
-        return []
-    return [
-        Figure(
-            f"studies-{members.key}-differences",
-            f"{members.title}: what the comparison with the baseline shows",
-            "Difference in mean test accuracy, with 95 % confidence intervals; filled points are significant "
-            "after correction for the number of comparisons.",
-            source(DATA),
-            difference_chart(rows, members),
-        )
+def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStudy) -> Figure | None:
+    """Every comparison of the study with its interval, each pair once; None where nothing has an interval."""
+    rows = table[(table["study"] == members.key) & table["low"].notna()]
+    pairs = rows[["of", "against"]].apply(lambda pair: "-".join(sorted(pair)), axis=1) if len(rows) else None
+    if pairs is None:
+        return None
+    rows = rows[~pairs.duplicated()]
+    counts = {what: int(rows["verdict"].isin(verdicts).sum()) for what, verdicts in SHOWN.items()}
+    margin = counted_points(study.margin)
+    found = listed([f"{count} {what}" for what, count in counts.items() if count])
+    labels = [
+        f"{study.name(of)} − {study.name(against)} {points(value)} points ({verdict})"
+        for of, against, value, verdict in rows[["of", "against", "points", "verdict"]].itertuples(index=False)
     ]
+    return Figure(
+        f"studies-{members.key}-differences",
+        f"{members.title}: of {counted(len(rows), 'difference')}, {found}",
+        "Differences in mean test accuracy with 95 % CIs; verdicts account for all comparisons. "
+        f"Band: ± {margin}, within which networks are equivalent.",
+        source(DATA),
+        difference_chart(rows, members, study.margin),
+        alt=f"Differences in test accuracy: {'; '.join(labels)}.",
+    )
 
 
-def control_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
-    """What the controls say in a figure, if anything was compared."""
-    rows = with_intervals(table, "control")
-    if not members.are_in(rows):
-        return []
-    return [
-        Figure(
-            f"studies-{members.key}-controls",
-            f"{members.title}: controls",
-            "Pairs that answer a question of their own; 95 % confidence intervals, filled points are significant.",
-            source(DATA),
-            difference_chart(rows, members),
-        )
-    ]
+def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float) -> Spec:
+    """Differences in test accuracy as marks by verdict with their intervals, and the band of ± ``margin`` points.
 
-
-def difference_chart(comparisons: pd.DataFrame, members: Members) -> Spec:
-    """Differences in test accuracy as dots with their intervals, hollow where they are not significant.
-
-    The rows of one study: all against its baseline, or pairs of any.
+    The rows of one study: all against its baseline, and pairs of any.
     """
-    rows = members.rows(comparisons)
-    against = rows["against"].map(lambda name: members.names.get(name, name))
-    title = "percentage points"
-    if len(set(against)) == 1:
-        title += f" more than {against.iloc[0]}"
-        rows = rows.assign(label=rows["name"])
-    else:
-        rows = rows.assign(label=rows["name"] + " − " + against)
-    colours = members.by_name(rows, "color", legend=False)
+    names = {**{name: name for name in members.styles}, **members.names}
+    rows = comparisons.assign(
+        label=[
+            f"{names.get(of, of)} − {names.get(against, against)}"
+            for of, against in zip(comparisons["of"], comparisons["against"], strict=True)
+        ],
+        shows=comparisons["verdict"].map(
+            {verdict: what for what, verdicts in SHOWN.items() for verdict in verdicts}
+        ),
+    )
     tips = [
         tip("label", "difference"),
         *(tip(key, form="+.2f") for key in ("points", "low", "high")),
         tip("verdict"),
     ]
-    filled = {
-        "condition": {"test": "datum.verdict == 'better' || datum.verdict == 'worse'", "value": 1},
-        "value": 0,
-    }
     axis = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'", "grid": True, "titleAnchor": "end"}
-    x = quantity("points", title, axis=axis)
-    shared = {"y": down("label", rows), "tooltip": tips}
-    whiskers = shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}}
-    dots = shared | {"x": x, "fillOpacity": filled, "fill": colours["color"], "stroke": colours["color"]}
+    x = quantity("points", "percentage points", axis=axis)
+    shared = {"y": down("label", rows) | {"axis": {"labelLimit": 320}}, "tooltip": tips}
+    there = [what for what in SHOWN if what in set(rows["shows"])]
+    looks = {"significant": ("circle", 1), "equivalent": ("square", 1), "not decided": ("circle", 0)}
+    by_verdict = {"field": "shows", "type": "nominal", "title": None, "legend": BELOW}
+    dots = shared | {
+        "x": x,
+        "shape": by_verdict | {"scale": {"domain": there, "range": [looks[what][0] for what in there]}},
+        "fillOpacity": by_verdict | {"scale": {"domain": there, "range": [looks[what][1] for what in there]}},
+    }
     return single(
-        f"{members.title}: differences in test accuracy with 95 % confidence intervals (filled: significant)",
-        rows[["name", "label", "points", "low", "high", "verdict"]],
-        height=30 * len(rows),
+        f"{members.title}: differences in test accuracy with 95 % confidence intervals",
+        rows[["label", "points", "low", "high", "verdict", "shows"]],
+        height=26 * len(rows),
         layer=[
+            {
+                "data": inline(pd.DataFrame([{"from": -margin, "to": margin}])),
+                "mark": {"type": "rect", "opacity": 0.12, "color": TEXT},
+                "encoding": {"x": x | {"field": "from"}, "x2": {"field": "to"}},
+            },
             {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"x": {"datum": 0}}},
-            {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": whiskers | colours},
-            {"mark": {"type": "point", "size": 110, "strokeWidth": 2}, "encoding": dots},
+            {
+                "mark": {"type": "rule", "strokeWidth": 2, "color": INK},
+                "encoding": shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "size": 110, "strokeWidth": 2, "fill": INK, "stroke": INK},
+                "encoding": dots,
+            },
         ],
     )
 

@@ -66,12 +66,7 @@ def more_than_depth(study: ComparedStudy) -> list[Finding]:
     """What else changes where the number of layers does: a difference in accuracy is not owed to depth as such."""
     findings = []
     for (of, against), differences in study.differing.items():
-        counted, following = choices(differences), consequences(differences)
-        layers = [one for one in counted if one.what == "layers"]
-        others = [
-            *(one for one in counted if one.what != "layers"),
-            *(one for one in following if one.what != RATE),
-        ]
+        layers, others = _beside_layers(differences)
         if not (layers and others):
             continue
         text = (
@@ -83,6 +78,28 @@ def more_than_depth(study: ComparedStudy) -> list[Finding]:
             study.finding("more_than_depth", text, {"of": of, "against": against, "differ": values}, DATA)
         )
     return findings
+
+
+def changes_with_depth(study: ComparedStudy) -> list[str]:
+    """The choices that differ beside the number of layers in every pair in which that differs, of two or more."""
+    found = [
+        [one.what for one in others if not one.follows]
+        for layers, others in map(_beside_layers, study.differing.values())
+        if layers
+    ]
+    return [what for what in found[0] if all(what in others for others in found)] if len(found) > 1 else []
+
+
+def _beside_layers(differences: Sequence[Difference]) -> tuple[list[Difference], list[Difference]]:
+    """The number of layers, if it differs, and what else does; not the rate, which is searched for."""
+    counted, following = choices(differences), consequences(differences)
+    return (
+        [one for one in counted if one.what == "layers"],
+        [
+            *(one for one in counted if one.what != "layers"),
+            *(one for one in following if one.what != RATE),
+        ],
+    )
 
 
 def _values(differences: Iterable[Difference]) -> str:

@@ -1,0 +1,225 @@
+"""The first screen: a sentence for each question, by rule, from the comparisons of the table below it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cnn_study.analysis.comparisons import Comparison
+from cnn_study.report.kit.findings import CONCLUSIONS, Finding
+from cnn_study.report.kit.page import Answer
+from cnn_study.report.kit.wording import FAILURES, capitalized, counted, counted_points, listed, points, quoted
+from cnn_study.report.topics.studies.frontier import Frontier
+from cnn_study.report.topics.studies.optimizers import ANSWERS as AGREEMENTS
+from cnn_study.report.topics.studies.optimizers import Mirror
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+from cnn_study.report.topics.studies.what_differs import changes_with_depth
+
+# How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
+MEMBERS = {
+    "better": "more accurate than {baseline}: ",
+    "worse": "less accurate: ",
+    "equivalent": "equivalent within {margin}: ",
+    "not decided": "not decided: ",
+    "one run": "of one run each, which decides nothing: ",
+    "not compared": "not compared: ",
+}
+CONTROLS = {
+    "better": "more accurate with ",
+    "worse": "less accurate with ",
+    "equivalent": "equivalent within {margin} with or without ",
+    "not decided": "not decided for ",
+    "one run": "of one run each, which decides nothing, for ",
+    "not compared": "not compared for ",
+}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question in a word or two, and the finding that answers it."""
+
+    question: str
+    finding: Finding
+
+    @property
+    def answer(self) -> Answer:
+        """As the page has it."""
+        return Answer(self.question, self.finding.sentence)
+
+
+def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontier: Frontier) -> list[Answered]:
+    """What every study finds, whether it holds elsewhere, which network to use, and what not to conclude."""
+    own = [study for study in studies if study.spec.mirrors is None]
+    found = [one for study in own for one in (of_members(study), *of_topics(study))]
+    return [
+        *found,
+        *of_budgets(own),
+        *(of_mirror(mirror) for mirror in mirrors if mirror.pairs),
+        *of_times(frontier),
+        not_to_conclude(studies),
+    ]
+
+
+def kind_of(pair: Comparison) -> str:
+    """Its verdict; ``one run`` where there is none, ``not compared`` where one of the two has not trained."""
+    if not is_measured(pair):
+        return "not compared"
+    return pair.verdict or "one run"
+
+
+def of_members(study: ComparedStudy) -> Answered:
+    """Members against the baseline, but for those that a control compares with it, which have their own answer."""
+    asked = {(control.of, control.against) for control in study.spec.controls}
+    pairs = [pair for pair in study.comparison.against_baseline if (pair.of, pair.against) not in asked]
+    pairs = pairs or study.comparison.against_baseline
+    text = _grouped(study, MEMBERS, [(_named(study, pair), pair) for pair in pairs])
+    text = text or f"{study.name(study.spec.baseline)} is the only network."
+    return Answered(study.spec.title, study.finding("members", text, _numbers(study, pairs)))
+
+
+def of_topics(study: ComparedStudy) -> list[Answered]:
+    """The controls, those of one topic in one sentence."""
+    pairs = {(pair.of, pair.against): pair for pair in study.comparison.controls}
+    topics: dict[str, list[tuple[str, Comparison]]] = {}
+    for control in study.spec.controls:
+        topic = control.topic or capitalized(control.question)
+        topics.setdefault(topic, []).append((control.question, pairs[control.of, control.against]))
+    return [_of_topic(study, topic, asked) for topic, asked in topics.items()]
+
+
+def _of_topic(study: ComparedStudy, topic: str, asked: Sequence[tuple[str, Comparison]]) -> Answered:
+    text = _grouped(study, CONTROLS, [(quoted(question), pair) for question, pair in asked])
+    return Answered(topic, study.finding("topic", text, _numbers(study, [pair for _, pair in asked])))
+
+
+def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tuple[str, Comparison]]) -> str:
+    """A sentence: what is shown of each pair, under its name, with the difference in points."""
+    parts = []
+    for kind, said in words.items():
+        group = [
+            f"{name}{_size(pair, place == 0)}"
+            for place, (name, pair) in enumerate(one for one in pairs if kind_of(one[1]) == kind)
+        ]
+        if group:
+            said = said.format(baseline=study.name(study.spec.baseline), margin=counted_points(study.margin))
+            parts.append(f"{said}{listed(group)}")
+    return f"{capitalized('; '.join(parts))}." if parts else ""
+
+
+def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
+    """Whether the comparisons of the largest budget hold at smaller ones."""
+    pairs = {
+        frozenset((pair.of, pair.against)): (study, pair)
+        for study in studies
+        for pair in (*study.comparison.against_baseline, *study.comparison.controls)
+        if is_measured(pair) and pair.changes and all(change.interval for change in pair.changes)
+    }
+    if not pairs:
+        return []
+    reversed_ones, stable = [], 0
+    for study, pair in pairs.values():
+        stable += pair.changes[-1].stable
+        reversals = [place for place, change in enumerate(pair.changes) if change.reversed]
+        if reversals and pair.largest:
+            before = pair.smaller[reversals[0]]
+            reversed_ones.append(
+                f"{study.name(pair.of)} − {study.name(pair.against)} ({points(before.points)} points at "
+                f"{counted(before.budget, 'epoch')}, {points(pair.largest.points)} at {pair.largest.budget})"
+            )
+    compared = counted(len(pairs), "comparison")
+    order = (
+        f"the order changes significantly with the budget in {len(reversed_ones)} of {compared}: "
+        f"{listed(reversed_ones[:2])}{', say' if len(reversed_ones) > 2 else ''}"
+        if reversed_ones
+        else f"in none of {compared} does the order change significantly with the budget"
+    )
+    margin = counted_points(studies[0].margin)
+    text = (
+        f"{order}. Between the two largest budgets the difference is shown to stay within {margin} in {stable}; "
+        "the others may still change."
+    )
+    numbers = {
+        "comparisons": len(pairs),
+        "reversed": len(reversed_ones),
+        "stable": stable,
+        "margin": studies[0].margin,
+    }
+    finding = Finding(capitalized(text), "answer", "budgets", numbers, CONCLUSIONS)
+    return [Answered("Other budgets", finding)]
+
+
+def of_mirror(mirror: Mirror) -> Answered:
+    """How many conclusions are the same with another recipe."""
+    here, there = mirror.ways
+    parts = []
+    for agreement, said in AGREEMENTS.items():
+        names = [mirror.name(pair.of, pair.against) for pair in mirror.pairs if pair.agreement == agreement]
+        if names:
+            parts.append(f"{said}: {listed(names)}")
+    where = f"with {here} and {there}, at {counted(mirror.budget or 0, 'epoch')}"
+    text = f"{where}, the conclusions about pairs are {'; '.join(parts)}."
+    numbers = {"pairs": {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}}
+    finding = Finding(capitalized(text), mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
+    return Answered("Another optimizer" if here != there else mirror.other.title, finding)
+
+
+def of_times(frontier: Frontier) -> list[Answered]:
+    """The most accurate network for a time of training."""
+    chosen = frontier.by_time()
+    if not chosen:
+        return []
+    parts = [
+        f"in {time}, {point.name} for {counted(point.budget, 'epoch')} ({point.percent})" for time, point in chosen
+    ]
+    text = f"highest mean accuracy {'; '.join(parts)}; training steps alone, on {frontier.machine}."
+    numbers = {time: {"of": point.architecture, "budget": point.budget} for time, point in chosen}
+    finding = Finding(capitalized(text), "answer", "times", numbers, frontier.data, timed=True)
+    return [Answered("Which network", finding)]
+
+
+def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
+    """What a reader might take from the answers, and is not shown."""
+    pairs = {
+        frozenset((p.of, p.against)): p
+        for s in studies
+        for p in (*s.comparison.against_baseline, *s.comparison.controls)
+    }
+    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run")]
+    parts, numbers = [], {"undecided": len(undecided), "comparisons": len(pairs)}
+    if undecided:
+        parts.append(
+            f"that networks are equally accurate where nothing is decided ({len(undecided)} of "
+            f"{counted(len(pairs), 'comparison')})"
+        )
+    for study in studies:
+        best = study.comparison.best
+        if best is not None and not best.significant:
+            parts.append(
+                f"that {study.name(best.network)}, which has the highest mean, is the best of “{study.spec.title}”"
+            )
+            numbers[f"best of {study.key}"] = best.p_value
+        if study.spec.mirrors is None and (others := changes_with_depth(study)):
+            parts.append(
+                f"that depth alone matters in “{study.spec.title}”, since {listed(others)} change with it"
+            )
+            numbers[f"changes of {study.key}"] = others
+    parts.append("anything about longer training, other images or another recipe")
+    return Answered(
+        "What not to conclude",
+        Finding(f"{capitalized('; '.join(parts))}.", "answer", "not_to_conclude", numbers, CONCLUSIONS),
+    )
+
+
+def _named(study: ComparedStudy, pair: Comparison) -> str:
+    status = study.summary[pair.of].status
+    return study.name(pair.of) + (f" ({FAILURES[status]})" if status in FAILURES else "")
+
+
+def _size(pair: Comparison, first: bool) -> str:
+    """The difference in brackets; the first of a list names the unit."""
+    if pair.points is None:
+        return ""
+    return f" ({points(pair.points)}{' points' if first else ''})"
+
+
+def _numbers(study: ComparedStudy, pairs: Sequence[Comparison]) -> dict[str, Any]:
+    return {"pairs": [study.numbers_of(pair) for pair in pairs]}

@@ -1,0 +1,223 @@
+"""The one figure: accuracy against the cost of training, all networks through their budgets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+import pandas as pd
+
+from cnn_study.analysis.evidence import Evidence
+from cnn_study.params.study import Study
+from cnn_study.report.kit.charts import LOG, PICK, TEXT, Spec, inline, quantity, single, tip
+from cnn_study.report.kit.findings import source
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.page import Figure
+from cnn_study.report.kit.palette import styles_of
+from cnn_study.report.kit.wording import counted_points, duration, listed, mean_of, percent, shown
+
+DATA = "plots/timing/frontier.csv"
+TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
+NAMED = 4  # networks that the title names
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network at one ``budget``: the ``seconds`` of its steps, mean ``accuracy`` and its interval, 0 to 1."""
+
+    architecture: str
+    name: str
+    budget: int
+    seconds: float
+    accuracy: float
+    low: float | None
+    high: float | None
+    parameters: int
+
+    @property
+    def percent(self) -> str:
+        """The accuracy in words."""
+        return percent(self.accuracy)
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """All points, in the order of params.yaml and of budgets.
+
+    ``baseline``: of the first study. ``margin`` in points; ``machine``: where steps were measured.
+    """
+
+    points: tuple[Point, ...]
+    baseline: str
+    margin: float
+    machine: str
+    order: tuple[str, ...]
+    data: str = DATA
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "Frontier":
+        """Of networks that trained and whose steps were measured."""
+        params = evidence.params
+        studies: Mapping[str, Study] = params.studies
+        points = []
+        for name, summary in evidence.summaries.items():
+            step = evidence.timings[name].step
+            for budget, found in summary.by_budget.items():
+                if step is None or budget not in step.runs or found.status != "trained":
+                    continue
+                low, high = found.test_accuracy.ci95 or (None, None)
+                points.append(
+                    Point(
+                        name,
+                        shown(name, studies),
+                        int(budget),
+                        step.runs[budget].seconds,
+                        mean_of(found.test_accuracy),
+                        low,
+                        high,
+                        summary.parameters,
+                    )
+                )
+        baseline = next(iter(studies.values())).baseline
+        return cls(
+            tuple(points),
+            baseline,
+            params.analysis.margin,
+            evidence.costs.machine(*evidence.results),
+            tuple(params.architectures),
+        )
+
+    @cached_property
+    def front(self) -> list[Point]:
+        """Those with a higher mean than all that cost no more, cheapest first."""
+        order = sorted(self.points, key=lambda point: (point.seconds, -point.accuracy))
+        best = accumulate((point.accuracy for point in order), max)
+        found: list[Point] = []
+        for point, highest in zip(order, best, strict=True):
+            if point.accuracy == highest and (not found or point.accuracy > found[-1].accuracy):
+                found.append(point)
+        return found
+
+    def by_time(self) -> list[tuple[str, Point]]:
+        """For each of TIMES that tells something new, the last point of the front within it."""
+        chosen: list[tuple[str, Point]] = []
+        for limit in TIMES:
+            within = [point for point in self.front if point.seconds <= limit]
+            if within and (not chosen or chosen[-1][1] is not within[-1]):
+                chosen.append((duration(limit), within[-1]))
+        return chosen
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row for each point; ``front``: whether it is on the front."""
+        columns = [*Point.__annotations__, "front"]
+        return pd.DataFrame(
+            [vars(point) | {"front": point in self.front} for point in self.points], columns=columns
+        )
+
+    @property
+    def figure(self) -> Figure | None:
+        """None where no step was measured, or nothing trained."""
+        if not self.points:
+            return None
+        names = list(dict.fromkeys(point.name for point in reversed(self.front)))[::-1]
+        first, last = self.front[0], self.front[-1]
+        title = (
+            f"For little time {first.name}, for more {last.name}: accuracy against the cost of training"
+            if first.architecture != last.architecture
+            else f"{first.name} is the most accurate for any time: accuracy against the cost of training"
+        )
+        band = counted_points(self.margin)
+        return Figure(
+            "accuracy_against_cost",
+            title,
+            "Each line is a network through its training budgets, means over seeds; bold and named are those "
+            f"with the highest mean for their cost. Band: the baseline ± {band}. Cost: measured time of a step "
+            "times steps.",
+            source(DATA, "cost and analyze"),
+            spec=frontier_chart(self),
+            hint="Click a name in the legend to see it alone, double-click for all.",
+            alt=(
+                f"Lines of test accuracy against seconds of training. Highest mean for its cost: {listed(names)}. "
+                f"The cheapest reaches {first.percent} in {duration(first.seconds)}, the most accurate "
+                f"{last.percent} in {duration(last.seconds)}."
+            ),
+        )
+
+
+def frontier_chart(frontier: Frontier) -> Spec:
+    """Accuracy against seconds on a logarithmic axis, a line for each network, the front named."""
+    rows = frontier.table
+    styles = styles_of(frontier.order)
+    names = {point.architecture: point.name for point in frontier.points}
+    members = Members("all", "All networks", names, styles)
+    rows = members.rows(rows.drop(columns="name"))
+    on_front = {point.name for point in frontier.front}
+    rows = rows.assign(shown_on_front=rows["name"].isin(on_front))
+    margin = frontier.margin / 100
+    baseline = rows[rows["architecture"] == frontier.baseline]
+    around = baseline.assign(low=baseline["accuracy"] - margin, high=baseline["accuracy"] + margin)
+    best = pd.DataFrame([vars(point) for point in frontier.front]).groupby("name", sort=False).tail(1)
+    encodings = members.by_name(rows, "color", "shape", "strokeDash")
+    bold = {"condition": {"test": "datum.shown_on_front", "value": 2.6}, "value": 1}
+    x = quantity(
+        "seconds",
+        "seconds of training (log scale)",
+        scale=LOG | {"padding": 20},
+        axis={"format": "~g", "tickCount": 5},
+    )
+    y = quantity("accuracy", "test accuracy", scale={"zero": False, "padding": 10}, axis={"format": ".0%"})
+    faint = {
+        "opacity": {
+            "condition": [
+                {"test": f"!length(data('{PICK['name']}_store')) && datum.shown_on_front", "value": 1},
+                {"test": f"!length(data('{PICK['name']}_store'))", "value": 0.45},
+                {"param": PICK["name"], "value": 1},
+            ],
+            "value": 0.06,
+        }
+    }
+    tips = [
+        tip("name", "network"),
+        tip("budget", "epochs"),
+        tip("accuracy", "test accuracy", ".2%"),
+        tip("low", "95 % CI, low", ".2%"),
+        tip("high", "95 % CI, high", ".2%"),
+        tip("seconds", "seconds of training", ".3~r"),
+        tip("parameters", None, ","),
+    ]
+    return single(
+        "Test accuracy against the cost of training",
+        rows[["name", "budget", "seconds", "accuracy", "low", "high", "parameters", "shown_on_front"]],
+        height=430,
+        layer=[
+            {
+                "data": inline(around[["seconds", "low", "high"]]),
+                "mark": {"type": "area", "opacity": 0.16, "color": TEXT},
+                "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "params": [PICK],
+                "mark": "line",
+                "encoding": {"x": x, "y": y, "color": encodings["color"], "strokeDash": encodings["strokeDash"]}
+                | {"order": {"field": "budget"}, "strokeWidth": bold}
+                | faint,
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 55},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": encodings["color"],
+                    "shape": encodings["shape"],
+                    "tooltip": tips,
+                }
+                | faint,
+            },
+            {
+                "data": inline(best[["name", "seconds", "accuracy"]]),
+                "mark": {"type": "text", "align": "right", "dx": -9, "dy": -9, "fontWeight": "bold"},
+                "encoding": {"x": x, "y": y, "text": {"field": "name"}},
+            },
+        ],
+    )

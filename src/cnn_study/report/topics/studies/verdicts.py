@@ -1,0 +1,62 @@
+"""Every comparison in one table: the verdict at the largest budget, and the differences at all."""
+
+from collections.abc import Sequence
+
+from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
+from cnn_study.report.kit.findings import CONCLUSIONS, source
+from cnn_study.report.kit.page import Table
+from cnn_study.report.kit.wording import counted, counted_points, points
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+
+# A sign as well as a word, neither of them a colour.
+SIGNS = {"better": "▲ better", "worse": "▼ worse", "equivalent": "≈ equivalent", "not decided": "? not decided"}
+
+
+def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
+    """Each pair of the studies once; None where there is none."""
+    pairs: dict[frozenset[str], tuple[ComparedStudy, Comparison]] = {}
+    for study in studies:
+        for pair in (*study.comparison.against_baseline, *study.comparison.controls):
+            pairs.setdefault(frozenset((pair.of, pair.against)), (study, pair))
+    if not pairs:
+        return None
+    budgets = sorted({one.budget for _, pair in pairs.values() for one in _differences(pair)}, reverse=True)
+    rows = [
+        (
+            f"{study.name(pair.of)} − {study.name(pair.against)}",
+            verdict_cell(pair, study.margin),
+            *(_at(pair, budget) for budget in budgets),
+        )
+        for study, pair in pairs.values()
+    ]
+    return Table(
+        "All comparisons",
+        ("comparison", "verdict", *(counted(budget, "epoch") for budget in budgets)),
+        tuple(rows),
+        source(CONCLUSIONS),
+        "Differences in test accuracy in percentage points, each with its own 95 % CI. Verdicts are at the "
+        "largest budget of both networks, on all comparisons together (Holm's correction); equivalent: within "
+        f"{counted_points(studies[0].margin)}.",
+    )
+
+
+def verdict_cell(pair: Comparison, margin: float) -> str:
+    """The verdict with its sign; whether a significant difference is shown to be below the margin."""
+    if not is_measured(pair):
+        return "not compared"
+    if pair.judged is None:
+        return "one run"
+    small = pair.significant and pair.judged.smaller_than_margin
+    return SIGNS[pair.judged.verdict] + (f", by less than {counted_points(margin)}" if small else "")
+
+
+def _differences(pair: Comparison) -> tuple[AccuracyDifference, ...]:
+    return pair.smaller if pair.largest is None else (*pair.smaller, pair.largest)
+
+
+def _at(pair: Comparison, budget: int) -> str:
+    found = next((one for one in _differences(pair) if one.budget == budget), None)
+    if found is None:
+        return "–"
+    within = "" if found.interval is None else f" [{points(found.interval[0])}, {points(found.interval[1])}]"
+    return points(found.points) + within
