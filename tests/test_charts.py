@@ -193,7 +193,7 @@ def every_chart() -> dict[str, Drawn]:
         "validation_curves": Drawn(validation_curves(curves(), SHOWN), 3 + 3 + 9),
         "accuracy_against_time": Drawn(accuracy_against_time(cost(), SHOWN, ["narrow", "wide"]), 1 + 1 + 6 + 3),
         "budget_chart": Drawn(budget_chart(by_budget(), SHOWN), 1 + 4 + 4),
-        "difference_chart": Drawn(difference_chart(comparisons(), SHOWN), 1 + 2 + 2),
+        "difference_chart": Drawn(difference_chart(comparisons(), SHOWN, 1.0), 1 + 1 + 2 + 2),
         "step_time": Drawn(step_time(steps(), SHOWN), 3 * 3),
         "gradient_by_layer": Drawn(gradient_by_layer(norms(), SHOWN), 9 + 18),
         "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),

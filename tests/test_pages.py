@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from cnn_study.base.yaml import read_yaml
-from cnn_study.report.kit.page import Figure, Page
+from cnn_study.report.kit.page import Detail, Figure, Page, Section
 from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.rendering import render_html
 from cnn_study.report.topics.studies.curves import validation_curves
@@ -89,9 +89,9 @@ class Seen:
 
 
 def look_at(page: Path, folder: Path) -> Seen:
-    """Open a page in a browser without a network, and let its scripts run."""
+    """Open a page in a browser without a network, everything unfolded, and let its scripts run."""
     log = folder / "network.json"
-    here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", page.as_uri()]
+    here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"{page.as_uri()}#all"]
     done = subprocess.run([str(CHROMIUM), *BROWSER, *here], capture_output=True, text=True, check=True)
     lines = re.findall(r"CONSOLE:\d+\] (.*)", done.stderr)
     errors = [line for line in lines if re.search(r"Error|Uncaught|Refused|Failed|violates|ERR_", line)]
@@ -105,13 +105,20 @@ def requests(events: list[dict[str, Any]]) -> list[str]:
     return [params["url"] for params in asked if not params["url"].startswith(("file:", "data:", "blob:"))]
 
 
+def folding(figures: tuple[Figure, ...]) -> Page:
+    """A page that has these figures folded in, but for the first."""
+    first, *others = figures
+    section = Section("s", "s", "s?", (), None, None, (Detail("more", figures=tuple(others)),))
+    return Page("t", "s", (), first, None, (section,), ())
+
+
 def test_the_look_itself_sees_requests_errors_and_empty_charts(tmp_path: Path) -> None:
     empty = validation_curves(curves().head(0), SHOWN)
     figures = (
         Figure("full", "full", "", "", spec=CHARTS["difference_chart"].spec),
         Figure("empty", "empty", "", "", spec=empty),
     )
-    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    html = render_html(folding(figures), tmp_path)
     html = re.sub("<meta http-equiv=.*?>", "", html)
     spoilt = '<img src="http://example.org/picture.png"><script>undefined.broken</script>'
     (tmp_path / "page.html").write_text(html + spoilt)
@@ -132,7 +139,7 @@ CLICK = """<script>
 
 def test_the_report_draws_every_chart_without_network_or_errors(tmp_path: Path) -> None:
     figures = tuple(Figure(name, name, "", "", spec=chart.spec) for name, chart in CHARTS.items())
-    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    html = render_html(folding(figures), tmp_path)
     (tmp_path / "report.html").write_text(html)
     seen = look_at(tmp_path / "report.html", tmp_path)
     assert (seen.errors, seen.asked) == ([], [])
@@ -149,7 +156,7 @@ def test_the_committed_report_draws_every_chart_without_network_or_errors(tmp_pa
 
 def test_a_click_on_the_legend_leaves_one_line(tmp_path: Path) -> None:
     figures = (Figure("curves", "curves", "", "", spec=CHARTS["validation_curves"].spec),)
-    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    html = render_html(folding(figures), tmp_path)
     (tmp_path / "report.html").write_text(html + CLICK)
     seen = look_at(tmp_path / "report.html", tmp_path)
     lines = re.findall(r'<path[^>]*aria-roledescription="line mark"[^>]*>', seen.html)

@@ -33,6 +33,9 @@ CONTROLS = {
 }
 
 
+NAMED = 2  # comparisons whose order changes, in a sentence
+
+
 @dataclass(frozen=True)
 class Answered:
     """A question in a word or two, and the finding that answers it."""
@@ -115,31 +118,36 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     }
     if not pairs:
         return []
-    reversed_ones, stable = [], 0
+    stable, reversals = 0, []
     for study, pair in pairs.values():
         stable += pair.changes[-1].stable
-        reversals = [place for place, change in enumerate(pair.changes) if change.reversed]
-        if reversals and pair.largest:
-            before = pair.smaller[reversals[0]]
-            reversed_ones.append(
-                f"{study.name(pair.of)} − {study.name(pair.against)} ({points(before.points)} points at "
-                f"{counted(before.budget, 'epoch')}, {points(pair.largest.points)} at {pair.largest.budget})"
+        places = [place for place, change in enumerate(pair.changes) if change.reversed]
+        if places and pair.largest:
+            reversals.append(
+                (f"{study.name(pair.of)} − {study.name(pair.against)}", pair.smaller[places[0]], pair.largest)
             )
-    compared = counted(len(pairs), "comparison")
+    compared, margin = counted(len(pairs), "comparison"), counted_points(studies[0].margin)
+    named = [
+        f"{name} ({points(before.points)} points at {counted(before.budget, 'epoch')}, {points(last.points)} at "
+        f"{last.budget})"
+        for name, before, last in reversals[:NAMED]
+    ]
     order = (
-        f"the order changes significantly with the budget in {len(reversed_ones)} of {compared}: "
-        f"{listed(reversed_ones[:2])}{', say' if len(reversed_ones) > 2 else ''}"
-        if reversed_ones
-        else f"in none of {compared} does the order change significantly with the budget"
+        f"the order changes significantly with the budget in {len(reversals)} of {compared}: {listed(named)}"
+        f"{' among them' if len(reversals) > NAMED else ''}"
+        if reversals
+        else f"the order changes significantly with the budget in none of {compared}"
     )
-    margin = counted_points(studies[0].margin)
     text = (
         f"{order}. Between the two largest budgets the difference is shown to stay within {margin} in {stable}; "
-        "the others may still change."
+        "elsewhere it may still change."
     )
     numbers = {
         "comparisons": len(pairs),
-        "reversed": len(reversed_ones),
+        "reversed": len(reversals),
+        "named": {
+            name: [before.budget, before.points, last.budget, last.points] for name, before, last in reversals
+        },
         "stable": stable,
         "margin": studies[0].margin,
     }
@@ -157,7 +165,8 @@ def of_mirror(mirror: Mirror) -> Answered:
             parts.append(f"{said}: {listed(names)}")
     where = f"with {here} and {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}, the conclusions about pairs are {'; '.join(parts)}."
-    numbers = {"pairs": {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}}
+    agreements = {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}
+    numbers = {"budget": mirror.budget, "agreement": agreements}
     finding = Finding(capitalized(text), mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
     return Answered("Another optimizer" if here != there else mirror.other.title, finding)
 
@@ -167,11 +176,17 @@ def of_times(frontier: Frontier) -> list[Answered]:
     chosen = frontier.by_time()
     if not chosen:
         return []
+    last = chosen[-1][0]
     parts = [
-        f"in {time}, {point.name} for {counted(point.budget, 'epoch')} ({point.percent})" for time, point in chosen
+        f"in {time}{' or more' if time == last else ''}, {point.name} for {counted(point.budget, 'epoch')} "
+        f"({point.percent})"
+        for time, point in chosen
     ]
     text = f"highest mean accuracy {'; '.join(parts)}; training steps alone, on {frontier.machine}."
-    numbers = {time: {"of": point.architecture, "budget": point.budget} for time, point in chosen}
+    numbers = {
+        time: {"of": point.architecture, "budget": point.budget, "test_accuracy": point.accuracy}
+        for time, point in chosen
+    }
     finding = Finding(capitalized(text), "answer", "times", numbers, frontier.data, timed=True)
     return [Answered("Which network", finding)]
 
