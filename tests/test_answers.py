@@ -50,7 +50,7 @@ def test_members_are_named_under_their_verdicts_with_the_difference() -> None:
     found = of_members(study(NO_CONTROLS))
     assert found.question == STUDY.title
     assert found.finding.text == (
-        "More accurate than narrow one: “wide, twice” (+2.2 points); not decided: odd (−1.3 points)."
+        "More accurate than narrow one: “wide, twice” (+2.2 points); not decided: odd one (−1.3 points)."
     )
     assert_numbers_are_their_own([found.finding])
 
@@ -58,10 +58,10 @@ def test_members_are_named_under_their_verdicts_with_the_difference() -> None:
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        (compared("odd", "thin", -1.3, "worse"), "Less accurate: odd (−1.3 points)."),
-        (compared("odd", "thin", 0.1, "equivalent"), "Equivalent within 1 point: odd (+0.1 points)."),
-        (compared("odd", "thin", 0.1, None), "Of one run each, which decides nothing: odd (+0.1 points)."),
-        (compared("odd", "thin", None), "Not compared: odd."),
+        (compared("odd", "thin", -1.3, "worse"), "Less accurate: odd one (−1.3 points)."),
+        (compared("odd", "thin", 0.1, "equivalent"), "Equivalent within 1 point: odd one (+0.1 points)."),
+        (compared("odd", "thin", 0.1, None), "Of one run each, which decides nothing: odd one (+0.1 points)."),
+        (compared("odd", "thin", None), "Not compared: odd one."),
     ],
 )
 def test_every_verdict_has_its_words(pair: Comparison, said: str) -> None:
@@ -71,7 +71,7 @@ def test_every_verdict_has_its_words(pair: Comparison, said: str) -> None:
 def test_a_network_that_did_not_train_says_so() -> None:
     one = study(NO_CONTROLS, against_baseline=[compared("odd", "thin", None)])
     failed = replace(one, summary=dict(SUMMARY) | {"odd": entry(0.1, "collapsed")})
-    assert of_members(failed).finding.text == "Not compared: odd (collapsed (stayed at chance))."
+    assert of_members(failed).finding.text == "Not compared: odd one (collapsed (stayed at chance))."
 
 
 def test_controls_of_one_topic_are_one_sentence_and_others_their_own() -> None:
@@ -180,6 +180,6 @@ def test_the_table_has_each_pair_once_with_a_word_for_its_verdict_and_every_budg
     assert table.columns == ("comparison", "verdict", "2 epochs", "1 epoch")
     assert table.rows == (
         ("wide, twice − narrow one", "▲ better", "+2.2 [+0.8, +3.6]", "−1.5 [−2.5, −0.5]"),
-        ("odd − narrow one", "? not decided", "−1.3 [−2.7, +0.1]", "–"),
+        ("odd one − narrow one", "? not decided", "−1.3 [−2.7, +0.1]", "–"),
     )
     assert verdict_table([study(against_baseline=[], controls=[])]) is None
