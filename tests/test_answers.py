@@ -156,7 +156,7 @@ def test_for_a_time_the_best_network_within_it_is_named() -> None:
 def test_the_figure_names_the_front_and_draws_every_point_and_the_band() -> None:
     figure = FRONTIER.figure
     assert figure is not None
-    assert figure.title.startswith("For little time the thin, for more the wide")
+    assert figure.title == "Most accurate in little time: the thin; in more: the wide"
     assert "the thin and the wide" in figure.alt
     svg = static_svg(figure.spec or {})
     assert svg.count('aria-roledescription="point"') == len(POINTS)

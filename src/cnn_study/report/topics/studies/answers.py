@@ -178,7 +178,7 @@ def of_times(frontier: Frontier) -> list[Answered]:
         return []
     last = chosen[-1][0]
     parts = [
-        f"in {time}{' or more' if time == last else ''}, {point.name} for {counted(point.budget, 'epoch')} "
+        f"in {time}{' or more' if time == last else ''}, {quoted(point.name)} for {counted(point.budget, 'epoch')} "
         f"({point.percent})"
         for time, point in chosen
     ]

@@ -1,6 +1,6 @@
 """The one figure: accuracy against the cost of training, all networks through their budgets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -14,16 +14,16 @@ from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import styles_of
-from cnn_study.report.kit.wording import counted_points, duration, listed, mean_of, percent, shown
+from cnn_study.report.kit.wording import counted_points, duration, listed, mean_of, percent, quoted
 
 DATA = "plots/timing/frontier.csv"
 TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
-NAMED = 4  # networks that the title names
+LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 400 ? 2 : width < 700 ? 3 : 5"}}
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network at one ``budget``: the ``seconds`` of its steps, mean ``accuracy`` and its interval, 0 to 1."""
+    """A network, as the first study that has it shows it, at one ``budget``: the ``seconds`` of its steps, mean ``accuracy`` and its interval, 0 to 1."""
 
     architecture: str
     name: str
@@ -69,7 +69,7 @@ class Frontier:
                 points.append(
                     Point(
                         name,
-                        shown(name, studies),
+                        _name(name, studies.values()),
                         int(budget),
                         step.runs[budget].seconds,
                         mean_of(found.test_accuracy),
@@ -120,12 +120,12 @@ class Frontier:
         """None where no step was measured, or nothing trained."""
         if not self.points:
             return None
-        names = list(dict.fromkeys(point.name for point in reversed(self.front)))[::-1]
+        names = list(dict.fromkeys(quoted(point.name) for point in reversed(self.front)))[::-1]
         first, last = self.front[0], self.front[-1]
         title = (
-            f"For little time {first.name}, for more {last.name}: accuracy against the cost of training"
+            f"Most accurate in little time: {first.name}; in more: {last.name}"
             if first.architecture != last.architecture
-            else f"{first.name} is the most accurate for any time: accuracy against the cost of training"
+            else f"Most accurate for any time: {first.name}"
         )
         band = counted_points(self.margin)
         return Figure(
@@ -145,6 +145,11 @@ class Frontier:
         )
 
 
+def _name(architecture: str, studies: Iterable[Study]) -> str:
+    names = [study.members[architecture] for study in studies if architecture in study.members]
+    return names[0] if names else architecture
+
+
 def frontier_chart(frontier: Frontier) -> Spec:
     """Accuracy against seconds on a logarithmic axis, a line for each network, the front named."""
     rows = frontier.table
@@ -158,7 +163,10 @@ def frontier_chart(frontier: Frontier) -> Spec:
     baseline = rows[rows["architecture"] == frontier.baseline]
     around = baseline.assign(low=baseline["accuracy"] - margin, high=baseline["accuracy"] + margin)
     best = pd.DataFrame([vars(point) for point in frontier.front]).groupby("name", sort=False).tail(1)
-    encodings = members.by_name(rows, "color", "shape", "strokeDash")
+    encodings = {
+        channel: encoding | {"legend": LEGEND}
+        for channel, encoding in members.by_name(rows, "color", "shape", "strokeDash").items()
+    }
     bold = {"condition": {"test": "datum.shown_on_front", "value": 2.6}, "value": 1}
     x = quantity(
         "seconds",
