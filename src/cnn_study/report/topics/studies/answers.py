@@ -176,11 +176,10 @@ def of_times(frontier: Frontier) -> list[Answered]:
     chosen = frontier.by_time()
     if not chosen:
         return []
-    last = chosen[-1][0]
+    times = [time for time, _ in chosen[:-1]] + [f"{chosen[-1][0]} or more"]
     parts = [
-        f"in {time}{' or more' if time == last else ''}, {quoted(point.name)} for {counted(point.budget, 'epoch')} "
-        f"({point.percent})"
-        for time, point in chosen
+        f"in {time}, {quoted(point.name)} for {counted(point.budget, 'epoch')} ({point.percent})"
+        for time, (_, point) in zip(times, chosen, strict=True)
     ]
     text = f"highest mean accuracy {'; '.join(parts)}; training steps alone, on {frontier.machine}."
     numbers = {

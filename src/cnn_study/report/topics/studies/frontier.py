@@ -23,7 +23,10 @@ LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 400 ? 2 : width
 
 @dataclass(frozen=True)
 class Point:
-    """A network, as the first study that has it shows it, at one ``budget``: the ``seconds`` of its steps, mean ``accuracy`` and its interval, 0 to 1."""
+    """A network at one ``budget``: the ``seconds`` of its steps, mean ``accuracy`` and its interval, 0 to 1.
+
+    ``name``: that the first study which has it shows.
+    """
 
     architecture: str
     name: str
