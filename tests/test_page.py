@@ -186,7 +186,7 @@ def test_numbers_stand_to_the_right_and_words_to_the_left(plots: Path) -> None:
     assert TABLE.numeric == [False, True, False]
     html = render_html(PAGE, plots)
     assert '<td class="number">82.1\N{NO-BREAK SPACE}%</td>' in html
-    assert "<td>trained</td>" in html
+    assert '<td class="short">trained</td>' in html
     assert "| --- | ---: | --- |" in render_markdown(PAGE)
 
 

@@ -18,7 +18,7 @@ from cnn_study.report.kit.wording import counted_points, duration, listed, mean_
 
 DATA = "plots/timing/frontier.csv"
 TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
-LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 400 ? 2 : width < 700 ? 3 : 5"}}
+LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 270 ? 1 : width < 400 ? 2 : width < 700 ? 3 : 5"}}
 
 
 @dataclass(frozen=True)
