@@ -5,21 +5,18 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
-from cnn_study.analysis.what_differs import choices
 from cnn_study.params.study import Control
 from cnn_study.report.kit.charts import BELOW, ONCE, SIGNED, TEXT, Spec, down, inline, quantity, single, tip
-from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
+from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
-from cnn_study.report.kit.page import Figure, Table
+from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import COLOURS
 from cnn_study.report.kit.wording import (
     FAILURES,
     capitalized,
-    counted,
     counted_points,
     listed,
     points_within,
-    times_within,
 )
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
@@ -78,7 +75,8 @@ def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStud
     return Figure(
         f"studies-{members.key}-differences",
         title_of(study),
-        f"Differences in mean test accuracy with 95 % CIs. Band: ± {counted_points(study.margin)}.",
+        f"Differences in mean test accuracy{' with 95 % CIs' if rows['low'].notna().any() else ', of single runs'}. "
+        f"Band: ± {counted_points(study.margin)}.",
         source(DATA),
         difference_chart(rows, members, study.margin),
         alt=f"Differences in test accuracy: {'; '.join(seen)}.",
@@ -93,13 +91,7 @@ def title_of(study: ComparedStudy) -> str:
         [pair.of for pair in judged if pair.verdict == verdict] for verdict in ("better", "worse", "equivalent")
     )
     if not judged:
-        others = [pair for pair in study.pairs if pair.judged]
-        significant = sum(pair.significant for pair in others)
-        return (
-            f"{significant} of {counted(len(others), 'difference')} significant"
-            if others
-            else "No verdict on any difference"
-        )
+        return _title_of_controls(study)
     if better or worse:
         first = f"{_who(study, better, judged, 'more accurate than')} {baseline}" if better else ""
         second = _who(study, worse, judged, "less accurate" if better else "less accurate than")
@@ -109,6 +101,20 @@ def title_of(study: ComparedStudy) -> str:
         return _who(study, equivalent, judged, within)
     who = f"{study.name(judged[0].of)} is not" if len(judged) == 1 else "No network is"
     return f"{who} significantly more or less accurate than {baseline}"
+
+
+def _title_of_controls(study: ComparedStudy) -> str:
+    judged = [pair for pair in study.pairs if pair.judged]
+    if not judged:
+        return "No difference is decided"
+    if len(judged) > 1:
+        return f"{sum(pair.significant for pair in judged)} of {len(judged)} differences are significant"
+    of, against = (study.name(name) for name in (judged[0].of, judged[0].against))
+    return {
+        "better": f"{of} is more accurate than {against}",
+        "worse": f"{of} is less accurate than {against}",
+        "equivalent": f"{of} and {against} are equivalent within {counted_points(study.margin)}",
+    }.get(judged[0].verdict or "", f"{of} is not significantly more or less accurate than {against}")
 
 
 def _who(study: ComparedStudy, names: Sequence[str], judged: Sequence[Comparison], what: str) -> str:
@@ -173,23 +179,6 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
                 "encoding": dots,
             },
         ],
-    )
-
-
-def controls_table(study: ComparedStudy) -> Table:
-    """Every control: what it asks, the pair, what differs, the ratio of the times of a step."""
-    rows = []
-    for control in study.spec.controls:
-        names = [study.spec.members.get(name, name) for name in (control.of, control.against)]
-        ratio = study.costs.ratio(control.of, control.against)
-        time = "–" if ratio is None else times_within(ratio)
-        what = listed([one.what for one in choices(study.differing.get((control.of, control.against), ()))])
-        rows.append((control.question, " − ".join(names), what or "–", time))
-    return Table(
-        f"{study.spec.title}: what each control asks",
-        ("question", "pair", "what differs", "time of a training step, ratio"),
-        tuple(rows),
-        source(f"{CONCLUSIONS}, {TIMING}"),
     )
 
 

@@ -78,19 +78,20 @@ def leader(study: ComparedStudy) -> Finding:
     ranking = study.comparison.ranking
     if len(ranking) < 2:
         return _alone(study)
-    accuracies = {name: study.accuracy(name) for name in ranking}
-    highest = mean_of(accuracies[ranking[0]])
-    tied = [name for name in ranking if mean_of(accuracies[name]) == highest]
-    if len(tied) > 1:
-        return _tie(study, tied)
+    if len(study.leaders) > 1:
+        return _tie(study, study.leaders)
     name = ranking[0]
-    found, of_all = study.comparison.best, f"{counted(len(ranking), 'network')}{study.epochs}"
-    reached = accuracy_within(accuracies[name])
+    found = study.comparison.best
+    trained = (
+        f"the {len(ranking)} networks that trained" if study.comparison.not_ranked else f"{len(ranking)} networks"
+    )
+    of_all = f"{trained}{study.epochs}"
+    reached = accuracy_within(study.accuracy(name))
     numbers: dict[str, Any] = {
         "of": name,
         "ranked": len(ranking),
         "budget": study.comparison.budget,
-        "test_accuracy": accuracies[name].summary,
+        "test_accuracy": study.accuracy(name).summary,
     }
     has = f"{study.name(name)} has the highest mean test accuracy of {of_all}, {reached}"
     if found is None:
@@ -106,7 +107,7 @@ def leader(study: ComparedStudy) -> Finding:
     if study.best is not None:
         text = (
             f"{study.name(name)} is the most accurate of {of_all}, with a test accuracy of {reached} "
-            f"(p < {LEVEL} against each of the others)."
+            f"(p < {LEVEL} against {'the other' if len(ranking) == 2 else 'each of the others'})."
         )
         return study.finding("best", text, numbers)
     others = [one for one, share in found.probability.items() if one != name and share >= CANDIDATE]
