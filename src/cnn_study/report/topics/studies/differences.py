@@ -75,7 +75,7 @@ def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStud
     return Figure(
         f"studies-{members.key}-differences",
         title_of(study),
-        f"Differences in mean test accuracy{' with 95 % CIs' if rows['low'].notna().any() else ', of single runs'}. "
+        f"Differences in mean test accuracy{' with 95 % CIs' if rows['low'].notna().any() else ''}. "
         f"Band: ± {counted_points(study.margin)}.",
         source(DATA),
         difference_chart(rows, members, study.margin),
