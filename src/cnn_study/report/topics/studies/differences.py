@@ -22,15 +22,15 @@ from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, ru
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
-# How a chart shows a verdict, in the order of its legend: shape, and whether it is filled.
+INK, HOLLOW = COLOURS[0], "transparent"
+# How a chart shows a verdict, in the order of its legend: shape and filling.
 MARKS = {
-    "better": ("triangle-up", 1),
-    "worse": ("triangle-down", 1),
-    "equivalent": ("square", 1),
-    "not decided": ("circle", 0),
-    "no verdict": ("cross", 0),
+    "better": ("triangle-up", INK),
+    "worse": ("triangle-down", INK),
+    "equivalent": ("square", INK),
+    "not decided": ("circle", HOLLOW),
+    "no verdict": ("cross", HOLLOW),
 }
-INK = COLOURS[0]
 NAMED = 3  # networks in a title; of more, how many
 
 
@@ -151,12 +151,17 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
     x = quantity("points", "difference in percentage points", axis=axis)
     shared = {"y": down("label", rows) | {"axis": {"labelLimit": 280}}, "tooltip": tips}
     there = [verdict for verdict in MARKS if verdict in set(rows["verdict"])]
-    by_verdict = {"field": "verdict", "type": "nominal", "title": None, "legend": BELOW}
+    by_verdict = {
+        "field": "verdict",
+        "type": "nominal",
+        "title": None,
+        "legend": BELOW | {"symbolStrokeColor": INK},
+    }
     shapes, fills = zip(*(MARKS[verdict] for verdict in there), strict=True)
     dots = shared | {
         "x": x,
         "shape": by_verdict | {"scale": {"domain": there, "range": list(shapes)}},
-        "fillOpacity": by_verdict | {"scale": {"domain": there, "range": list(fills)}},
+        "fill": by_verdict | {"scale": {"domain": there, "range": list(fills)}},
     }
     return single(
         f"{members.title}: differences in test accuracy with 95 % confidence intervals",
@@ -175,7 +180,7 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
                 "encoding": shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}},
             },
             {
-                "mark": {"type": "point", "size": 90, "strokeWidth": 2, "fill": INK, "stroke": INK},
+                "mark": {"type": "point", "size": 90, "strokeWidth": 2, "stroke": INK},
                 "encoding": dots,
             },
         ],
