@@ -11,7 +11,7 @@ from cnn_study.report.kit.wording import FAILURES, capitalized, counted, counted
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import ANSWERS as AGREEMENTS
 from cnn_study.report.topics.studies.optimizers import Mirror
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
 from cnn_study.report.topics.studies.what_differs import changes_with_depth
 
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
@@ -21,7 +21,8 @@ MEMBERS = {
     "equivalent": "equivalent within {margin}: ",
     "not decided": "not decided: ",
     "one run": "of one run each, which decides nothing: ",
-    "not compared": "not compared: ",
+    "no variation": "without variation between runs, so not decided: ",
+    "not compared": "not compared{why}: ",
 }
 CONTROLS = {
     "better": "more accurate with ",
@@ -29,6 +30,7 @@ CONTROLS = {
     "equivalent": "equivalent within {margin} with or without ",
     "not decided": "not decided for ",
     "one run": "of one run each, which decides nothing, for ",
+    "no variation": "without variation between runs, so not decided, for ",
     "not compared": "not compared for ",
 }
 
@@ -63,10 +65,10 @@ def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontie
 
 
 def kind_of(pair: Comparison) -> str:
-    """Its verdict; ``one run`` where there is none, ``not compared`` where one of the two has not trained."""
+    """Its verdict; why there is none (``one run``, ``no variation``); ``not compared`` if one has not trained."""
     if not is_measured(pair):
         return "not compared"
-    return pair.verdict or "one run"
+    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
 
 
 def of_members(study: ComparedStudy) -> Answered:
@@ -75,7 +77,10 @@ def of_members(study: ComparedStudy) -> Answered:
     pairs = [pair for pair in study.comparison.against_baseline if (pair.of, pair.against) not in asked]
     pairs = pairs or study.comparison.against_baseline
     text = _grouped(study, MEMBERS, [(_named(study, pair), pair) for pair in pairs])
-    text = text or f"{study.name(study.spec.baseline)} is the only network."
+    if not pairs:
+        text = f"{study.name(study.spec.baseline)} is the only network."
+    elif not study.comparison.ranking:
+        text = "No network trained."
     return Answered(study.spec.title, study.finding("members", text, _numbers(study, pairs)))
 
 
@@ -103,7 +108,9 @@ def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tup
             for place, (name, pair) in enumerate(one for one in pairs if kind_of(one[1]) == kind)
         ]
         if group:
-            said = said.format(baseline=study.name(study.spec.baseline), margin=counted_points(study.margin))
+            baseline, status = study.name(study.spec.baseline), study.summary[study.spec.baseline].status
+            why = f", since {baseline} {status}" if status in FAILURES else ""
+            said = said.format(baseline=baseline, margin=counted_points(study.margin), why=why)
             parts.append(f"{said}{listed(group)}")
     return f"{capitalized('; '.join(parts))}." if parts else ""
 
@@ -138,10 +145,11 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
         if reversals
         else f"the order changes significantly with the budget in none of {compared}"
     )
-    text = (
-        f"{order}. Between the two largest budgets the difference is shown to stay within {margin} in {stable}; "
-        "elsewhere it may still change."
-    )
+    stays = f"shown to stay within {margin} between the two largest budgets"
+    if stable in (0, len(pairs)):
+        text = f"{order}. {'Every' if stable else 'No'} difference is {stays}."
+    else:
+        text = f"{order}. {stable} of {len(pairs)} differences are {stays}; the others may still change."
     numbers = {
         "comparisons": len(pairs),
         "reversed": len(reversals),
@@ -197,7 +205,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         for s in studies
         for p in (*s.comparison.against_baseline, *s.comparison.controls)
     }
-    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run")]
+    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run", "no variation")]
     parts, numbers = [], {"undecided": len(undecided), "comparisons": len(pairs)}
     if undecided:
         parts.append(
@@ -206,7 +214,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         )
     for study in studies:
         best = study.comparison.best
-        if best is not None and not best.significant:
+        if best is not None and study.best is None and len(study.leaders) == 1:
             parts.append(
                 f"that {study.name(best.network)}, which has the highest mean, is the best of “{study.spec.title}”"
             )
@@ -225,7 +233,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
 
 def _named(study: ComparedStudy, pair: Comparison) -> str:
     status = study.summary[pair.of].status
-    return study.name(pair.of) + (f" ({FAILURES[status]})" if status in FAILURES else "")
+    return study.name(pair.of) + (f" ({status})" if status in FAILURES else "")
 
 
 def _size(pair: Comparison, first: bool) -> str:
