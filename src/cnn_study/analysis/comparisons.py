@@ -44,8 +44,8 @@ class Change:
     """The difference at the largest budget minus that at a smaller ``budget``, in percentage points.
 
     Taken within seeds, since the runs of a seed share their beginning. ``stable``: the 95 % ``interval`` lies
-    within the margin. ``reversed``: the two differences have opposite signs, and all three intervals leave out zero
-    (a test of intersection and union, Berger, 1982).
+    within the margin. ``reversed``: the two differences have opposite signs, and their intervals and that of the
+    change leave out zero (an intersection-union test; Berger, 1982).
     """
 
     budget: int
