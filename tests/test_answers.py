@@ -60,7 +60,14 @@ def test_members_are_named_under_their_verdicts_with_the_difference() -> None:
     [
         (compared("odd", "thin", -1.3, "worse"), "Less accurate: odd one (−1.3 points)."),
         (compared("odd", "thin", 0.1, "equivalent"), "Equivalent within 1 point: odd one (+0.1 points)."),
-        (compared("odd", "thin", 0.1, None), "Of one run each, which decides nothing: odd one (+0.1 points)."),
+        (
+            compared("odd", "thin", 0.1, None, interval=None, seeds=(1, 1)),
+            "Of one run each, which decides nothing: odd one (+0.1 points).",
+        ),
+        (
+            compared("odd", "thin", 0.1, None, interval=None),
+            "Without variation between runs, so not decided: odd one (+0.1 points).",
+        ),
         (compared("odd", "thin", None), "Not compared: odd one."),
     ],
 )
@@ -71,7 +78,21 @@ def test_every_verdict_has_its_words(pair: Comparison, said: str) -> None:
 def test_a_network_that_did_not_train_says_so() -> None:
     one = study(NO_CONTROLS, against_baseline=[compared("odd", "thin", None)])
     failed = replace(one, summary=dict(SUMMARY) | {"odd": entry(0.1, "collapsed")})
-    assert of_members(failed).finding.text == "Not compared: odd one (collapsed (stayed at chance))."
+    assert of_members(failed).finding.text == "Not compared: odd one (collapsed)."
+
+
+def test_of_many_networks_the_answer_says_how_many_and_between_which_differences() -> None:
+    pairs = [compared("odd", "thin", 0.5 + place, "better") for place in range(9)]
+    found = of_members(study(NO_CONTROLS, against_baseline=[*pairs, compared("wide", "thin", None)])).finding
+    assert found.text == (
+        "More accurate than narrow one: 9 of 10 (+0.5 to +8.5 points); not compared: “wide, twice”."
+    )
+
+
+def test_where_the_baseline_failed_nothing_is_compared_and_why() -> None:
+    one = study(NO_CONTROLS, ranking=["odd"], against_baseline=[compared("odd", "thin", None)])
+    failed = replace(one, summary=dict(SUMMARY) | {"thin": entry(0.1, "collapsed")})
+    assert of_members(failed).finding.text == "Not compared, since narrow one collapsed: odd one."
 
 
 def test_controls_of_one_topic_are_one_sentence_and_others_their_own() -> None:
@@ -107,14 +128,16 @@ def test_an_order_that_changes_with_the_budget_is_told() -> None:
     [found] = of_budgets([study(NO_CONTROLS, against_baseline=[pair], controls=[])])
     assert found.finding.text == (
         "The order changes significantly with the budget in 1 of 1 comparison: “wide, twice” − narrow one (−1.5 "
-        "points at 1 epoch, +2.2 at 2). Between the two largest budgets the difference is shown to stay within 1 "
-        "point in 0; elsewhere it may still change."
+        "points at 1 epoch, +2.2 at 2). No difference is shown to stay within 1 point between the two largest "
+        "budgets."
     )
     assert_numbers_are_their_own([found.finding])
     kept = changing(2.2, 2.0, stable=True, turned=False)
     [found] = of_budgets([study(NO_CONTROLS, against_baseline=[kept], controls=[])])
     assert "in none of 1 comparison." in found.finding.text
-    assert "within 1 point in 1;" in found.finding.text
+    assert found.finding.text.endswith(
+        "Every difference is shown to stay within 1 point between the two largest budgets."
+    )
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:

@@ -194,7 +194,7 @@ def every_chart() -> dict[str, Drawn]:
         "accuracy_against_time": Drawn(accuracy_against_time(cost(), SHOWN, ["narrow", "wide"]), 1 + 1 + 6 + 3),
         "budget_chart": Drawn(budget_chart(by_budget(), SHOWN), 1 + 4 + 4),
         "difference_chart": Drawn(difference_chart(comparisons(), SHOWN, 1.0), 1 + 1 + 2 + 2),
-        "step_time": Drawn(step_time(steps(), SHOWN), 3 * 3),
+        "step_time": Drawn(step_time(steps(), SHOWN), 3 * 4),
         "gradient_by_layer": Drawn(gradient_by_layer(norms(), SHOWN), 9 + 18),
         "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),
         "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18),
@@ -302,17 +302,40 @@ def test_times_that_span_a_decade_have_a_logarithmic_axis() -> None:
     assert types(accuracy_against_time(cost((1.0, 20.0, 400.0)), SHOWN, [])) == {"log"}
 
 
-def test_what_is_not_significant_is_hollow() -> None:
-    drawn = static_svg(CHARTS["difference_chart"].spec)
-    dots = [line for line in drawn.split("<path") if 'aria-roledescription="point"' in line]
-    hollow = {"6 layers" in dot for dot in dots if 'fill-opacity="0"' in dot}
-    filled = {"5×5" in dot for dot in dots if 'fill-opacity="1"' in dot}
-    assert (len(dots), hollow, filled) == (2, {True}, {True})
+def dots_of(spec: Spec) -> dict[str, str]:
+    """The drawn marks of a chart of differences, by their labels."""
+    drawn = static_svg(spec).split("<path")
+    return {
+        dot.split("difference: ")[1].split(";")[0]: dot for dot in drawn if 'aria-roledescription="point"' in dot
+    }
+
+
+def test_what_is_not_decided_is_hollow_and_each_verdict_has_its_shape() -> None:
+    table = comparisons()
+    verdicts = ["better", "worse", "equivalent", "not decided", None]
+    table = pd.concat([table.head(1).assign(of=f"net_{verdict}", verdict=verdict) for verdict in verdicts])
+    dots = dots_of(difference_chart(table, SHOWN, 1.0))
+    hollow = {label.split(" ")[0] for label, dot in dots.items() if 'fill="transparent"' in dot}
+    assert hollow == {"net_not", "net_None"}
+    shapes = {re.findall(r' d="([^"]+)"', dot)[0] for dot in dots.values()}
+    assert len(shapes) == len(dots) == len(verdicts)
+
+
+def test_a_difference_of_single_runs_has_a_mark_and_no_interval() -> None:
+    table = comparisons().assign(low=np.nan, high=np.nan, verdict=None)
+    spec = difference_chart(table, SHOWN, 1.0)
+    assert len(dots_of(spec)) == 2
+    assert static_svg(spec).count('aria-roledescription="rule"') == 1  # that of zero
+
+
+def test_the_band_of_differences_reaches_over_the_margin() -> None:
+    band = difference_chart(comparisons(), SHOWN, 0.5)["layer"][0]["data"]["values"]
+    assert band == [{"from": -0.5, "to": 0.5}]
 
 
 def test_differences_to_several_others_name_them() -> None:
     pairs = comparisons().assign(against=["narrow", "wide"])
-    labels = [row["label"] for row in difference_chart(pairs, SHOWN)["data"]["values"]]
+    labels = [row["label"] for row in difference_chart(pairs, SHOWN, 1.0)["data"]["values"]]
     assert labels == ["5×5 − 3×3", "6 layers − 5×5"]
 
 
@@ -329,10 +352,12 @@ def test_a_study_of_which_nothing_trained_still_has_its_charts() -> None:
     assert static_svg(accuracy_against_time(table, SHOWN, [])).startswith("<svg")
 
 
-def test_a_step_s_parts_stand_in_their_order_and_are_as_long_together_as_the_step() -> None:
-    drawn = static_svg(step_time(steps(), SHOWN))
-    bars = re.findall(r'aria-label="([^"]*part: [^"]*)"[^>]* d="M([\d.]+),', drawn)
-    starts = {part: float(start) for label, start in bars for part in PARTS if f"part: {part}" in label}
-    assert starts["forward"] == 0
-    assert starts["forward"] < starts["backward"] < starts["optimizer"]
-    assert starts["optimizer"] == pytest.approx(2 * starts["backward"], abs=0.1)
+def test_the_parts_of_a_step_have_a_panel_each_behind_that_of_the_whole() -> None:
+    spec = step_time(steps(), SHOWN)
+    assert spec["facet"]["column"]["sort"] == ["whole step", *PARTS]
+    rows = pd.DataFrame(spec["data"]["values"]).pivot(index="name", columns="part", values="milliseconds")
+    assert rows["whole step"].to_list() == [10.0 * len(PARTS)] * 3
+    assert (rows[list(PARTS)].to_numpy() == 10.0).all()
+    drawn = static_svg(spec)
+    assert [drawn.count(f">{part}</text>") for part in ("whole step", *PARTS)] == [1, 1, 1, 1]
+    assert drawn.count(">6 layers</text>") == 1  # names stand once, at the left

@@ -116,28 +116,44 @@ def whole(evidence: Evidence) -> Page:
     return page(evidence)
 
 
-def test_the_answer_is_who_wins_and_what_the_controls_say(whole: Page) -> None:
-    texts = [sentence.text for sentence in whole.answer]
-    assert len(texts) == 5
-    assert "5×5 has the highest mean test accuracy" in texts[0]
-    assert "residual has the highest mean test accuracy" in texts[1]
-    # Of the controls, those of the planted winners are significant, and stand first.
-    assert all("residual is more accurate than" in text for text in texts[2:4])
-    assert "5×5 is more accurate than “3×3, wide”" in texts[4]
-    assert len(whole.answer_figures) == 2
+def test_the_first_screen_has_answers_a_figure_and_a_table(whole: Page) -> None:
+    texts = {answer.question: answer.sentence.text for answer in whole.answers}
+    assert "5×5 (+" in texts["Kernel size"]
+    assert "residual (+" in texts["Depth"]
+    assert set(texts) >= {"Window or weights", "Normalisation", "Shortcut", "Which network"}
+    assert list(texts)[-1] == "What not to conclude"
+    assert whole.figure
+    assert whole.table
+
+
+def test_a_study_s_section_says_who_is_the_most_accurate(whole: Page) -> None:
+    answers = {section.key: section.answer[0].text for section in whole.sections}
+    assert answers["kernel_size"].startswith("5×5 is the most accurate of 9 networks")
+    assert answers["depth"].startswith("residual is the most accurate of 7 networks")
+    assert answers["optimizer"].startswith("With Muon and with AdamW at 2 epochs, the conclusion is ")
+
+
+def test_what_is_unfolded_can_be_read_in_some_minutes(whole: Page) -> None:
+    assert len(whole.sections) <= 11
+    for section in whole.sections:
+        assert 1 <= len(section.answer) <= 3, section.key
+        for sentence in section.answer:
+            assert len(sentence.text.split()) <= 45, sentence.text
 
 
 def test_what_holds_under_both_optimizers_is_said_of_every_kernel(whole: Page) -> None:
     (section,) = [one for one in whole.sections if one.key == "optimizer"]
-    under_both = next(table for table in section.tables if "under both" in table.title)
-    assert [row[0] for row in under_both.rows] == ["5×5 against 3×3", "7×7 against 3×3", "1×1+3×3 against 3×3"]
+    assert section.table
+    assert [row[0] for row in section.table.rows] == ["5×5 against 3×3", "7×7 against 3×3", "1×1+3×3 against 3×3"]
     assert not [sentence.text for sentence in section.sentences if "is not compared" in sentence.text]
 
 
 def test_every_sentence_and_figure_names_its_source(whole: Page) -> None:
-    figures = [*whole.answer_figures, *(figure for section in whole.sections for figure in section.figures)]
-    sentences = [*whole.answer, *(sentence for section in whole.sections for sentence in section.sentences)]
-    for source in [figure.source for figure in figures] + [sentence.source for sentence in sentences]:
+    sentences = [
+        *(answer.sentence for answer in whole.answers),
+        *(sentence for section in whole.sections for sentence in section.sentences),
+    ]
+    for source in [figure.source for figure in whole.figures] + [sentence.source for sentence in sentences]:
         stages, _, data = source.partition(": ")
         assert set(stages.split(" and ")) <= {"analyze", "cost", "train", "tune", "replay"}
         assert data.startswith(("metrics/", "plots/"))
@@ -156,7 +172,7 @@ def test_what_was_measured_in_different_environments_is_told_first(evidence: Evi
     mixed = replace(evidence, results={**evidence.results, "depth_4": moved[stage]})
     assert not mixed.comparable
     assert [found["stages"] for found in mixed.environments["environments"]][1] == [f"{stage}@depth_4"]
-    assert "different environments" in page(mixed).answer[0].text
+    assert "different environments" in page(mixed).answers[0].sentence.text
 
 
 def test_profiles_may_all_have_an_environment_of_their_own(evidence: Evidence) -> None:
@@ -197,8 +213,9 @@ def test_a_replay_and_a_layer_computed_in_another_way_may_have_an_environment_of
 def test_a_report_of_networks_that_failed_says_so_and_ranks_none(survivors: set[str]) -> None:
     report = page(made_up_evidence(diverged=set(PARAMS.architectures) - survivors))
     text = render_markdown(report)
-    assert "not ranked: 3 of 3 runs diverged" in text
-    assert ("none trained" in text) == ("kernel_3x3" not in survivors)
+    assert "diverged" in text
+    assert ("No network trained" in text) == (survivors != BASELINES)
+    assert "is the most accurate" not in text
     assert "nan" not in text.lower().split()
 
 
@@ -336,10 +353,10 @@ def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
     assert set(timed) == {"pareto", "step_ratios", "findings", "claims"}
     assert "seconds" not in str(conclusions["studies"]) + str(conclusions["claimed_pairs"])
     assert "pareto" not in str(conclusions["studies"])
-    assert {finding["rule"] for finding in timed["findings"]} == {"winner_cost", "pareto"}
+    assert {finding["rule"] for finding in timed["findings"]} >= {"winner_cost", "pareto", "times"}
     for told, by_clock in ((conclusions, False), (timed, True)):
         for sentence in (*told["findings"], *told["claims"]):
-            assert (sentence["data"] == "metrics/timing.json") == by_clock
+            assert (sentence["data"] == "metrics/timing.json" or "/timing/" in sentence["data"]) == by_clock
             assert "timed" not in sentence
     # Of the studies' pairs, and of those that claims about time are about.
     assert set(timed["step_ratios"]) >= {
@@ -376,8 +393,9 @@ def test_every_chapter_adds_tables_and_pictures_of_its_own(evidence: Evidence, w
 
 def test_sections_stand_in_order_and_studies_cannot_take_their_keys(whole: Page) -> None:
     keys = [section.key for section in whole.sections]
-    topics = ["receptive_fields", "gradients", "inside", "classes", "learning_rate", "claims", "images"]
+    topics = keys[len(PARAMS.studies) :]
     assert keys == [*PARAMS.studies, *topics]
+    assert topics
     content = read_yaml(REPOSITORY / "params.yaml")
     study = content["studies"]["depth"]
     for key in topics:
@@ -386,9 +404,9 @@ def test_sections_stand_in_order_and_studies_cannot_take_their_keys(whole: Page)
 
 
 def test_figures_are_named_after_their_topic_and_study(whole: Page) -> None:
-    names = [figure.name for figure in whole.figures]
-    assert names[:2] == ["studies-kernel_size-differences", "studies-depth-differences"]
-    topics = {"studies", "receptive_fields", "gradients", "inside", "classes", "learning_rates"}
-    assert {name.partition("-")[0] for name in names} == topics | {"replay"}
-    keys = {name.split("-")[1] for name in names if name.partition("-")[0] in topics}
-    assert keys == set(PARAMS.studies)
+    topics = {path.name for path in (REPOSITORY / "src/cnn_study/report/topics").iterdir()}
+    first, *names = [figure.name for figure in whole.figures]
+    assert first == "accuracy_against_cost"
+    named = [name.split("-") for name in names]
+    assert {parts[0] for parts in named} <= topics | {"replay"}
+    assert {parts[1] for parts in named if len(parts) > 2} == set(PARAMS.studies)

@@ -14,6 +14,7 @@ from cnn_study.report.topics.studies.optimizers import Mirror
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
 from cnn_study.report.topics.studies.what_differs import changes_with_depth
 
+MOST = 8  # names in a group
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
 MEMBERS = {
     "better": "more accurate than {baseline}: ",
@@ -103,16 +104,22 @@ def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tup
     """A sentence: what is shown of each pair, under its name, with the difference in points."""
     parts = []
     for kind, said in words.items():
-        group = [
-            f"{name}{_size(pair, place == 0)}"
-            for place, (name, pair) in enumerate(one for one in pairs if kind_of(one[1]) == kind)
-        ]
+        group = [one for one in pairs if kind_of(one[1]) == kind]
         if group:
             baseline, status = study.name(study.spec.baseline), study.summary[study.spec.baseline].status
             why = f", since {baseline} {status}" if status in FAILURES else ""
             said = said.format(baseline=baseline, margin=counted_points(study.margin), why=why)
-            parts.append(f"{said}{listed(group)}")
+            parts.append(f"{said}{_listed(group, len(pairs))}")
     return f"{capitalized('; '.join(parts))}." if parts else ""
+
+
+def _listed(group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
+    """The names with their differences, the first with the unit; of many, how many and between which."""
+    if len(group) > MOST:
+        found = [pair.points for _, pair in group if pair.points is not None]
+        between = f" ({points(min(found))} to {points(max(found))} points)" if found else ""
+        return f"{len(group)} of {of_all}{between}"
+    return listed([f"{name}{_size(pair, place == 0)}" for place, (name, pair) in enumerate(group)])
 
 
 def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:

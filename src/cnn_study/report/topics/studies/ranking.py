@@ -175,7 +175,7 @@ def failures(study: ComparedStudy) -> list[Finding]:
     if len(failed) > NAMED:
         by_status = Counter(failed.values())
         kinds = [f"{count} {FAILED.get(status, status)}" for status, count in by_status.items()]
-        text = f"{len(failed)} of {len(members)} networks are not ranked, since runs failed: {listed(kinds)}."
+        text = f"Of {len(members)} networks, {listed(kinds)}; these are not ranked."
         return [study.finding("not_ranked", text, numbers | {"statuses": by_status}, SUMMARY)]
     by_how: dict[str, list[str]] = {}
     for name, found in runs.items():

@@ -44,7 +44,7 @@ def what_differs_table(study: ComparedStudy) -> Table:
     timed = any(ratios.values())
     rows = [
         (
-            f"{names[of]} − {names[against]}",
+            f"{names.get(of, of)} − {names.get(against, against)}",
             *((asked.get((of, against), ""),) if asked else ()),
             _values(choices(found)),
             _values(consequences(found)),
