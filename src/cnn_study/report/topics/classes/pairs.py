@@ -26,20 +26,23 @@ class Confused:
     @classmethod
     def of(cls, counts: pd.DataFrame) -> "Confused | None":
         """Of one network's ``actual``, ``predicted``, ``count``; None if it makes no mistake."""
-        by_pair = counts.set_index(["actual", "predicted"])["count"]
-        of_class = counts.groupby("actual")["count"].sum()
+        by_pair = {
+            (str(row["actual"]), str(row["predicted"])): int(row["count"]) for row in counts.to_dict("records")
+        }
+        of_class: dict[str, int] = {}
         mistakes: dict[frozenset[str], int] = {}
         for (actual, predicted), count in by_pair.items():
+            of_class[actual] = of_class.get(actual, 0) + count
             if actual != predicted and count:
-                pair = frozenset((str(actual), str(predicted)))
-                mistakes[pair] = mistakes.get(pair, 0) + int(count)
+                pair = frozenset((actual, predicted))
+                mistakes[pair] = mistakes.get(pair, 0) + count
         if not mistakes:
             return None
         most = max(mistakes.values())
         largest = [pair for pair, count in mistakes.items() if count == most]
 
         def share(actual: str, predicted: str) -> float:
-            return float(by_pair.get((actual, predicted), 0) / of_class[actual]) if of_class[actual] else 0.0
+            return by_pair.get((actual, predicted), 0) / max(of_class.get(actual, 0), 1)
 
         one, other = sorted(largest[0])
         if share(one, other) < share(other, one):
