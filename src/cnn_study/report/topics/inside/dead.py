@@ -39,14 +39,15 @@ def dead_finding(
         str(name): int(count)
         for name, count in dead_channels(results).groupby("architecture", sort=False)["dead"].sum().items()
     }
-    numbers = {"networks": looked_into, "dead": by_network, "images": images}
+    numbers = {"networks": looked_into, "of_these": len(by_network), "dead": by_network, "images": images}
     tried = f"on the first {images:,} test images"
     networks = counted(looked_into, "network")
     if not looked_into:
         text, rule = "Every run that would be looked into diverged.", "dead_unknown"
         numbers["networks"] = len(results)
     elif not by_network:
-        text = f"No channel is dead in any of {networks}: each is positive somewhere {tried}."
+        where = f" in any of {networks}" if looked_into > 1 else ""
+        text = f"No channel is dead{where}: each is positive somewhere {tried}."
         rule = "no_dead_channels"
     else:
         most = max(by_network, key=lambda name: by_network[name])

@@ -123,11 +123,11 @@ def off_by_finding(chosen: Mapping[str, Chosen], studies: Studies, factor: float
     parts, rule = [], "rate_off_costs"
     if differences:
         name, side = worst = min(differences, key=lambda pair: differences[pair])
-        most = -differences[worst]
+        most = round(-differences[worst], 1)
         numbers |= {"most": most, "of": name, "side": side}
-        if round(most, 1) > 0:
+        if most > 0:
             where = f"in {shown(name, studies)} at the {side} one"
-            parts.append(f"costs up to {most:.1f} points of validation accuracy ({where})")
+            parts.append(f"costs up to {most:g} points of validation accuracy ({where})")
         else:
             parts.append("costs no network validation accuracy")
             rule = "rate_off_costs_nothing"

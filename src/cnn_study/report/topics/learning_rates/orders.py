@@ -93,6 +93,7 @@ class Orders:
             "own": self.own,
             "networks": len(self.names),
             "rates": list(self.means),
+            "tried": len(self.means),
             "means_at_own": dict(self.at_own or {}),
             "failed_at_own": self.failed,
             "best_means": self.best,
