@@ -6,7 +6,7 @@ import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from cnn_study.report.kit.rendering import static_svg
 from cnn_study.report.topics.classes.calibration import reliability_chart
 from cnn_study.report.topics.classes.confusion import confusion_chart
 from cnn_study.report.topics.gradients.charts import (
+    FIRST_MIDDLE_LAST,
     first_over_last_chart,
     gradient_by_epoch,
     gradient_by_layer,
@@ -196,8 +197,8 @@ def every_chart() -> dict[str, Drawn]:
         "difference_chart": Drawn(difference_chart(comparisons(), SHOWN, 1.0), 1 + 1 + 2 + 2),
         "step_time": Drawn(step_time(steps(), SHOWN), 3 * 4),
         "gradient_by_layer": Drawn(gradient_by_layer(norms(), SHOWN), 9 + 18),
-        "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),
-        "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18),
+        "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18 + 6),
+        "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18 + 6),
         "gradient_heat_map": Drawn(gradient_heat_map(norms(), SHOWN), 18),
         "first_over_last_chart": Drawn(first_over_last_chart(ratios(), SHOWN), 1 + 12 + 3 + 9),
         "learning_rate_chart": Drawn(learning_rate_chart(rates(), SHOWN), 3 + 6 + 3),
@@ -337,6 +338,33 @@ def test_differences_to_several_others_name_them() -> None:
     pairs = comparisons().assign(against=["narrow", "wide"])
     labels = [row["label"] for row in difference_chart(pairs, SHOWN, 1.0)["data"]["values"]]
     assert labels == ["5×5 − 3×3", "6 layers − 5×5"]
+
+
+def test_the_first_and_the_last_layer_are_named_at_the_end_of_their_lines() -> None:
+    rows = CHARTS["gradient_by_epoch"].spec["data"]["values"]
+    assert {(row["epoch"], row["end"]) for row in rows if row["end"]} == {(3, "conv1"), (3, "output")}
+    assert {(row["layer"], row["place"]) for row in rows} == {("conv1", 0.0), ("output", 1.0)}
+
+
+def test_the_colours_of_layers_and_epochs_are_seen_on_white_and_on_dark() -> None:
+    def light(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear)) + 0.05
+
+    for colour in FIRST_MIDDLE_LAST:
+        assert min(light("#FFFFFF") / light(colour), light(colour) / light("#111111")) >= 3
+
+
+def test_one_network_alone_has_its_shares_in_the_squares_unless_there_are_many_classes() -> None:
+    alone = replace(SHOWN, names={"wide": "5×5"})
+    assert all(f">{share}%<" in static_svg(confusion_chart(confusion(), alone)) for share in (80, 20, 10, 90))
+    assert ">80%<" not in static_svg(CHARTS["confusion_chart"].spec)
+    names = [f"class {place:02}" for place in range(13)]
+    many = pd.DataFrame(
+        {"architecture": "wide", "actual": one, "predicted": other, "count": 1} for one in names for other in names
+    )
+    assert ">8%<" not in static_svg(confusion_chart(many, alone))
 
 
 def test_zero_norms_do_not_break_a_logarithmic_axis() -> None:

@@ -18,6 +18,7 @@ DATASETS = {
     "fashion_mnist": "a part of Fashion-MNIST",
     "folder": "pictures from a folder",
 }
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
 
 
 def images_in_words(dataset: str, prepared: Prepared) -> str:

@@ -13,11 +13,10 @@ from cnn_study.analysis.what_differs import recipe_differences
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import counted, listed, named, points_cell, points_within
+from cnn_study.report.kit.wording import OPTIMIZERS, counted, listed, named, points_cell, points_within
 from cnn_study.report.topics.studies.verdicts import SIGNS
 
 DATA = "plots/data/mirrors.csv"
-OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
 COUNTED: Mapping[Agreement, str] = {
     "same": "the same",
     "reversed": "reversed",
