@@ -13,6 +13,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import read_json, write_whole
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, Study, validate
+from cnn_study.report.kit.rendering import markdown_text
 from cnn_study.report.kit.wording import accuracy_within, points_within, rate
 
 README, SUMMARY = Path("README.md"), Path("metrics/summary.json")
@@ -51,10 +52,11 @@ def rendered(params: Params) -> str:
     compared = read_json(Path("metrics/conclusions.json"))["studies"]
     parts = []
     for key, study in params.studies.items():
+        title, question = markdown_text(study.title), markdown_text(study.question)
+        differences = markdown_text(f"{study.title}: differences to {study.members[study.baseline]}")
         parts.append(
-            f"**{study.title}.** {study.question}\n\n{table(study, found.architectures, compared[key])}\n"
-            f"![{study.title}: differences to {study.members[study.baseline]}, "
-            f"with 95 % intervals](plots/charts/studies-{key}-differences.svg)\n"
+            f"**{title}.** {question}\n\n{table(study, found.architectures, compared[key])}\n"
+            f"![{differences}, with 95 % intervals](plots/charts/studies-{key}-differences.svg)\n"
         )
     return "\n".join(parts)
 
@@ -74,7 +76,7 @@ def table(study: Study, summaries: Mapping[str, Summary], compared: Mapping[str,
         edge = ", search cut off" if found.learning_rate_at_edge else ""
         lines.append(
             (
-                shown,
+                markdown_text(shown),
                 accuracy_within(found.test_accuracy) if found.status == "trained" else found.status,
                 difference,
                 f"{found.parameters:,}",

@@ -118,8 +118,8 @@ def renamed(old: str, new: str) -> Callable[[Path], None]:
 
 WRONG: dict[str, tuple[Mapping[str, int], Callable[[Path], None], str]] = {
     "nothing there": ({}, nothing, "found no folder of pictures, allowed: .*`dvc add`"),
-    "one class": ({"cat": 2}, nothing, "found 1 classes, allowed: 2 to 1000"),
-    "too many classes": ({"cat": 1}, more_classes, "found 1002 classes, allowed: 2 to 1000"),
+    "one class": ({"cat": 2}, nothing, "classes: found 1, allowed: 2 to 1000"),
+    "too many classes": ({"cat": 1}, more_classes, "classes: found 1002, allowed: 2 to 1000"),
     "no test": ({"train/cat": 1, "train/dog": 1}, nothing, "found no folder test, allowed: train and test"),
     "no training": ({"test/cat": 1, "test/dog": 1}, nothing, "found no folder train"),
     "another word": (DIVIDED, renamed("test", "val"), "found 'val' beside train or test, allowed: train, "),

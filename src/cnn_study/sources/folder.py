@@ -78,7 +78,7 @@ def look_into(path: Path, size: int) -> Pictures:
         if not name.isprintable() or len(name.encode()) > LONGEST_NAME
     )
     if not 2 <= len(known) <= MOST_CLASSES:
-        raise StudyError(f"{path}: found {len(known)} classes, allowed: 2 to {MOST_CLASSES}, a folder each")
+        raise StudyError(f"{path}: classes: found {len(known)}, allowed: 2 to {MOST_CLASSES}, a folder each")
     listed = {part: [_files(place / name) for name in known] for part, place in places.items()}
     files = {part: tuple(file for of_class in listed[part] for file in of_class) for part in places}
     return Pictures(size=size, classes=tuple(known), files=files)

@@ -1,6 +1,7 @@
 """How the numbers came about."""
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.statistics import significant
 from cnn_study.params.study import Params
 from cnn_study.report.kit.wording import (
     capitalized,
@@ -8,6 +9,7 @@ from cnn_study.report.kit.wording import (
     counted_points,
     images_in_words,
     listed,
+    rate,
     with_status,
 )
 from cnn_study.sources.prepared import Prepared
@@ -19,7 +21,8 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     training = params.training
     recipe = training.recipe
     margin = counted_points(params.analysis.margin)
-    budgets = listed([str(budget) for budget in sorted(training.budgets)])
+    *smaller, largest = sorted(training.budgets)
+    budgets = listed([*map(str, smaller), counted(largest, "epoch")])
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
     ]
@@ -42,7 +45,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Training",
-            f"{recipe.optimizer}, {budgets} epochs, batches of {recipe.batch_size}, schedule "
+            f"{recipe.optimizer}, {budgets}, batches of {recipe.batch_size}, schedule "
             f"{recipe.schedule}, label smoothing {recipe.label_smoothing:g}, the same for all networks but for "
             f"what params.yaml overrides; seeds {', '.join(map(str, training.seeds))}. A network is collapsed if "
             "chance, which is the share of the largest class, explains its validation accuracy (99.9 % binomial "
@@ -129,7 +132,7 @@ def variances_in_words(evidence: Evidence) -> str:
             f"{record[key]:.2f}" for key in ("standard_deviation_points", "of_the_image_part_points")
         )
         of_pool = f"{counted(len(pool.networks), 'network')} trained by {optimizer} for {counted(budget, 'epoch')}"
-        equal = "" if pool.equal is None else f", equal for all with p = {pool.equal:.2g} (Bartlett's test)"
+        equal = "" if pool.equal is None else f", equal for all with {_p_value(pool.equal)} (Bartlett's test)"
         moderated = (
             "moderated by one another"
             if pool.moderated
@@ -145,6 +148,10 @@ def variances_in_words(evidence: Evidence) -> str:
         "networks or more."
     )
     return " ".join([moderating, *parts])
+
+
+def _p_value(p: float) -> str:
+    return f"p = {significant(p, 2)}" if p >= 0.001 else "p below 0.001"
 
 
 def _where(evidence: Evidence) -> str:
@@ -167,7 +174,7 @@ def search_in_words(params: Params) -> str:
     if not searched:
         return given
     first = {optimizer: search.initial_rates(optimizer) for optimizer in searched}
-    ranges = listed([f"{rates[0]:g} to {rates[-1]:g} ({optimizer})" for optimizer, rates in first.items()])
+    ranges = listed([f"{rate(rates[0])} to {rate(rates[-1])} ({optimizer})" for optimizer, rates in first.items()])
     return (
         f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images with "
         f"each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "

@@ -245,9 +245,10 @@ def _after_temperature(found: Mapping[str, Calibration], studies: Studies) -> Fi
     mends = after < before
     falls = f"falls from {first} to {last}" if mends else f"does not fall: {first} before, {last} after"
     numbers |= {"temperatures": [min(temperatures), max(temperatures)], "errors": [before, after]}
+    fitted = " to ".join(dict.fromkeys(f"{end:.2f}" for end in (min(temperatures), max(temperatures))))
     text = (
-        f"After one temperature for each run, fitted on the validation images ({min(temperatures):.2f} to "
-        f"{max(temperatures):.2f}), the largest expected calibration error {falls}. "
+        f"After one temperature for each run, fitted on the validation images ({fitted}), the largest expected "
+        f"calibration error {falls}. "
         f"With these temperatures, {counts[:1].lower()}{counts[1:]}."
     )
     rule = "temperature_mends" if mends else "temperature_does_not_mend"

@@ -8,7 +8,7 @@ import pandas as pd
 from cnn_study.analysis.summaries import Summary
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.findings import Finding
-from cnn_study.report.kit.wording import Studies, capitalized, counted, named, times, with_status
+from cnn_study.report.kit.wording import Studies, counted, named, times, with_status
 from cnn_study.report.topics.gradients.tables import NORMS, first_over_last
 
 # The first convolution's gradient norm over the last one's, if the gradient is to be called vanishing (or, turned
@@ -90,7 +90,11 @@ def _flows(ends: Mapping[str, Finding], summary: Mapping[str, Summary], studies:
     text = (
         f"In the last epoch the gradient vanishes in {counts['vanishing']} and explodes in {counts['exploding']} "
         f"of {counted(len(ends), 'network')}: the first convolution's gradient norm over the last one's is "
-        f"least in {with_status(low, summary, studies)}, {times(ratios[low])}, and greatest in "
+    )
+    text += (
+        f"{times(ratios[low])} in {with_status(low, summary, studies)}."
+        if low == high
+        else f"least in {with_status(low, summary, studies)}, {times(ratios[low])}, and greatest in "
         f"{with_status(high, summary, studies)}, {times(ratios[high])}."
     )
     numbers = counts | {"networks": len(ends), "ratios": ratios}
@@ -106,7 +110,7 @@ def _controlled(control: Control, study: Study, of: float, against: float) -> Fi
         "leaves": "it leaves this ratio about as it is",
     }
     text = (
-        f"{capitalized(control.question)}: in the last epoch the first convolution's gradient norm is {times(of)} "
+        f"{control.question}: in the last epoch the first convolution's gradient norm is {times(of)} "
         f"the last one's in {named(control.of, study)} and {times(against)} in {named(control.against, study)}; "
         f"{says[rule]} (by means over seeds, not tested)."
     )

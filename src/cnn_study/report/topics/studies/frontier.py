@@ -8,6 +8,7 @@ from itertools import accumulate
 import pandas as pd
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Study
 from cnn_study.report.kit.charts import LOG, PICK, TEXT, Spec, inline, quantity, single, tip
 from cnn_study.report.kit.findings import source
@@ -68,7 +69,7 @@ class Frontier:
             for budget, found in summary.by_budget.items():
                 if step is None or budget not in step.runs or found.status != "trained":
                     continue
-                low, high = found.test_accuracy.ci95 or (None, None)
+                low, high = clipped(found.test_accuracy.ci95, 0, 1) or (None, None)
                 points.append(
                     Point(
                         name,
@@ -164,7 +165,8 @@ def frontier_chart(frontier: Frontier) -> Spec:
     rows = rows.assign(shown_on_front=rows["name"].isin(on_front))
     margin = frontier.margin / 100
     baseline = rows[rows["architecture"] == frontier.baseline]
-    around = baseline.assign(low=baseline["accuracy"] - margin, high=baseline["accuracy"] + margin)
+    low, high = ((baseline["accuracy"] + side).clip(0, 1) for side in (-margin, margin))
+    around = baseline.assign(low=low, high=high)
     best = pd.DataFrame([vars(point) for point in frontier.front]).groupby("name", sort=False).tail(1)
     encodings = {
         channel: encoding | {"legend": LEGEND}

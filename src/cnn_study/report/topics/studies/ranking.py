@@ -15,6 +15,7 @@ from cnn_study.report.kit.wording import (
     milliseconds,
     percent,
     points,
+    rate,
     round_percent,
     times_within,
 )
@@ -43,7 +44,7 @@ def members_table(study: ComparedStudy) -> Table:
                 f"{summary.conv_parameters:,}",
                 f"{summary.forward_flops / 1e6:.1f}",
                 "–" if summary.training_flops is None else f"{summary.training_flops / 1e6:.1f}",
-                f"{summary.learning_rate:g}" + (", search cut off" if summary.learning_rate_at_edge else ""),
+                rate(summary.learning_rate) + (", search cut off" if summary.learning_rate_at_edge else ""),
             )
         )
     return Table(
@@ -93,11 +94,15 @@ def winner(study: ComparedStudy) -> list[Finding]:
         "test_accuracy": study.accuracy(winner).summary,
     }
     reached = accuracy_within(study.accuracy(winner))
-    of_all = f"of {counted(len(ranking), 'ranked network')}{study.epochs}, {reached}"
+    has = (
+        f"has the highest mean test accuracy of {counted(len(ranking), 'ranked network')}{study.epochs}, {reached}"
+        if len(ranking) > 1
+        else f"is the only ranked network{study.epochs}, with a mean test accuracy of {reached}"
+    )
     if winner == baseline:
-        text = f"The baseline {study.name(winner)} has the highest mean test accuracy {of_all}."
+        text = f"The baseline {study.name(winner)} {has}."
         return [study.finding("winner_is_baseline", text, numbers)]
-    text = f"{study.name(winner)} has the highest mean test accuracy {of_all}"
+    text = f"{study.name(winner)} {has}"
     against, name = study.against_baseline(winner), f"the baseline {study.name(baseline)}"
     if against is None:
         status = study.comparison.not_ranked.get(baseline)

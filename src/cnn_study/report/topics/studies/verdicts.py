@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
+from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import counted, counted_points, points
+from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, points
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
 
 # A sign as well as a word, neither of them a colour.
@@ -58,5 +59,6 @@ def _at(pair: Comparison, budget: int) -> str:
     found = next((one for one in _differences(pair) if one.budget == budget), None)
     if found is None:
         return "–"
-    within = "" if found.interval is None else f" [{points(found.interval[0])}, {points(found.interval[1])}]"
+    ci95 = clipped(found.interval, -MOST_POINTS, MOST_POINTS)
+    within = "" if ci95 is None else f" [{points(ci95[0])}, {points(ci95[1])}]"
     return points(found.points) + within
