@@ -41,6 +41,13 @@ def points_within(difference: float, interval: tuple[float, float] | None, most:
     return f"{points(difference)} points{within}"
 
 
+def points_cell(difference: float, interval: tuple[float, float] | None) -> str:
+    """The same for a table's cell, whose column says what it is: +0.3 [−0.1, +0.7]."""
+    ci95 = clipped(interval, -MOST_POINTS, MOST_POINTS)
+    within = "" if ci95 is None else f" [{points(ci95[0])}, {points(ci95[1])}]"
+    return points(difference) + within
+
+
 def counted_points(number: float) -> str:
     """A number of points that was set, not measured: 1 point, 0.5 points."""
     return f"{number:g} point" if number == 1 else f"{number:g} points"
@@ -49,6 +56,12 @@ def counted_points(number: float) -> str:
 def percent(fraction: float) -> str:
     """A fraction as 82.1 %."""
     return f"{100 * fraction:.1f} %"
+
+
+def chance(probability: float) -> str:
+    """A probability by draws, without digits that they do not have: 62 %, over 99 %."""
+    rounded = round(100 * probability)
+    return "over 99 %" if rounded > 99 else "under 1 %" if rounded < 1 else f"{rounded} %"
 
 
 def round_percent(fraction: float) -> str:

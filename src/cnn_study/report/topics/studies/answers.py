@@ -11,7 +11,7 @@ from cnn_study.report.kit.wording import FAILURES, capitalized, counted, counted
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import ANSWERS as AGREEMENTS
 from cnn_study.report.topics.studies.optimizers import Mirror
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
 from cnn_study.report.topics.studies.what_differs import changes_with_depth
 
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
@@ -21,6 +21,7 @@ MEMBERS = {
     "equivalent": "equivalent within {margin}: ",
     "not decided": "not decided: ",
     "one run": "of one run each, which decides nothing: ",
+    "no variation": "without variation between runs, so not decided: ",
     "not compared": "not compared: ",
 }
 CONTROLS = {
@@ -29,6 +30,7 @@ CONTROLS = {
     "equivalent": "equivalent within {margin} with or without ",
     "not decided": "not decided for ",
     "one run": "of one run each, which decides nothing, for ",
+    "no variation": "without variation between runs, so not decided, for ",
     "not compared": "not compared for ",
 }
 
@@ -63,10 +65,10 @@ def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontie
 
 
 def kind_of(pair: Comparison) -> str:
-    """Its verdict; ``one run`` where there is none, ``not compared`` where one of the two has not trained."""
+    """Its verdict; why there is none (``one run``, ``no variation``); ``not compared`` if one has not trained."""
     if not is_measured(pair):
         return "not compared"
-    return pair.verdict or "one run"
+    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
 
 
 def of_members(study: ComparedStudy) -> Answered:
@@ -197,7 +199,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         for s in studies
         for p in (*s.comparison.against_baseline, *s.comparison.controls)
     }
-    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run")]
+    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run", "no variation")]
     parts, numbers = [], {"undecided": len(undecided), "comparisons": len(pairs)}
     if undecided:
         parts.append(
@@ -206,7 +208,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         )
     for study in studies:
         best = study.comparison.best
-        if best is not None and not best.significant:
+        if best is not None and study.best is None:
             parts.append(
                 f"that {study.name(best.network)}, which has the highest mean, is the best of “{study.spec.title}”"
             )
