@@ -62,33 +62,30 @@ def rendered(params: Params, metrics: Path) -> str:
         timed = read_json(metrics / "timing_conclusions.json")
         said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]])
         figure = (
-            "![Test accuracy against the cost of training, a line for each network through its budgets]"
+            "![Test accuracy against the cost of training: a line for each network through its budgets]"
             "(plots/charts/accuracy_against_cost.svg)"
         )
         scope = scope_of(params, summaries)
     tables = [f"**{study.title}**\n\n{table(study, summaries, compared[key])}" for key, study in studies[:SHOWN]]
-    return "\n".join([*(f"- {line}" for line in said), "", figure, "", *tables, scope, ""])
+    return "\n".join([*(f"- {line}" for line in said), "", scope, "", figure, "", *tables])
 
 
 def bullets(studies: Sequence[tuple[str, Study]], findings: Sequence[Record]) -> list[str]:
     """What each study finds of its members and, topic by topic, of its controls; then what budgets and time do."""
     lines = []
     for key, study in studies:
-        (members,) = texts(findings, key, "members")
-        topics = zip(topics_of(study), texts(findings, key, "topic"), strict=True)
+        (members,) = texts(findings, "members", key)
+        topics = zip(topics_of(study), texts(findings, "topic", key), strict=True)
         said = [f"**{study.title}.** {members}", *(f"*{topic}:* {text}" for topic, text in topics)]
         lines.append(" ".join(said))
-    rest = {
-        "**Training budgets.**": texts(findings, "answer", "budgets"),
-        "*Which network:*": texts(findings, "answer", "times"),
-    }
-    last = " ".join(f"{title} {text}" for title, found in rest.items() for text in found)
-    return [*lines, *filter(None, [last])]
+    budgets = [f"**Other budgets.** {text}" for text in texts(findings, "budgets")]
+    times = [f"**Which network.** {text}" for text in texts(findings, "times")]
+    return [*lines, *filter(None, [" ".join([*budgets, *times])])]
 
 
-def texts(findings: Sequence[Record], about: str, rule: str) -> list[str]:
-    """The sentences that a rule found."""
-    return [str(one["text"]) for one in findings if (one["about"], one["rule"]) == (about, rule)]
+def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:
+    """The sentences that a rule found, about one study or all."""
+    return [str(one["text"]) for one in findings if one["rule"] == rule and about in ("", one["about"])]
 
 
 def topics_of(study: Study) -> list[str]:
@@ -142,12 +139,14 @@ def of_release_0_1_0(
     lines = []
     for key, study in studies:
         pairs = [(quoted(study.members[one["of"]]), one) for one in compared[key]["against_baseline"]]
-        better = f"more accurate than {study.members[study.baseline]}"
-        lines.append(f"**{study.title}.** {in_groups(pairs, better)}")
+        baseline = quoted(study.members[study.baseline])
+        found = in_groups(pairs, f"more accurate than {baseline}:", f"no significant difference from {baseline}:")
+        lines.append(f"**{study.title}.** {found}")
     (key, depth) = studies[-1]
     questions = {(one.of, one.against): one.question for one in depth.controls}
     controls = [(questions[one["of"], one["against"]], one) for one in compared[key]["controls"]]
-    lines.append(f"**Controls.** {in_groups(controls, 'more accurate with')}")
+    found = in_groups(controls, "more accurate with", "no significant difference with or without")
+    lines.append(f"**Controls.** {found}")
     (key, study) = studies[0]
     figure = (
         f"![{study.title}: differences to {study.members[study.baseline]}, with 95 % CI]"
@@ -161,15 +160,15 @@ def of_release_0_1_0(
     return lines, figure, scope
 
 
-def in_groups(pairs: Sequence[tuple[str, Record]], better: str) -> str:
+def in_groups(pairs: Sequence[tuple[str, Record]], better: str, same: str) -> str:
     groups: dict[str, list[str]] = {}
     for name, pair in pairs:
-        kind = "no significant difference"
+        kind = same
         if pair["told_apart"]:
             kind = better if pair["points"] > 0 else better.replace("more", "less", 1)
         unit = "" if kind in groups else " points"
         groups.setdefault(kind, []).append(f"{name} ({points(pair['points'])}{unit})")
-    return f"{capitalized('; '.join(f'{kind}: {listed(names)}' for kind, names in groups.items()))}."
+    return f"{capitalized('; '.join(f'{kind} {listed(names)}' for kind, names in groups.items()))}."
 
 
 def significance_in_0_1_0(pair: Record) -> str:

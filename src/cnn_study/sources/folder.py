@@ -149,7 +149,9 @@ def read(size: int, folder: Path) -> Raw:
     """What ``fetch`` has put there, memory-mapped. Raises StudyError if it is of another size or damaged."""
     pictures = Pictures.read(folder / INDEX)
     if pictures.size != size or "train" not in pictures.files:
-        raise StudyError(f"{folder}: found images of {pictures.size} pixels; `dvc repro download` makes them again")
+        raise StudyError(
+            f"{folder}: found images of {pictures.size} pixels; `dvc repro download` makes them again"
+        )
     parts = dict(_parts(pictures, folder))
     return Raw(parts["train"], parts.get("test"), pictures.classes, parts.get("validation"))
 
