@@ -201,7 +201,7 @@ def test_a_class_with_too_few_images_is_named(
 
 def test_images_of_another_size_or_damaged_ones_are_not_taken_for_the_right_ones(tmp_path: Path) -> None:
     raw_of(filled(tmp_path / "images", DIVIDED), tmp_path)
-    with pytest.raises(StudyError, match="found images of 8 pixels; `dvc repro download` makes them anew"):
+    with pytest.raises(StudyError, match="found images of 8 pixels; `dvc repro download` makes them again"):
         read(SIZE + 1, tmp_path / "raw")
     content = (tmp_path / "raw/test.npy").read_bytes()
     for damaged in (content[:-100], b""):

@@ -1,4 +1,4 @@
-"""What DVC's users do, as the README writes it, on the small study."""
+"""What DVC's users do, as README and docs write it, on the small study."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.networks.weights import read_about
 from tests.conftest import REPOSITORY, Project, lines_until, rest_of
 
-README, CONTRIBUTING, TROUBLESHOOTING = (
+README, CONTRIBUTING, EXPERIMENTS, TROUBLESHOOTING = (
     (REPOSITORY / name).read_text(encoding="utf-8")
-    for name in ("README.md", "CONTRIBUTING.md", "docs/troubleshooting.md")
+    for name in ("README.md", "CONTRIBUTING.md", "docs/experiments.md", "docs/troubleshooting.md")
 )
 
 
@@ -89,7 +89,7 @@ def test_queued_experiments_with_more_epochs_retrain_all_in_the_background_and_a
     assert read_yaml(project.folder / "params.yaml")["training"]["budgets"] == [1]
     assert project.run("git", "status", "--porcelain") == ""
 
-    (shown,) = re.findall(r"^(dvc exp show .*?) *#", README, re.MULTILINE)
+    (shown,) = re.findall(r"^(dvc exp show .*?) *#", EXPERIMENTS, re.MULTILINE)
     table = project.run(*shlex.split(shown), "--csv", "--force").splitlines()
     columns = table[0].split(",")
     assert {"small", "other", "training.budgets"} <= set(columns)

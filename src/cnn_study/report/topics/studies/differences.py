@@ -16,7 +16,6 @@ from cnn_study.report.kit.palette import COLOURS
 from cnn_study.report.kit.wording import (
     FAILURES,
     MOST_POINTS,
-    capitalized,
     counted,
     counted_points,
     listed,
