@@ -13,6 +13,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.files import read_json, write_whole
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, Study, validate
+from cnn_study.report.kit.rendering import markdown_text
 from cnn_study.report.kit.wording import (
     DATASETS,
     accuracy_within,
@@ -21,6 +22,7 @@ from cnn_study.report.kit.wording import (
     counted_points,
     listed,
     points,
+    points_cell,
     quoted,
 )
 
@@ -66,7 +68,10 @@ def rendered(params: Params, metrics: Path) -> str:
             "(plots/charts/accuracy_against_cost.svg)"
         )
         scope = scope_of(params, summaries)
-    tables = [f"**{study.title}**\n\n{table(study, summaries, compared[key])}" for key, study in studies[:SHOWN]]
+    tables = [
+        f"**{markdown_text(study.title)}**\n\n{table(study, summaries, compared[key])}"
+        for key, study in studies[:SHOWN]
+    ]
     return "\n".join([*(f"- {line}" for line in said), "", scope, "", figure, "", *tables])
 
 
@@ -76,7 +81,8 @@ def bullets(studies: Sequence[tuple[str, Study]], findings: Sequence[Record]) ->
     for key, study in studies:
         (members,) = texts(findings, "members", key)
         topics = zip(topics_of(study), texts(findings, "topic", key), strict=True)
-        said = [f"**{study.title}.** {members}", *(f"*{topic}:* {text}" for topic, text in topics)]
+        said = [f"**{markdown_text(study.title)}.** {members}"]
+        said += [f"*{markdown_text(topic)}:* {text}" for topic, text in topics]
         lines.append(" ".join(said))
     budgets = [f"**Other budgets.** {text}" for text in texts(findings, "budgets")]
     times = [f"**Which network.** {text}" for text in texts(findings, "times")]
@@ -84,13 +90,13 @@ def bullets(studies: Sequence[tuple[str, Study]], findings: Sequence[Record]) ->
 
 
 def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:
-    """The sentences that a rule found, about one study or all."""
-    return [str(one["text"]) for one in findings if one["rule"] == rule and about in ("", one["about"])]
+    """The sentences that a rule found, about one study or all, as Markdown."""
+    return [markdown_text(one["text"]) for one in findings if one["rule"] == rule and about in ("", one["about"])]
 
 
 def topics_of(study: Study) -> list[str]:
     """What its controls are about, each once, in order."""
-    return list(dict.fromkeys(control.topic or capitalized(control.question) for control in study.controls))
+    return list(dict.fromkeys(control.topic or control.question for control in study.controls))
 
 
 def table(study: Study, summaries: Summaries, compared: Record) -> str:
@@ -102,7 +108,7 @@ def table(study: Study, summaries: Summaries, compared: Record) -> str:
             found = summaries.architectures[name]
             accuracy = accuracy_within(found.test_accuracy) if found.status == "trained" else found.status
             difference = "baseline" if name == study.baseline else difference_of(against.get(name))
-            lines.append((shown, accuracy, difference))
+            lines.append((markdown_text(shown), accuracy, difference))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -110,8 +116,7 @@ def difference_of(pair: Record | None) -> str:
     """+1.0 [+0.2, +1.7], better."""
     if pair is None or pair["points"] is None:
         return "not compared"
-    interval = "" if pair["interval"] is None else " [{}, {}]".format(*map(points, pair["interval"]))
-    return f"{points(pair['points'])}{interval}, {verdict_of(pair)}"
+    return f"{points_cell(pair['points'], pair['interval'])}, {verdict_of(pair)}"
 
 
 def verdict_of(pair: Record) -> str:
