@@ -12,7 +12,6 @@ import torch
 from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf.errors import OmegaConfBaseException
 from ruamel.yaml import YAML
 
 from benchmarks import ray, scale
@@ -655,7 +654,7 @@ def test_what_is_refused_is_what_dvc_cannot_set_a_value_beside(tmp_path: Path) -
         return read_yaml(path)
 
     for text in ("${x}", "${", "???"):
-        with pytest.raises(OmegaConfBaseException):
+        with pytest.raises(Exception, match=r"full_key: study\.title"):
             set_beside(text)
     assert set_beside("\\${x}")["study"]["title"] == "${x}"  # which is another text
     for text in ODD:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 from scipy import stats
@@ -49,10 +50,10 @@ def clipped(
 
 def significant(number: float, digits: int, *, zeros: bool = False) -> str:
     """A number to so many digits: 0.031, 120, and never 3e-05; with ``zeros`` at its end: 0.60."""
-    written = np.format_float_positional(
-        number, digits, unique=not zeros, fractional=False, trim="k" if zeros else "-"
-    )
-    return written.rstrip(".").replace("-", "−")
+    written = format(Decimal(f"{number:.{digits - 1}e}"), "f")
+    if not zeros and "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return written.replace("-", "−")
 
 
 def intervals_disjoint(of: Estimate, against: Estimate) -> int:
