@@ -151,15 +151,19 @@ class Made:
             return right_ones([round(share * IMAGES)], IMAGES)[0]
         # Images are as hard for one network as for another, so that differences of some points are significant.
         hard = np.random.default_rng(0).permutation(IMAGES)
-        noise = 40 * np.random.default_rng([1, place, seed]).normal(size=IMAGES)
-        found: Right = (hard + noise).argsort().argsort() < share * IMAGES
+        generator = np.random.default_rng([1, place, seed])
+        noise, luck = 40 * generator.normal(size=IMAGES), 2 * generator.normal()
+        found: Right = (hard + noise).argsort().argsort() < share * IMAGES + luck
         return found
 
 
-def odd_names(study: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("+ norm", "#1", "$x$ & ~y", "a|b", "<b>bold</b>", "- list", "`code` *star* _low_")
-    members = dict(zip(study["members"], names, strict=False))
-    return {**study, "members": members, "title": f"{study['title']} of “$$” & <i>"}
+def odd_names() -> dict[str, dict[str, Any]]:
+    odd = iter(("+ norm", "#1", "$x$ & ~y", "a|b", "<b>bold</b>", "- list", "`code` *star* _low_", "“$$” {0}"))
+    return {
+        key: study
+        | {"title": f"{study['title']} of $$ & <i>", "members": {name: next(odd) for name in study["members"]}}
+        for key, study in STUDIES.items()
+    }
 
 
 def many() -> Made:
@@ -192,7 +196,7 @@ MADE = {
     "two classes": Made({name: share + 0.2 for name, share in SHARES.items()}, classes=2),
     "one budget": Made(budgets=(2,)),
     "no cost measured": Made(measured=False),
-    "odd names": Made(studies={key: odd_names(study) for key, study in STUDIES.items()}),
+    "odd names": Made(studies=odd_names()),
     "many networks": many(),
 }  # fmt: skip
 

@@ -53,8 +53,8 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
     return Page(
         title=f"Small CNNs compared: {', '.join(titles)}",
         subtitle=(
-            f"{counted(len(params.architectures), 'network')} on "
-            f"{images_in_words(params.data.dataset, evidence.prepared)}, "
+            f"{counted(len(params.architectures), 'network')} "
+            f"on {images_in_words(params.data.dataset, evidence.prepared)}, "
             f"{counted(len(params.training.seeds), 'seed')} each, "
             f"up to {counted(max(params.training.budgets), 'epoch')} of training, "
             f"{counted(len(evidence.labels), 'test image')}."

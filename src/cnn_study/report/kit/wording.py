@@ -43,8 +43,7 @@ def points_within(difference: float, interval: tuple[float, float] | None, most:
 
 def points_cell(difference: float, interval: tuple[float, float] | None) -> str:
     """The same for a table's cell, whose column says what it is: +0.3 [−0.1, +0.7]."""
-    ci95 = clipped(interval, -MOST_POINTS, MOST_POINTS)
-    within = "" if ci95 is None else f" [{points(ci95[0])}, {points(ci95[1])}]"
+    within = "" if interval is None else f" [{points(interval[0])}, {points(interval[1])}]"
     return points(difference) + within
 
 

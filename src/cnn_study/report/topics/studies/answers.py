@@ -22,7 +22,7 @@ MEMBERS = {
     "not decided": "not decided: ",
     "one run": "of one run each, which decides nothing: ",
     "no variation": "without variation between runs, so not decided: ",
-    "not compared": "not compared: ",
+    "not compared": "not compared{why}: ",
 }
 CONTROLS = {
     "better": "more accurate with ",
@@ -77,7 +77,10 @@ def of_members(study: ComparedStudy) -> Answered:
     pairs = [pair for pair in study.comparison.against_baseline if (pair.of, pair.against) not in asked]
     pairs = pairs or study.comparison.against_baseline
     text = _grouped(study, MEMBERS, [(_named(study, pair), pair) for pair in pairs])
-    text = text or f"{study.name(study.spec.baseline)} is the only network."
+    if not pairs:
+        text = f"{study.name(study.spec.baseline)} is the only network."
+    elif not study.comparison.ranking:
+        text = "No network trained."
     return Answered(study.spec.title, study.finding("members", text, _numbers(study, pairs)))
 
 
@@ -105,7 +108,9 @@ def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tup
             for place, (name, pair) in enumerate(one for one in pairs if kind_of(one[1]) == kind)
         ]
         if group:
-            said = said.format(baseline=study.name(study.spec.baseline), margin=counted_points(study.margin))
+            baseline, status = study.name(study.spec.baseline), study.summary[study.spec.baseline].status
+            why = f", since {baseline} {status}" if status in FAILURES else ""
+            said = said.format(baseline=baseline, margin=counted_points(study.margin), why=why)
             parts.append(f"{said}{listed(group)}")
     return f"{capitalized('; '.join(parts))}." if parts else ""
 
@@ -140,10 +145,11 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
         if reversals
         else f"the order changes significantly with the budget in none of {compared}"
     )
-    text = (
-        f"{order}. Between the two largest budgets the difference is shown to stay within {margin} in {stable}; "
-        "elsewhere it may still change."
-    )
+    stays = f"shown to stay within {margin} between the two largest budgets"
+    if stable in (0, len(pairs)):
+        text = f"{order}. {'Every' if stable else 'No'} difference is {stays}."
+    else:
+        text = f"{order}. {stable} of {len(pairs)} differences are {stays}; the others may still change."
     numbers = {
         "comparisons": len(pairs),
         "reversed": len(reversals),
@@ -208,7 +214,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         )
     for study in studies:
         best = study.comparison.best
-        if best is not None and study.best is None:
+        if best is not None and study.best is None and len(study.leaders) == 1:
             parts.append(
                 f"that {study.name(best.network)}, which has the highest mean, is the best of “{study.spec.title}”"
             )
@@ -227,7 +233,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
 
 def _named(study: ComparedStudy, pair: Comparison) -> str:
     status = study.summary[pair.of].status
-    return study.name(pair.of) + (f" ({FAILURES[status]})" if status in FAILURES else "")
+    return study.name(pair.of) + (f" ({status})" if status in FAILURES else "")
 
 
 def _size(pair: Comparison, first: bool) -> str:

@@ -192,11 +192,12 @@ def step_time(steps: pd.DataFrame, members: Members) -> Spec:
             for key, title in (("ratio", "step over the baseline's"), ("low", "95 % CI, low"), ("high", "high"))
         ),
     ]
+    x = quantity("milliseconds", "milliseconds", axis={"tickCount": 4})
     panel = {
         "width": 150,
         "height": {"step": 24},
         "mark": {"type": "bar", "height": {"band": 0.75}},
-        "encoding": {"y": down("name", rows), "x": quantity("milliseconds", "milliseconds"), "tooltip": tips}
+        "encoding": {"y": down("name", rows), "x": x, "tooltip": tips}
         | members.by_name(rows, "color", legend=False),
     }
     columns = {"field": "part", "type": "nominal", "title": None, "sort": [WHOLE, *PARTS]}

@@ -5,36 +5,32 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
-from cnn_study.analysis.statistics import clipped
-from cnn_study.analysis.what_differs import choices
 from cnn_study.params.study import Control
 from cnn_study.report.kit.charts import BELOW, ONCE, SIGNED, TEXT, Spec, down, inline, quantity, single, tip
-from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
+from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
-from cnn_study.report.kit.page import Figure, Table
+from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import COLOURS
 from cnn_study.report.kit.wording import (
     FAILURES,
-    MOST_POINTS,
-    counted,
+    capitalized,
     counted_points,
     listed,
     points_within,
-    times_within,
 )
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
-# How a chart shows a verdict, in the order of its legend: shape, and whether it is filled.
+INK, HOLLOW = COLOURS[0], "transparent"
+# How a chart shows a verdict, in the order of its legend: shape and filling.
 MARKS = {
-    "better": ("triangle-up", 1),
-    "worse": ("triangle-down", 1),
-    "equivalent": ("square", 1),
-    "not decided": ("circle", 0),
-    "no verdict": ("cross", 0),
+    "better": ("triangle-up", INK),
+    "worse": ("triangle-down", INK),
+    "equivalent": ("square", INK),
+    "not decided": ("circle", HOLLOW),
+    "no verdict": ("cross", HOLLOW),
 }
-INK = COLOURS[0]
 NAMED = 3  # networks in a title; of more, how many
 
 
@@ -80,7 +76,8 @@ def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStud
     return Figure(
         f"studies-{members.key}-differences",
         title_of(study),
-        f"Differences in mean test accuracy with 95 % CIs. Band: ± {counted_points(study.margin)}.",
+        f"Differences in mean test accuracy{' with 95 % CIs' if rows['low'].notna().any() else ''}. "
+        f"Band: ± {counted_points(study.margin)}.",
         source(DATA),
         difference_chart(rows, members, study.margin),
         alt=f"Differences in test accuracy: {'; '.join(seen)}.",
@@ -95,13 +92,7 @@ def title_of(study: ComparedStudy) -> str:
         [pair.of for pair in judged if pair.verdict == verdict] for verdict in ("better", "worse", "equivalent")
     )
     if not judged:
-        others = [pair for pair in study.pairs if pair.judged]
-        significant = sum(pair.significant for pair in others)
-        return (
-            f"{significant} of {counted(len(others), 'difference')} significant"
-            if others
-            else "No verdict on any difference"
-        )
+        return _title_of_controls(study)
     if better or worse:
         first = f"{_who(study, better, judged, 'more accurate than')} {baseline}" if better else ""
         second = _who(study, worse, judged, "less accurate" if better else "less accurate than")
@@ -111,6 +102,20 @@ def title_of(study: ComparedStudy) -> str:
         return _who(study, equivalent, judged, within)
     who = f"{study.name(judged[0].of)} is not" if len(judged) == 1 else "No network is"
     return f"{who} significantly more or less accurate than {baseline}"
+
+
+def _title_of_controls(study: ComparedStudy) -> str:
+    judged = [pair for pair in study.pairs if pair.judged]
+    if not judged:
+        return "No difference is decided"
+    if len(judged) > 1:
+        return f"{sum(pair.significant for pair in judged)} of {len(judged)} differences are significant"
+    of, against = (study.name(name) for name in (judged[0].of, judged[0].against))
+    return {
+        "better": f"{of} is more accurate than {against}",
+        "worse": f"{of} is less accurate than {against}",
+        "equivalent": f"{of} and {against} are equivalent within {counted_points(study.margin)}",
+    }.get(judged[0].verdict or "", f"{of} is not significantly more or less accurate than {against}")
 
 
 def _who(study: ComparedStudy, names: Sequence[str], judged: Sequence[Comparison], what: str) -> str:
@@ -147,12 +152,17 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
     x = quantity("points", "difference in percentage points", axis=axis)
     shared = {"y": down("label", rows) | {"axis": {"labelLimit": 280}}, "tooltip": tips}
     there = [verdict for verdict in MARKS if verdict in set(rows["verdict"])]
-    by_verdict = {"field": "verdict", "type": "nominal", "title": None, "legend": BELOW}
+    by_verdict = {
+        "field": "verdict",
+        "type": "nominal",
+        "title": None,
+        "legend": BELOW | {"symbolStrokeColor": INK},
+    }
     shapes, fills = zip(*(MARKS[verdict] for verdict in there), strict=True)
     dots = shared | {
         "x": x,
         "shape": by_verdict | {"scale": {"domain": there, "range": list(shapes)}},
-        "fillOpacity": by_verdict | {"scale": {"domain": there, "range": list(fills)}},
+        "fill": by_verdict | {"scale": {"domain": there, "range": list(fills)}},
     }
     return single(
         f"{members.title}: differences in test accuracy with 95 % confidence intervals",
@@ -171,27 +181,10 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
                 "encoding": shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}},
             },
             {
-                "mark": {"type": "point", "size": 90, "strokeWidth": 2, "fill": INK, "stroke": INK},
+                "mark": {"type": "point", "size": 90, "strokeWidth": 2, "stroke": INK},
                 "encoding": dots,
             },
         ],
-    )
-
-
-def controls_table(study: ComparedStudy) -> Table:
-    """Every control: what it asks, the pair, what differs, the ratio of the times of a step."""
-    rows = []
-    for control in study.spec.controls:
-        names = [study.spec.members.get(name, name) for name in (control.of, control.against)]
-        ratio = study.costs.ratio(control.of, control.against)
-        time = "–" if ratio is None else times_within(ratio)
-        what = listed([one.what for one in choices(study.differing.get((control.of, control.against), ()))])
-        rows.append((control.question, " − ".join(names), what or "–", time))
-    return Table(
-        f"{study.spec.title}: what each control asks",
-        ("question", "pair", "what differs", "time of a training step, ratio"),
-        tuple(rows),
-        source(f"{CONCLUSIONS}, {TIMING}"),
     )
 
 

@@ -129,7 +129,7 @@ class Frontier:
         title = (
             f"Most accurate in little time: {first.name}; in more: {last.name}"
             if first.architecture != last.architecture
-            else f"Most accurate for any time: {first.name}"
+            else f"Highest mean for any time: {first.name}"
         )
         band = counted_points(self.margin)
         return Figure(

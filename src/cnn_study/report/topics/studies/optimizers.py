@@ -147,7 +147,7 @@ def agreement(mirror: Mirror) -> Finding:
         f"{first[0]} for {of_all if total > 1 else 'the only comparison'}",
         *(f"{said} for {count}" for said, count in others),
     ]
-    text = f"Between {there} and {here}{_at(mirror.budget)}, the conclusion is {listed(parts)}."
+    text = f"With {there} and with {here}{_at(mirror.budget)}, the conclusion is {listed(parts)}."
     return Finding(text, mirror.key, "agreement", numbers, DATA)
 
 

@@ -9,6 +9,7 @@ from cnn_study.report.kit.findings import SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
     accuracy_within,
+    capitalized,
     chance,
     counted,
     listed,
@@ -38,11 +39,11 @@ def members_table(study: ComparedStudy) -> Table:
         for name, label in members.items()
     ]
     estimates = [study.accuracy(name) for name in study.comparison.ranking]
-    note = "Means over seeds with 95 % CIs" if any(one.ci95 for one in estimates) else "One run of each network"
-    step = study.timing[baseline].step
+    means = "Means over seeds with 95 % CIs" if any(one.ci95 for one in estimates) else "Single runs"
+    notes, step = [means] if estimates else [], study.timing[baseline].step
     if step is not None:
         machine = study.costs.machine(baseline)
-        note += f"; a training step of {study.name(baseline)} takes {milliseconds(step.seconds)} ({machine})"
+        notes.append(f"a training step of {study.name(baseline)} takes {milliseconds(step.seconds)} ({machine})")
     return Table(
         f"{study.spec.title}: accuracy{' and training time' if timed else ''}",
         (
@@ -53,7 +54,7 @@ def members_table(study: ComparedStudy) -> Table:
         ),
         tuple(rows),
         source(f"{SUMMARY}, {TIMING}" if timed else SUMMARY),
-        f"{note}.",
+        f"{capitalized('; '.join(notes))}." if notes else "",
     )
 
 
@@ -78,19 +79,18 @@ def leader(study: ComparedStudy) -> Finding:
     ranking = study.comparison.ranking
     if len(ranking) < 2:
         return _alone(study)
-    accuracies = {name: study.accuracy(name) for name in ranking}
-    highest = mean_of(accuracies[ranking[0]])
-    tied = [name for name in ranking if mean_of(accuracies[name]) == highest]
-    if len(tied) > 1:
-        return _tie(study, tied)
+    if len(study.leaders) > 1:
+        return _tie(study, study.leaders)
     name = ranking[0]
-    found, of_all = study.comparison.best, f"{counted(len(ranking), 'network')}{study.epochs}"
-    reached = accuracy_within(accuracies[name])
+    found = study.comparison.best
+    some = f"the {len(ranking)} networks that trained"
+    of_all = (some if study.comparison.not_ranked else f"{len(ranking)} networks") + study.epochs
+    reached = accuracy_within(study.accuracy(name))
     numbers: dict[str, Any] = {
         "of": name,
         "ranked": len(ranking),
         "budget": study.comparison.budget,
-        "test_accuracy": accuracies[name].summary,
+        "test_accuracy": study.accuracy(name).summary,
     }
     has = f"{study.name(name)} has the highest mean test accuracy of {of_all}, {reached}"
     if found is None:
@@ -106,7 +106,7 @@ def leader(study: ComparedStudy) -> Finding:
     if study.best is not None:
         text = (
             f"{study.name(name)} is the most accurate of {of_all}, with a test accuracy of {reached} "
-            f"(p < {LEVEL} against each of the others)."
+            f"(p < {LEVEL} against {'the other' if len(ranking) == 2 else 'each of the others'})."
         )
         return study.finding("best", text, numbers)
     others = [one for one, share in found.probability.items() if one != name and share >= CANDIDATE]
@@ -123,7 +123,7 @@ def _alone(study: ComparedStudy) -> Finding:
     members, ranking = study.spec.members, study.comparison.ranking
     if not ranking:
         text = (
-            f"No network trained: all {len(members)} failed."
+            "No network trained."
             if len(members) > 1
             else f"{study.name(*members)}, the only network of this study, did not train."
         )
@@ -177,8 +177,11 @@ def failures(study: ComparedStudy) -> list[Finding]:
         kinds = [f"{count} {FAILED.get(status, status)}" for status, count in by_status.items()]
         text = f"{len(failed)} of {len(members)} networks are not ranked, since runs failed: {listed(kinds)}."
         return [study.finding("not_ranked", text, numbers | {"statuses": by_status}, SUMMARY)]
-    parts = []
+    by_how: dict[str, list[str]] = {}
     for name, found in runs.items():
-        how = [f"{count} of {counted(of_all[name], 'run')} {FAILED[status]}" for status, count in found.items()]
-        parts.append(f"{study.name(name)} ({listed(how)})" if how else study.name(name))
-    return [study.finding("not_ranked", f"Not ranked: {listed(parts)}.", numbers, SUMMARY)]
+        (status, count), *others = found.most_common()
+        how = [f"{count} of {counted(of_all[name], 'run')} {FAILED[status]}"]
+        how += [f"{more} {FAILED[kind]}" for kind, more in others]
+        by_how.setdefault(listed(how), []).append(study.name(name))
+    parts = [f"{listed(names)} ({how}{', each' if len(names) > 1 else ''})" for how, names in by_how.items()]
+    return [study.finding("not_ranked", f"Not ranked: {'; '.join(parts)}.", numbers, SUMMARY)]

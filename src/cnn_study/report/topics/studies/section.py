@@ -11,7 +11,7 @@ from cnn_study.report.topics.studies.budgets import budget_figures, order_change
 from cnn_study.report.topics.studies.class_changes import class_figures, winner_classes
 from cnn_study.report.topics.studies.cost import pareto, run_figures, step_figures, winner_cost
 from cnn_study.report.topics.studies.curves import validation_figure
-from cnn_study.report.topics.studies.differences import controls_table, difference_figure, in_words
+from cnn_study.report.topics.studies.differences import difference_figure, in_words
 from cnn_study.report.topics.studies.optimizers import Mirror, agreement, under_both, under_both_table
 from cnn_study.report.topics.studies.ranking import failures, leader, members_table
 from cnn_study.report.topics.studies.study import ComparedStudy
@@ -28,15 +28,15 @@ def study_section(
         said = [agreement(mirror), *said]
         both = " and with ".join(reversed(mirror.ways))
         folded.append((f"Each comparison with {both}, in words", under_both(mirror), [], []))
-        folded.append(("Accuracy of each network", [], [table], []))
-        table = under_both_table(mirror)
-    asked = [controls_table(study)] if study.spec.controls else []
+        if mirror.pairs:
+            folded.append(("Accuracy of each network", [], [table], []))
+            table = under_both_table(mirror)
     differing = [what_differs_table(study)] if study.differing else []
     over_budgets = [*stability(study), *order_changes(study)]
     costs = [*run_figures(tables["cost"], members, study), *step_figures(tables["steps"], members)]
     folded += [
         ("Each comparison in words", in_words(study), [], []),
-        ("What differs between the networks of each comparison", [], [*asked, *differing], []),
+        ("What differs between the networks of each comparison", [], differing, []),
         ("At other training budgets", over_budgets, [], budget_figures(tables["budgets"], members)),
         ("What training costs", [*winner_cost(study), *pareto(study)], [], costs),
         (

@@ -86,6 +86,12 @@ class ComparedStudy:
         }
         return found.network if verdicts <= {"better"} else None
 
+    @property
+    def leaders(self) -> list[str]:
+        """Those with the highest mean: more than one where means are equal to the last digit."""
+        accuracies = {name: self.accuracy(name).mean for name in self.comparison.ranking}
+        return [name for name, mean in accuracies.items() if mean == accuracies[self.comparison.ranking[0]]]
+
     def in_words(self, comparison: Comparison, of: str, against: str) -> str:
         """As the function does."""
         return in_words(comparison, of, against, self.margin)

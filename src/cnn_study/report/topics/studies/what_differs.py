@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from cnn_study.analysis.what_differs import Difference, alone, choices, consequences
-from cnn_study.report.kit.findings import source
+from cnn_study.report.kit.findings import TIMING, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import listed
+from cnn_study.report.kit.wording import listed, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA = "plots/data/what_differs.csv"
@@ -37,17 +37,32 @@ def differing_table(studies: Iterable[ComparedStudy]) -> pd.DataFrame:
 
 
 def what_differs_table(study: ComparedStudy) -> Table:
-    """Every pair of the study, with both values of each thing that differs."""
+    """Every pair of the study: what a control asks, both values of what differs, the ratio of times of a step."""
     names = study.spec.members
+    asked = {(control.of, control.against): control.question for control in study.spec.controls}
+    ratios = {pair: study.costs.ratio(*pair) for pair in study.differing}
+    timed = any(ratios.values())
     rows = [
-        (f"{names[of]} − {names[against]}", _values(choices(found)), _values(consequences(found)))
+        (
+            f"{names[of]} − {names[against]}",
+            *((asked.get((of, against), ""),) if asked else ()),
+            _values(choices(found)),
+            _values(consequences(found)),
+            *(("–" if (ratio := ratios[of, against]) is None else times_within(ratio),) if timed else ()),
+        )
         for (of, against), found in study.differing.items()
     ]
     return Table(
         f"{study.spec.title}: what differs in each comparison",
-        ("pair", "what differs", "what follows from it"),
+        (
+            "comparison",
+            *(("question",) if asked else ()),
+            "what differs",
+            "what follows from it",
+            *(("time of a training step, ratio",) if timed else ()),
+        ),
         tuple(rows),
-        source(DATA),
+        source(f"{DATA}, {TIMING}" if timed else DATA),
         "Values of the second network → those of the first, from params.yaml. Numbers of weights within 1 % of "
         "each other count as equal; a learning rate follows where the same search has found it for each network.",
     )
