@@ -97,6 +97,16 @@ def test_a_network_with_several_names_is_shown_with_all_of_them() -> None:
     assert wording.shown("wide_matched", studies) == "wide_matched"
 
 
+def test_networks_that_two_studies_call_the_same_are_shown_with_the_study() -> None:
+    other = STUDY.model_copy(update={"title": "Again", "members": {"again": "narrow one", "odd": "odd one"}})
+    studies = STUDIES | {"again": other}
+    names = {name: wording.first_name(name, studies) for name in ("thin", "again", "odd", "wide")}
+    assert names["thin"] == f"narrow one ({STUDY.title})"
+    assert names["again"] == "narrow one (Again)"
+    assert wording.shown("again", studies) == names["again"]
+    assert len(set(names.values())) == 4
+
+
 def test_within_a_study_a_network_has_the_name_of_that_study() -> None:
     assert wording.named("wide", STUDY) == "“wide, twice”"
     assert wording.named("wide_matched", STUDY) == "wide_matched"

@@ -43,7 +43,8 @@ def points_within(difference: float, interval: tuple[float, float] | None, most:
 
 def points_cell(difference: float, interval: tuple[float, float] | None) -> str:
     """The same for a table's cell, whose column says what it is: +0.3 [−0.1, +0.7]."""
-    within = "" if interval is None else f" [{points(interval[0])}, {points(interval[1])}]"
+    ci95 = clipped(interval, -MOST_POINTS, MOST_POINTS)
+    within = "" if ci95 is None else f" [{points(ci95[0])}, {points(ci95[1])}]"
     return points(difference) + within
 
 
@@ -168,8 +169,18 @@ def named(architecture: str, study: Study) -> str:
 def shown(architecture: str, studies: Studies) -> str:
     """The names that the studies show for it: 3×3 (also 2 layers); its own where none names it."""
     members = [study.members[architecture] for study in studies.values() if architecture in study.members]
-    first, *others = [quoted(name) for name in dict.fromkeys(members)] or [architecture]
+    others = [quoted(name) for name in dict.fromkeys(members) if name != members[0]]
+    first = quoted(first_name(architecture, studies))
     return f"{first} (also {listed(others)})" if others else first
+
+
+def first_name(architecture: str, studies: Studies) -> str:
+    """The name that the first study which has it shows, with the study's title where others have the same name."""
+    for study in studies.values():
+        if name := study.members.get(architecture):
+            same = {one for other in studies.values() for one, shown in other.members.items() if shown == name}
+            return name if same == {architecture} else f"{name} ({study.title})"
+    return architecture
 
 
 def with_status(architecture: str, summaries: Mapping[str, Summary], studies: Studies) -> str:

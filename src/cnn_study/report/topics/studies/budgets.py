@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Change, Comparison, StudyComparison
+from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.charts import ONCE, SIGNED, Spec, quantity, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
@@ -113,7 +114,7 @@ def order_changes(study: ComparedStudy) -> list[Finding]:
             text = (
                 f"{_named(study, pair)} changes its sign with the budget: from {points(before.points)} points at "
                 f"{counted(before.budget, 'epoch')} to {points(pair.largest.points)} at {pair.largest.budget}, by "
-                f"{points_within(change.points, change.interval)}."
+                f"{points_within(change.points, change.interval, MOST_CHANGE)}."
             )
             numbers = {
                 "of": pair.of,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Control
 from cnn_study.report.kit.charts import BELOW, ONCE, SIGNED, TEXT, Spec, down, inline, quantity, single, tip
 from cnn_study.report.kit.findings import Finding, source
@@ -13,7 +14,7 @@ from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import COLOURS
 from cnn_study.report.kit.wording import (
     FAILURES,
-    capitalized,
+    MOST_POINTS,
     counted_points,
     listed,
     points_within,

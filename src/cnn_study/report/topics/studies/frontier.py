@@ -1,6 +1,6 @@
 """The one figure: accuracy against the cost of training, all networks through their budgets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -15,7 +15,7 @@ from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import styles_of
-from cnn_study.report.kit.wording import counted_points, duration, listed, mean_of, percent, quoted
+from cnn_study.report.kit.wording import counted_points, duration, first_name, listed, mean_of, percent, quoted
 
 DATA = "plots/timing/frontier.csv"
 TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
@@ -73,7 +73,7 @@ class Frontier:
                 points.append(
                     Point(
                         name,
-                        _name(name, studies.values()),
+                        first_name(name, studies),
                         int(budget),
                         step.runs[budget].seconds,
                         mean_of(found.test_accuracy),
@@ -147,11 +147,6 @@ class Frontier:
                 f"{last.percent} in {duration(last.seconds)}."
             ),
         )
-
-
-def _name(architecture: str, studies: Iterable[Study]) -> str:
-    names = [study.members[architecture] for study in studies if architecture in study.members]
-    return names[0] if names else architecture
 
 
 def frontier_chart(frontier: Frontier) -> Spec:

@@ -23,7 +23,7 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
     budgets = sorted({one.budget for _, pair in pairs.values() for one in _differences(pair)}, reverse=True)
     rows = [
         (
-            f"{study.name(pair.of)} − {study.name(pair.against)}",
+            " − ".join(study.spec.members.get(name, name) for name in (pair.of, pair.against)),
             verdict_cell(pair, study.margin),
             *(_at(pair, budget) for budget in budgets),
         )
