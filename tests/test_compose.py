@@ -237,7 +237,7 @@ def test_numbers_of_an_architecture_leave_out_the_runs_that_diverged(evidence: E
     assert timing.train_seconds.per_seed == (10.0, None, 20.0)
     assert timing.evaluation_seconds.per_seed == (1.0, None, 1.0)
     assert timing.images_per_second.per_seed == (100.0, None, 50.0)  # two epochs of 500 images
-    assert mixed.summary.headline["test_accuracy_percent"] == {"depth_4": 42.5}
+    assert mixed.summary.headline(["depth_4"]) == {"depth_4": 42.5}
 
 
 def test_numbers_of_an_architecture_are_those_of_its_largest_budget_beside_those_of_each() -> None:
@@ -303,7 +303,7 @@ def test_where_every_run_diverged_there_are_no_means_and_no_field() -> None:
     for estimate in (summary.test_accuracy, summary.validation_accuracy, timing.train_seconds):
         assert (estimate.mean, estimate.ci95, estimate.per_seed) == (None, None, (None,) * SEEDS)
     assert summary.receptive_field.effective is None
-    assert nothing.summary.headline["test_accuracy_percent"]["depth_4"] is None
+    assert nothing.summary.headline(["depth_4"]) == {"depth_4": None}
 
 
 def test_every_picture_of_a_study_is_drawn_and_says_which_network_diverged() -> None:

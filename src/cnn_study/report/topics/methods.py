@@ -1,6 +1,7 @@
 """How the numbers came about."""
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.statistics import significant
 from cnn_study.analysis.what_differs import recipe_differences
 from cnn_study.params.study import Params
 from cnn_study.report.kit.wording import (
@@ -10,6 +11,7 @@ from cnn_study.report.kit.wording import (
     counted_points,
     images_in_words,
     listed,
+    rate,
     round_percent,
     with_status,
 )
@@ -194,7 +196,7 @@ def variances_in_words(evidence: Evidence) -> str:
         )
         trained = f"trained with {OPTIMIZERS[optimizer]} for {counted(budget, 'epoch')}"
         of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
-        equal = "" if pool.equal is None else f", equal for all with p = {pool.equal:.2g} (Bartlett's test)"
+        equal = "" if pool.equal is None else f", equal for all with {_p_value(pool.equal)} (Bartlett's test)"
         moderated = (
             "moderated by one another"
             if pool.moderated
@@ -210,6 +212,10 @@ def variances_in_words(evidence: Evidence) -> str:
         "networks or more."
     )
     return " ".join([moderating, *parts])
+
+
+def _p_value(p: float) -> str:
+    return f"p = {significant(p, 2)}" if p >= 0.001 else "p below 0.001"
 
 
 def _where(evidence: Evidence) -> str:
@@ -233,7 +239,7 @@ def search_in_words(params: Params) -> str:
         return given
     first = {optimizer: search.initial_rates(optimizer) for optimizer in searched}
     ranges = listed(
-        [f"{rates[0]:g} to {rates[-1]:g} ({OPTIMIZERS[optimizer]})" for optimizer, rates in first.items()]
+        [f"{rate(rates[0])} to {rate(rates[-1])} ({OPTIMIZERS[optimizer]})" for optimizer, rates in first.items()]
     )
     return (
         f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images with "

@@ -115,7 +115,9 @@ def _chosen_rates(rates: Mapping[str, float], searched: Sequence[str], networks:
         f"{rate(value)} for {listed([shown(name, studies) for name in rates if rates[name] == value])}"
         for value in sorted(set(rates.values()))
     ]
-    if len(parts) == 1 and len(rates) == networks:
+    if len(rates) == 1:
+        rule, says = "rate_of_one", f"it is {parts[0]}"
+    elif len(parts) == 1 and len(rates) == networks:
         rule, says = "rates_agree", f"every network has the same: {parts[0]}"
     elif len(parts) == 1:
         rule, says = "rates_agree", f"those found are the same: {parts[0]}"

@@ -90,7 +90,7 @@ def of_topics(study: ComparedStudy) -> list[Answered]:
     pairs = {(pair.of, pair.against): pair for pair in study.comparison.controls}
     topics: dict[str, list[tuple[str, Comparison]]] = {}
     for control in study.spec.controls:
-        topic = control.topic or capitalized(control.question)
+        topic = control.topic or control.question
         topics.setdefault(topic, []).append((control.question, pairs[control.of, control.against]))
     return [_of_topic(study, topic, asked) for topic, asked in topics.items()]
 

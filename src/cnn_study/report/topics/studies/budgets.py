@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Change, Comparison, StudyComparison
+from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.charts import ONCE, SIGNED, Spec, quantity, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import counted, counted_points, listed, points, points_within
+from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, listed, points, points_within
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
 
 DATA = "plots/data/budgets.csv"
+MOST_CHANGE = 2 * MOST_POINTS  # of a difference
 
 
 def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
@@ -29,18 +31,22 @@ def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "against": pair.against,
             "budget": one.budget,
             "points": one.points,
-            "low": None if one.interval is None else one.interval[0],
-            "high": None if one.interval is None else one.interval[1],
+            "low": low,
+            "high": high,
             "verdict": pair.verdict if one is pair.largest else None,
             "change": None if change is None else change.points,
-            "change_low": None if change is None or change.interval is None else change.interval[0],
-            "change_high": None if change is None or change.interval is None else change.interval[1],
+            "change_low": change_low,
+            "change_high": change_high,
         }
         for key, study in compared.items()
         for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
         for pair in group
         if pair.largest is not None
         for one, change in (*zip(pair.smaller, pair.changes, strict=True), (pair.largest, None))
+        for low, high in [clipped(one.interval, -MOST_POINTS, MOST_POINTS) or (None, None)]
+        for change_low, change_high in [
+            clipped(change.interval if change else None, -MOST_CHANGE, MOST_CHANGE) or (None, None)
+        ]
     ]
     columns = [
         "study", "kind", "of", "against", "budget", "points", "low", "high", "verdict", "change", "change_low",
@@ -108,7 +114,7 @@ def order_changes(study: ComparedStudy) -> list[Finding]:
             text = (
                 f"{_named(study, pair)} changes its sign with the budget: from {points(before.points)} points at "
                 f"{counted(before.budget, 'epoch')} to {points(pair.largest.points)} at {pair.largest.budget}, by "
-                f"{points_within(change.points, change.interval)}."
+                f"{points_within(change.points, change.interval, MOST_CHANGE)}."
             )
             numbers = {
                 "of": pair.of,

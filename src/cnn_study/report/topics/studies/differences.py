@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Control
 from cnn_study.report.kit.charts import BELOW, ONCE, SIGNED, TEXT, Spec, down, inline, quantity, single, tip
 from cnn_study.report.kit.findings import Finding, source
@@ -13,7 +14,7 @@ from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import COLOURS
 from cnn_study.report.kit.wording import (
     FAILURES,
-    capitalized,
+    MOST_POINTS,
     counted_points,
     listed,
     points_within,
@@ -46,14 +47,15 @@ def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "of": pair.of,
             "against": pair.against,
             "points": pair.points,
-            "low": None if pair.interval is None else pair.interval[0],
-            "high": None if pair.interval is None else pair.interval[1],
+            "low": low,
+            "high": high,
             "verdict": pair.verdict,
         }
         for key, study in compared.items()
         for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
         for pair in group
         if pair.points is not None
+        for low, high in [clipped(pair.interval, -MOST_POINTS, MOST_POINTS) or (None, None)]
     ]
     columns = ["study", "kind", "of", "against", "points", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns)
@@ -209,7 +211,7 @@ def controls(study: ComparedStudy) -> list[Finding]:
     findings = []
     for control in study.spec.controls:
         differing = in_brackets(study.differing.get((control.of, control.against), ()))
-        asked = f"{capitalized(control.question)}{differing}"
+        asked = f"{control.question}{differing}"
         if (comparison := measured.get((control.of, control.against))) is None:
             findings.append(_unanswered(study, control, asked))
             continue

@@ -1,6 +1,6 @@
 """The one figure: accuracy against the cost of training, all networks through their budgets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -8,13 +8,14 @@ from itertools import accumulate
 import pandas as pd
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Study
 from cnn_study.report.kit.charts import LOG, PICK, TEXT, Spec, inline, quantity, single, tip
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import styles_of
-from cnn_study.report.kit.wording import counted_points, duration, listed, mean_of, percent, quoted
+from cnn_study.report.kit.wording import counted_points, duration, first_name, listed, mean_of, percent, quoted
 
 DATA = "plots/timing/frontier.csv"
 TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
@@ -68,11 +69,11 @@ class Frontier:
             for budget, found in summary.by_budget.items():
                 if step is None or budget not in step.runs or found.status != "trained":
                     continue
-                low, high = found.test_accuracy.ci95 or (None, None)
+                low, high = clipped(found.test_accuracy.ci95, 0, 1) or (None, None)
                 points.append(
                     Point(
                         name,
-                        _name(name, studies.values()),
+                        first_name(name, studies),
                         int(budget),
                         step.runs[budget].seconds,
                         mean_of(found.test_accuracy),
@@ -148,11 +149,6 @@ class Frontier:
         )
 
 
-def _name(architecture: str, studies: Iterable[Study]) -> str:
-    names = [study.members[architecture] for study in studies if architecture in study.members]
-    return names[0] if names else architecture
-
-
 def frontier_chart(frontier: Frontier) -> Spec:
     """Accuracy against seconds on a logarithmic axis, a line for each network, the front named."""
     rows = frontier.table
@@ -164,7 +160,8 @@ def frontier_chart(frontier: Frontier) -> Spec:
     rows = rows.assign(shown_on_front=rows["name"].isin(on_front))
     margin = frontier.margin / 100
     baseline = rows[rows["architecture"] == frontier.baseline]
-    around = baseline.assign(low=baseline["accuracy"] - margin, high=baseline["accuracy"] + margin)
+    low, high = ((baseline["accuracy"] + side).clip(0, 1) for side in (-margin, margin))
+    around = baseline.assign(low=low, high=high)
     best = pd.DataFrame([vars(point) for point in frontier.front]).groupby("name", sort=False).tail(1)
     encodings = {
         channel: encoding | {"legend": LEGEND}
