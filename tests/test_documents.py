@@ -17,10 +17,12 @@ from ruamel.yaml import YAML
 from cnn_study.base.files import read_json
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cli import main as cli
+from cnn_study.networks.network import Network
 from cnn_study.params.study import Params, validate
+from cnn_study.profiling.complexity import count_parameters
 from cnn_study.report.compose import chapters_of, conclusions_of
 from scripts.readme_results import COLUMNS, METRICS, SHOWN, rendered, split, topics_of
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SHAPE
 from tests.test_compose import PARAMS as TWO_BUDGETS
 from tests.test_compose import made_up_evidence
 
@@ -232,6 +234,17 @@ def test_the_times_stand_beside_the_commands_and_are_those_of_the_clocks() -> No
     (block,) = [block for block in BLOCK.findall(DOCUMENTS["README.md"]) if "git clone" in block]
     assert [time for time in clocks() if time not in block] == []
     assert set(re.findall(r"\d+ min(?:utes)?(?: \d+ s)?", block)) == set(clocks())
+
+
+def test_the_disk_that_the_readme_names_is_that_of_images_and_weights() -> None:
+    runs = 0
+    for name, training in PARAMS.trainings.items():
+        parameters = count_parameters(Network(PARAMS.architectures[name], SHAPE))
+        # The end of a trunk keeps the optimizer's two moments beside the weights.
+        runs += 4 * parameters * len(training.seeds) * (len(training.budgets) + 3)
+    images = 60_000 * SHAPE.channels * SHAPE.size**2
+    gigabytes = (2 * runs + 2 * images) / 1e9  # runs/ and the store of finished runs; raw and prepared
+    assert re.search(rf"^make study  .* {gigabytes:.0f} GB$", DOCUMENTS["README.md"], re.MULTILINE)
 
 
 def test_the_readme_is_short() -> None:
