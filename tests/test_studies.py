@@ -116,11 +116,12 @@ def test_a_highest_mean_that_is_not_shown_to_be_the_best_names_those_that_may_be
 @pytest.mark.parametrize("verdict", ["not decided", "equivalent"])
 @pytest.mark.parametrize("where", ["against_baseline", "controls"])
 def test_a_best_that_a_verdict_denies_is_not_claimed(verdict: Verdict, where: str) -> None:
-    found = found_in_study(**{where: [compared("wide", "thin", 2.2, verdict)]})
+    denied: dict[str, Any] = {where: [compared("wide", "thin", 2.2, verdict)]}
+    found = found_in_study(**denied)
     assert "best" not in found
     assert "is not shown to be the best: its probability of being so is 93 %" in found["best_not_decided"].text
-    turned = found_in_study(**{where: [compared("thin", "wide", -2.2, "worse")]})
-    assert "best" in turned
+    shown: dict[str, Any] = {where: [compared("thin", "wide", -2.2, "worse")]}
+    assert "best" in found_in_study(**shown)
 
 
 def test_means_that_are_equal_to_the_last_digit_have_no_winner() -> None:
@@ -259,10 +260,8 @@ def test_nobody_is_the_best_where_nobody_trained() -> None:
 def test_of_many_that_failed_it_is_said_how_many() -> None:
     members = {f"net_{place}": f"net {place}" for place in range(6)}
     failed = dict.fromkeys(list(members)[1:4], "diverged") | {"net_4": "collapsed"}
-    summary = {name: entry(0.7) for name in members} | {
-        name: entry(0.1, status, "trained") for name, status in (("net_4", "collapsed"),)
-    }
-    summary |= dict.fromkeys(list(members)[1:4], entry(0.1, "diverged", "trained"))
+    summary = dict.fromkeys(members, entry(0.1, "diverged", "trained"))
+    summary |= {"net_0": entry(0.7), "net_4": entry(0.1, "collapsed", "trained"), "net_5": entry(0.7)}
     spec = STUDY.model_copy(update={"members": members, "controls": ()})
     comparison = replace(COMPARISON, ranking=["net_0", "net_5"], not_ranked=failed)
     (finding,) = failures(compared_study(comparison, summary, spec=spec))

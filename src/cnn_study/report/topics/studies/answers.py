@@ -213,7 +213,8 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         for p in (*s.comparison.against_baseline, *s.comparison.controls)
     }
     undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run", "no variation")]
-    parts, numbers = [], {"undecided": len(undecided), "comparisons": len(pairs)}
+    parts: list[str] = []
+    numbers: dict[str, Any] = {"undecided": len(undecided), "comparisons": len(pairs)}
     if undecided:
         parts.append(
             f"that networks are equally accurate where nothing is decided ({len(undecided)} of "
