@@ -144,6 +144,7 @@ def test_a_gradient_sentence_in_full() -> None:
         "seeds), so that the gradient vanishes (below 0.10×); from 0.50× in epoch 1 it falls."
     )
     assert "vanishes in 1 and explodes in 0 of 1 network" in overall.text
+    assert overall.text.endswith("over the last one's is 0.031× in narrow one.")
     assert "epoch 1" not in gradient_findings(gradients_of([0.5]), STUDIES, SUMMARY)[1].text.replace(
         "in epoch 1 the", ""
     )
@@ -236,7 +237,7 @@ def test_a_control_raises_or_lowers_the_ratio_from_a_quarter_on(
 def test_the_gradients_of_a_control_in_full() -> None:
     norms = pd.concat([gradients_of([0.62], "wide"), gradients_of([0.31], "wide_matched")])
     assert controlled(gradient_findings(norms, STUDIES, SUMMARY))[0].text == (
-        "The width: in the last epoch the first convolution's gradient norm is 0.62× the last one's in "
+        "the width: in the last epoch the first convolution's gradient norm is 0.62× the last one's in "
         "“wide, twice” and 0.31× in wide_matched; it raises this ratio (by means over seeds, not tested)."
     )
 
