@@ -239,8 +239,8 @@ def test_a_network_that_is_not_there_has_no_squares_and_says_so() -> None:
 def test_the_last_layers_of_all_networks_stand_side_by_side_even_under_one_name() -> None:
     cells = [("same", "5 px, SD 1.00", field()), ("same", "9 px, SD 2.00", field(theoretical=9))] * 4
     figure = draw_last_fields("Mine", IMAGE, cells)
-    sides = [axis.patches[0].get_width() for axis in figure.axes if axis.patches]
-    assert sides == [5, 9] * 4
+    squares = [patch for axis in figure.axes for patch in axis.patches if isinstance(patch, Rectangle)]
+    assert [square.get_width() for square in squares] == [5, 9] * 4
     assert texts(figure).count("9 px, SD 2.00") == 4
     corners = [axis.get_position() for axis in figure.axes if axis.patches]
     assert len({(round(one.x0, 6), round(one.y0, 6)) for one in corners}) == 8

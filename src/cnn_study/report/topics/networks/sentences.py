@@ -33,7 +33,10 @@ def title_of(drawings: Sequence[Drawing], summaries: Mapping[str, Summary]) -> s
     if min(deep) > max(others):
         return f"{deepest} the most parameters"
     least = min(drawing.convolutions for drawing in drawings)
-    return f"From {least} to {depth}, and no order in the number of parameters"
+    fewest, most_of_all = min(parameters.values()), max(parameters.values())
+    if fewest == most_of_all:
+        return f"From {least} to {depth}, each network with {fewest:,} parameters"
+    return f"From {least} to {depth} and from {fewest:,} to {most_of_all:,} parameters"
 
 
 def _span(costs: Mapping[Drawing, Summary]) -> Finding:

@@ -132,11 +132,10 @@ def _draw_last(title: str, last: Mapping[str, LayerField], evidence: Evidence) -
 
 
 def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
-    sides = [field.theoretical for field in last.values()]
-    deviations = [mean for field in last.values() if (mean := field.deviation_trained.mean) is not None]
-    heeded = f"; standard deviations of {pixels(min(deviations))} to {pixels(max(deviations))} pixels" * bool(
-        deviations
-    )
+    sides = sorted({str(field.theoretical) for field in last.values()}, key=int)
+    heeded = sorted(mean for field in last.values() if (mean := field.deviation_trained.mean) is not None)
+    deviations = [pixels(mean) for mean in heeded]
+    circles = f", and a circle of twice {_from_to(deviations)} pixels, the influence's SD" if heeded else ""
     return Figure(
         "receptive_fields-last",
         title,
@@ -144,9 +143,13 @@ def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
         "influence. Square: what it can see; circle: two standard deviations (SD) of the influence.",
         source(f"plots/images/{LAST}"),
         image=f"images/{LAST}",
-        alt=f"A test image for each of {counted(len(last), 'network')}, with a square of {min(sides)} to "
-        f"{max(sides)} pixels that the central unit can see, and a circle around the influence{heeded}.",
+        alt=f"A test image for each of {counted(len(last), 'network')}, with a square of {_from_to(sides)} pixels "
+        f"that the central unit can see{circles}.",
     )
+
+
+def _from_to(ordered: Sequence[str]) -> str:
+    return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
 
 
 def _charts(fields: pd.DataFrame, studies: Sequence[Members]) -> tuple[Figure, ...]:
