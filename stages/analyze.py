@@ -21,6 +21,7 @@ from cnn_study.profiling.records import Profile, Speed
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.page import Page
+from cnn_study.report.kit.pictures import png
 from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
 from cnn_study.sources.prepared import Prepared
 from cnn_study.training.finished import Trained
@@ -95,12 +96,10 @@ def read_duplicates(path: Path) -> tuple[Pixels, ...]:
 
 
 def draw(folder: Path, chapters: Sequence[Chapter]) -> None:
-    """Save pictures as PNG, without the date or version that would make each one differ."""
+    """Save pictures as PNG."""
     pictures = [picture for chapter in chapters for picture in chapter.pictures.items()]
     for name, picture in bar(pictures, "analyze: pictures"):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture().savefig(path, dpi=110, metadata={"Software": None})
+        write_whole(folder / name, png(picture()))
 
 
 def save_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:

@@ -103,7 +103,7 @@ def test_controls_of_one_topic_are_one_sentence_and_others_their_own() -> None:
     )
     pairs = [WIDE, ODD, compared("wide", "odd", 0.3, "equivalent")]
     width, evenness = of_topics(study(asking(*controls), controls=pairs))
-    assert (width.question, evenness.question) == ("Width", "Evenness")
+    assert (width.question, evenness.question) == ("Width", "evenness")
     assert width.finding.text == (
         "More accurate with more width (+2.2 points); not decided for an odd width (−1.3 points)."
     )

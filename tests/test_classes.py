@@ -201,22 +201,25 @@ def test_the_pair_confused_most_is_the_one_with_the_most_mistakes_in_both_direct
     assert pair == Confused(("c", "b"), (0.3, 0.2), mistakes=5, pairs=1)
     finding = confused_finding("thin", pair, 3, STUDIES)
     assert finding.text == (
-        "narrow one, which has the highest mean test accuracy, confuses c and b most: it takes 30.0 % of c images "
-        "for b, and 20.0 % of b images for c."
+        "The network with the highest mean test accuracy, narrow one, confuses c and b most: it takes 30.0 % of c "
+        "images for b, and 20.0 % of b images for c."
     )
-    assert title_of("thin", pair, STUDIES) == "narrow one confuses c and b most"
-    assert confused_finding("thin", pair, 1, STUDIES).text.startswith("narrow one confuses c and b most:")
+    assert title_of("thin", pair, STUDIES) == "Most accurate network, narrow one: c and b are confused most"
+    alone = confused_finding("thin", pair, 1, STUDIES)
+    assert alone.text.startswith("The network that trained, narrow one, confuses c and b most:")
 
 
 def test_pairs_that_are_confused_as_often_are_counted_and_no_mistake_is_none() -> None:
     tied = Confused.of(confused(ab=2, bc=2))
     alike = confused_finding("thin", tied, 1, STUDIES)
-    assert alike.text == "narrow one confuses 2 pairs of classes equally often: 2 mistakes in each of them."
-    assert title_of("thin", tied, STUDIES) == "narrow one: what test images are taken for"
+    assert alike.text.endswith(
+        "narrow one, confuses 2 pairs of classes equally often: 2 mistakes in each of them."
+    )
+    assert title_of("thin", tied, STUDIES) == "Most accurate network, narrow one: what test images are taken for"
     assert Confused.of(confused()) is None
     none = confused_finding("thin", None, 1, STUDIES)
-    assert none.text == "narrow one makes no mistake."
-    assert "every test image" in title_of("thin", None, STUDIES)
+    assert none.text == "The network that trained, narrow one, makes no mistake."
+    assert "no test image is taken for" in title_of("thin", None, STUDIES)
     assert_numbers_are_their_own([alike, none])
 
 

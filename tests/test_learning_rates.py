@@ -58,13 +58,15 @@ def test_every_network_has_one_rate_only_where_all_were_searched_and_found_one()
         "for 2 of 2 networks, by one short run for each rate; every network has the same: 0.2 for narrow one "
         "and “wide, twice”."
     )
+    (alone,) = rate_findings(rates_of(thin=middle), {"thin": SUMMARY["thin"]}, STUDIES, 1)
+    assert alone.text.endswith("for 1 of 1 network, by one short run for each rate; it is 0.2 for narrow one.")
     (fixed,) = rate_findings(rates_of(thin=middle, wide=middle), SUMMARY, STUDIES, 1)
     (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), both, STUDIES, 1)
-    for finding in (fixed, none_found):
+    for finding, rule in ((fixed, "rates_agree"), (none_found, "rate_of_one")):
         assert "every" not in finding.text
-        assert finding.rule == "rates_agree"
+        assert finding.rule == rule
     assert "for 2 of 4 networks" in fixed.text
-    assert "none that trains was found for “wide, twice”; those found are the same" in none_found.text
+    assert "none that trains was found for “wide, twice”; it is 0.2 for narrow one" in none_found.text
 
 
 def test_a_search_that_was_cut_off_is_flagged() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+from PIL import Image
 
 from cnn_study.base.yaml import read_yaml
 from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.results import Activations, Inside
 from cnn_study.evaluation.settings import MOST_CHANNELS
+from cnn_study.report.kit.pictures import png
 from cnn_study.report.topics.inside.chapter import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers
 from cnn_study.report.topics.inside.mosaic import CROSSED_OUT
-from cnn_study.report.topics.receptive_fields.picture import draw_fields
+from cnn_study.report.topics.receptive_fields.picture import draw_fields, draw_last_fields
 from tests.conftest import REPOSITORY
 from tests.report_cases import result, right_ones
 
@@ -217,8 +220,9 @@ def test_squares_lie_around_the_unit_s_pixel_and_circles_around_its_influence() 
     assert (*reach.center, reach.radius) == pytest.approx((6, 10, 2 * np.sqrt(2)))
     wide, _ = panels[2]
     assert isinstance(wide, Rectangle)
-    assert wide.get_x() == 1.5
-    assert 31 < wide.get_x() + wide.get_width() <= 31.5
+    # Of its true size, beyond the image's last pixel, and there is room for it.
+    assert (wide.get_x(), wide.get_width()) == (1.5, 36)
+    assert [axis.get_xlim() for axis in figure.axes if axis.patches][-1] == (-7, 38)
     labels = texts(figure)
     assert "conv1\n5 px, 2%\nSD 1.41" in labels
     assert "pool1\n36 px, 88%\nSD 0.00" in labels
@@ -232,6 +236,42 @@ def test_a_network_that_is_not_there_has_no_squares_and_says_so() -> None:
     assert "conv1\n5 px, 2%\nno influence" in texts(draw_fields("Mine", IMAGE, {"a": [nothing]}))
 
 
+def test_the_last_layers_of_all_networks_stand_side_by_side_even_under_one_name() -> None:
+    cells = [("same", "5 px, SD 1.00", field()), ("same", "9 px, SD 2.00", field(theoretical=9))] * 4
+    figure = draw_last_fields("Mine", IMAGE, cells)
+    squares = [patch for axis in figure.axes for patch in axis.patches if isinstance(patch, Rectangle)]
+    assert [square.get_width() for square in squares] == [5, 9] * 4
+    assert texts(figure).count("9 px, SD 2.00") == 4
+    corners = [axis.get_position() for axis in figure.axes if axis.patches]
+    assert len({(round(one.x0, 6), round(one.y0, 6)) for one in corners}) == 8
+    assert_nothing_is_cut_off(figure)
+
+
+def test_names_with_dollars_are_no_formulas() -> None:
+    name, seen = r"$$ and $\frac$", network((4, 32))
+    figures = [
+        draw_first_layers(name, 3, {name: seen}),
+        draw_feature_maps(name, 3, {name: seen}, 4),
+        draw_fields(name, IMAGE, {name: [field()]}),
+        draw_last_fields(name, IMAGE, [(name, "5 px", field())]),
+    ]
+    for figure in figures:
+        png(figure)
+        assert name in texts(figure)
+
+
+def test_a_saved_picture_is_the_same_each_time_and_keeps_rare_colours() -> None:
+    figure = draw_first_layers("Mine", 3, {"a": network((9, 32), dead=[1])})
+    saved = png(figure)
+    assert saved == png(figure)
+    assert len(saved) < 60_000
+    with Image.open(BytesIO(saved)) as image:
+        assert image.mode == "P"
+        shown = np.asarray(image.convert("RGB")).reshape(-1, 3)
+    for colour in ((255, 255, 255), (0, 0, 0)):
+        assert np.abs(shown - np.array(colour)).max(1).min() < 8
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
     names = [f"{name} (collapsed)" for name in STUDIES[study]["members"].values()]
@@ -241,6 +281,9 @@ def test_nothing_is_cut_off_under_the_study_s_own_names(study: str) -> None:
     assert_nothing_is_cut_off(draw_first_layers(title, 3, seen))
     assert_nothing_is_cut_off(draw_feature_maps(title, 3, seen, 16))
     assert_nothing_is_cut_off(draw_fields(title, IMAGE, fields))
+    assert_nothing_is_cut_off(
+        draw_last_fields(title, IMAGE, [(name, "27 px, SD 3.21", field()) for name in names])
+    )
 
 
 @pytest.mark.parametrize(

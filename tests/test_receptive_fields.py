@@ -10,7 +10,7 @@ from cnn_study.analysis.results import Result
 from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
 from cnn_study.evaluation.influence import Spread, even_deviation
 from cnn_study.report.kit.findings import Finding
-from cnn_study.report.topics.receptive_fields.sentences import field_findings
+from cnn_study.report.topics.receptive_fields.sentences import field_findings, title_of
 from cnn_study.report.topics.receptive_fields.tables import (
     LayerField,
     fields_by_layer,
@@ -127,38 +127,70 @@ def test_a_network_of_which_every_run_diverged_has_no_field_after_training(statu
 
 def test_the_field_of_a_network_that_collapsed_is_told_with_its_collapse_and_not_counted() -> None:
     results = RESULTS | {"wide": ended("collapsed", "trained", "trained")}
-    _, changes, thin, wide = findings(results, thin=GROWS, wide=SHRINKS)
+    sees, changes, _, thin, wide = findings(results, thin=GROWS, wide=SHRINKS)
+    assert sees.numbers["networks"] == 1
     assert "after it, of runs of which some collapsed (stayed at chance), a change" in wide.text
     assert "collapsed" not in thin.text
     assert list(changes.numbers["changes"]) == ["thin"]
-    assert [finding.rule for finding in findings(results, wide=SHRINKS)] == ["head_whole", "field_shrinks"]
+    assert [finding.rule for finding in findings(results, wide=SHRINKS)] == ["sees", "head_whole", "field_shrinks"]
 
 
 def test_how_many_fields_grow_and_shrink_and_which_most() -> None:
-    _, finding, *others = findings(thin=GROWS, wide=SHRINKS, odd=STAYS)
+    _, finding, _, *others = findings(thin=GROWS, wide=SHRINKS, odd=STAYS)
     assert finding.text == (
-        "With training, the standard deviation of the influence on the central unit of the last layer grows in 1 "
-        "(most in narrow one: +1.00 [+0.75, +1.25] pixels) of 3 networks and shrinks in 1 (most in “wide, twice”: "
-        "−0.17 [−0.31, −0.02] pixels), by 95 % CIs over seeds, each for itself."
+        "Training widens the standard deviation of the influence on the central unit of the last layer in 1 of 3 "
+        "networks (most in narrow one: +1.00 [+0.75, +1.25] pixels) and narrows it in 1 (most in “wide, twice”: "
+        "−0.17 [−0.31, −0.02] pixels), by 95 % CIs over seeds, not corrected for their number."
     )
     assert [one.numbers["of"] for one in others] == ["thin", "wide", "odd"]
-    assert "grows in 0 of 1 network and shrinks in 0, by" in findings(odd=STAYS)[1].text
+    assert "in 0 of 1 network and narrows it in 0, by" in findings(odd=STAYS)[1].text
 
 
 def test_of_one_seed_the_range_of_changes_is_told() -> None:
-    finding = findings(thin=layer([2.0], [3.0]), wide=layer([2.0], [1.5]))[1]
+    sees, finding, *_ = findings(thin=layer([2.0], [3.0]), wide=layer([2.0], [1.5]))
     assert finding.rule == "fields_of_one_seed"
-    words = "changes by −0.50 pixels in “wide, twice” to +1.00 in narrow one; one seed has no interval."
+    alone = findings(thin=layer([2.0], [3.0]))[1]
+    assert alone.text.endswith("by +1.00 pixels in narrow one; one seed has no interval.")
+    words = "by −0.50 pixels in “wide, twice” to +1.00 in narrow one; one seed has no interval."
     assert finding.text.endswith(words)
+    assert sees.text.endswith("than if all pixels counted alike, by one seed.")
+
+
+def test_what_a_unit_can_see_and_in_how_many_networks_it_heeds_the_middle() -> None:
+    # Influence that is the same in all of 16×16 pixels has a deviation of 4.61.
+    near, at = layer([2.0] * 3, [4.3, 4.4, 4.4]), layer([2.0] * 3, [4.5, 4.6, 4.6])
+    finding = findings(thin=near, wide=at, odd=layer([2.0] * 3, [5.0] * 3, 46, 30))[0]
+    assert finding.text == (
+        "A unit of the last layer can see a square of 16 to 46 pixels in images of 32×32. In 2 of 3 networks it "
+        "heeds the middle of that most: influence spreads less than if all pixels counted alike, by 95 % CIs."
+    )
+    assert findings(thin=at)[0].text.startswith("A unit of the last layer can see a square of 16 pixels in images")
+    nothing = findings(RESULTS | {"thin": ended("diverged")}, thin=layer([2.0], [None]))[0]
+    assert nothing.text.endswith("in images of 32×32; none trained.")
+
+
+@pytest.mark.parametrize(
+    ("deviations", "title"),
+    [
+        ((3.0, 3.0), "A unit heeds the middle of what it can see, in all 2 networks"),
+        ((3.0, 5.0), "A unit heeds the middle of what it can see, in 1 of 2 networks"),
+        ((5.0, 5.0), "A unit heeds the middle of what it can see, in none of 2 networks"),
+        ((3.0,), "A unit heeds the middle of what it can see, in the network"),
+        ((None,), "What a unit of the last layer can see"),
+    ],
+)
+def test_the_title_says_in_how_many_networks(deviations: Deviations, title: str) -> None:
+    last = {name: layer([2.0] * 3, [one] * 3) for name, one in zip(RESULTS, deviations, strict=False)}
+    assert title_of(last, RESULTS) == title
 
 
 def test_the_dense_head_is_said_to_see_the_whole_image_unless_a_pool_drops_rows() -> None:
-    whole = findings(thin=GROWS, wide=SHRINKS)[0]
+    whole = findings(thin=GROWS, wide=SHRINKS)[2]
     assert whole.rule == "head_whole"
     assert whole.text.endswith("Together they see the whole image in 2 of 2 networks.")
-    part = findings(thin=GROWS, wide=layer([2.0] * 3, [2.0] * 3, by_all=30))[0]
+    part = findings(thin=GROWS, wide=layer([2.0] * 3, [2.0] * 3, by_all=30))[2]
     assert part.rule == "head_part"
-    assert part.text.endswith("in 1 of 2 networks; 30 of 32 rows in “wide, twice”.")
+    assert part.text.endswith("in 1 of 2 networks; they miss 2 rows and as many columns in “wide, twice”.")
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:

@@ -18,7 +18,7 @@ from cnn_study.training.recipe import longest_warmup
 # What the report calls its other parts.
 RESERVED = (
     "answer", "calibration", "claims", "classes", "gradients", "images", "in_no_study", "inside", "learning_rate",
-    "methods", "receptive_fields",
+    "methods", "networks", "receptive_fields",
 )  # fmt: skip
 
 NOT_FOR_DVC = {

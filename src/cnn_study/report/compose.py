@@ -17,12 +17,14 @@ from cnn_study.report.topics.images import chapter as images
 from cnn_study.report.topics.inside import chapter as inside
 from cnn_study.report.topics.learning_rates import chapter as learning_rates
 from cnn_study.report.topics.methods import methods
+from cnn_study.report.topics.networks import chapter as networks
 from cnn_study.report.topics.receptive_fields import chapter as receptive_fields
 from cnn_study.report.topics.studies import chapter as studies
 
 # A topic more is a line more, here and among the RESERVED keys of params/.
 TOPICS: tuple[Callable[[Evidence], Chapter], ...] = (
     studies.chapter,
+    networks.chapter,
     receptive_fields.chapter,
     gradients.chapter,
     inside.chapter,

@@ -3,6 +3,7 @@
 Lengths are inches, places are counted from the top left corner.
 """
 
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure as Picture
+from PIL import Image
 
 from cnn_study.analysis.results import Result
 from cnn_study.evaluation.results import Pixels
@@ -19,6 +21,8 @@ SMALL, MEDIUM, LARGE = 6.5, 7.5, 10  # points
 LINE = 0.12  # height of a line of small text
 MARGIN = 0.1
 NARROWEST = 6.5  # so that titles and legends have room
+DPI = 110
+COLOURS = 256  # of a saved picture: a quarter of the bytes, and hardly a difference to the eye
 
 
 def new_picture(title: str, width: float, height: float) -> Picture:
@@ -26,6 +30,16 @@ def new_picture(title: str, width: float, height: float) -> Picture:
     picture = Picture(figsize=(max(width, NARROWEST), height), facecolor="white")
     text_at(picture, MARGIN, 0.27, title, LARGE)
     return picture
+
+
+def png(picture: Picture) -> bytes:
+    """As a PNG of at most ``COLOURS`` colours, without the date or version that would make each one differ."""
+    drawn, reduced = io.BytesIO(), io.BytesIO()
+    picture.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+    with Image.open(drawn) as image:
+        few = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(reduced, format="PNG", optimize=True)
+    return reduced.getvalue()
 
 
 def axes_at(picture: Picture, left: float, top: float, width: float, height: float) -> Axes:
@@ -38,9 +52,13 @@ def axes_at(picture: Picture, left: float, top: float, width: float, height: flo
 
 
 def text_at(picture: Picture, left: float, top: float, text: str, size: float, **style: Any) -> None:
-    """A text of ``size`` points, its lower left corner, unless ``style`` has another, at ``left`` and ``top``."""
+    """A text of ``size`` points, its lower left corner, unless ``style`` has another, at ``left`` and ``top``.
+
+    It is shown as it is: a dollar in a name of params.yaml begins no formula.
+    """
     width, height = picture.get_size_inches()
-    picture.text(left / width, 1 - top / height, text, fontsize=size, **({"va": "bottom"} | style))
+    place = (left / width, 1 - top / height)
+    picture.text(*place, text, fontsize=size, parse_math=False, **({"va": "bottom"} | style))
 
 
 def row_label(picture: Picture, top: float, name: str, lines: Sequence[str] = ()) -> None:

@@ -10,7 +10,7 @@ from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
 from cnn_study.report.kit.page import Detail, Section, Table
 from cnn_study.report.kit.wording import counted, listed
 from cnn_study.report.topics.claims.checks import Claim, check_claims
-from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS, DEPTHS, KERNELS, TIMED_PAIRS
+from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS, DEPTHS, KERNELS, ORIGINAL_DATASET, TIMED_PAIRS
 from cnn_study.report.topics.claims.statements import Verdict
 
 SAID: Mapping[Verdict, tuple[str, str]] = {  # of one claim, of several
@@ -41,7 +41,7 @@ def chapter(evidence: Evidence) -> Chapter:
         evidence.params.replay.learning_rate,
         _recipes(evidence),
     )
-    counted_up = verdicts_in_words(claims)
+    counted_up = verdicts_in_words(claims, evidence.params.data.dataset)
     verdicts = Table(
         "What the original report says",
         ("claim", "verdict"),
@@ -80,13 +80,15 @@ def chapter(evidence: Evidence) -> Chapter:
     )
 
 
-def verdicts_in_words(claims: Sequence[Claim]) -> Finding:
+def verdicts_in_words(claims: Sequence[Claim], dataset: str) -> Finding:
     """How many claims have which verdict; what a clock measured is among them."""
     counts = {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in SAID}
     (first, of_first), *others = [(count, SAID[verdict]) for verdict, count in counts.items() if count]
     parts = [f"{first} of {counted(len(claims), 'claim')} {of_first[first != 1]}"]
     parts += [f"{count} {words[count != 1]}" for count, words in others]
-    return Finding(f"{listed(parts)}.", "claims", "claims", counts | {"claims": len(claims)}, TIMING, timed=True)
+    text = listed(parts) + ("" if dataset == ORIGINAL_DATASET else ", being about other images")
+    numbers = counts | {"claims": len(claims)}
+    return Finding(f"{text}.", "claims", "claims", numbers, TIMING, timed=True)
 
 
 def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:

@@ -58,7 +58,8 @@ def most_accurate(summary: Mapping[str, Summary]) -> str | None:
 
 def confused_finding(name: str, confused: Confused | None, trained: int, studies: Studies) -> Finding:
     """What the most accurate of so many networks confuses."""
-    who = shown(name, studies) + (", which has the highest mean test accuracy," if trained > 1 else "")
+    best = "The network with the highest mean test accuracy" if trained > 1 else "The network that trained"
+    who = f"{best}, {shown(name, studies)},"
     numbers: dict[str, object] = {"of": name, "networks": trained}
     if confused is None:
         numbers["mistakes"] = 0
@@ -86,8 +87,10 @@ def confused_finding(name: str, confused: Confused | None, trained: int, studies
 def title_of(name: str, confused: Confused | None, studies: Studies) -> str:
     """The same, as the title of the figure of that network."""
     if confused is None:
-        return f"{shown(name, studies)} takes every test image for what it is"
-    if confused.pairs > 1:
-        return f"{shown(name, studies)}: what test images are taken for"
-    one, other = map(quoted, confused.classes)
-    return f"{shown(name, studies)} confuses {one} and {other} most"
+        found = "no test image is taken for another class"
+    elif confused.pairs > 1:
+        found = "what test images are taken for"
+    else:
+        one, other = map(quoted, confused.classes)
+        found = f"{one} and {other} are confused most"
+    return f"Most accurate network, {shown(name, studies)}: {found}"

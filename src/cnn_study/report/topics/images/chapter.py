@@ -112,7 +112,7 @@ def draw_duplicates(evidence: Evidence) -> Picture:
     for row, (pair, image) in enumerate(zip(evidence.prepared.pairs, evidence.duplicates, strict=True)):
         top = 0.45 + 1.4 * row
         show_image(axes_at(picture, 0.1, top, 1.2, 1.2), image)
-        text_at(picture, 1.5, top, f"{pair.tested}\n{pair.learned}", MEDIUM, va="top", parse_math=False)
+        text_at(picture, 1.5, top, f"{pair.tested}\n{pair.learned}", MEDIUM, va="top")
     return picture
 
 

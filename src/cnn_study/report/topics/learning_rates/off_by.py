@@ -62,7 +62,7 @@ def study_table(chosen: Mapping[str, Chosen], members: Members, factor: float) -
     """The networks of one study."""
     there = {name: chosen[name] for name in members.names if name in chosen}
     return Table(
-        "What another rate costs, points",
+        "Change of accuracy with another rate, points",
         ("network", "rate", f"rate ÷ {factor:g}", f"rate × {factor:g}"),
         tuple(
             (members.names[name], rate(one.rate), *(one.cell(side) for side in SIDES))

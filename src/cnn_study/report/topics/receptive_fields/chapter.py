@@ -15,9 +15,9 @@ from cnn_study.report.kit.findings import sentences, source
 from cnn_study.report.kit.members import Members, member_table, of_all, of_studies
 from cnn_study.report.kit.page import Detail, Figure, Section, Table
 from cnn_study.report.kit.pictures import labels_of
-from cnn_study.report.kit.wording import percent, pixels, pixels_within, with_status
-from cnn_study.report.topics.receptive_fields.picture import draw_fields
-from cnn_study.report.topics.receptive_fields.sentences import field_findings
+from cnn_study.report.kit.wording import counted, percent, pixels, pixels_within, with_status
+from cnn_study.report.topics.receptive_fields.picture import draw_fields, draw_last_fields
+from cnn_study.report.topics.receptive_fields.sentences import field_findings, title_of
 from cnn_study.report.topics.receptive_fields.tables import (
     BY_LAYER,
     LayerField,
@@ -32,6 +32,8 @@ KINDS = {
     "deviation_untrained": "before training",
     "deviation_trained": "after training",
 }
+ANSWERS = ("sees", "heeds", "fields_change", "fields_of_one_seed")  # the rules of the answer's sentences
+LAST = "receptive_fields/last-layers.png"  # no study has a - in its key
 # Symbols that stay hollow in a legend: an outline, and the hole in it drawn the other way round.
 FRAME = "M-1,-1L1,-1L1,1L-1,1Z M-.75,-.75L-.75,.75L.75,.75L.75,-.75Z"
 RING = "M0,-1A1,1,0,1,1,0,1A1,1,0,1,1,0,-1Z M0,-.7A.7,.7,0,1,0,0,.7A.7,.7,0,1,0,0,-.7Z"
@@ -41,9 +43,21 @@ def chapter(evidence: Evidence) -> Chapter:
     """Theoretical and effective fields, layer by layer and of the last one."""
     fields = {name: layer_fields(result) for name, result in evidence.results.items()}
     by_layer = fields_by_layer(fields)
+    last = {name: layers[-1] for name, layers in fields.items()}
     findings = tuple(field_findings(fields, evidence.results, evidence.params.studies))
-    figures = tuple(
-        figure for members in of_studies(evidence.params) for figure in _figures(_long(by_layer), members)
+    answer = tuple(finding for finding in findings if finding.rule in ANSWERS)
+    head, *others = (finding for finding in findings if finding not in answer)
+    studies = of_studies(evidence.params)
+    title = title_of(last, evidence.results)
+    details = (
+        Detail(
+            "The last feature map: what the head sees, share of the image, all intervals, Luo et al.'s measure",
+            sentences([head]),
+            (_all_of_last(last, evidence),),
+        ),
+        Detail("Layer by layer: how far the influence reaches", figures=_charts(_long(by_layer), studies)),
+        Detail("Layer by layer, on a test image: before and after training", figures=_pictures(studies)),
+        Detail("Network by network, in words", sentences(others)),
     )
     return Chapter(
         sections=(
@@ -51,10 +65,10 @@ def chapter(evidence: Evidence) -> Chapter:
                 "receptive_fields",
                 "Receptive fields",
                 "How much of the image can a unit see, and how much of that does it heed?",
-                sentences(findings[:2]),
-                figures[1],
-                _last_layers(fields, evidence),
-                (Detail("Network by network", sentences(findings[2:]), figures=(figures[0], *figures[2:])),),
+                sentences(answer),
+                _figure(title, last),
+                _table(last, evidence),
+                details,
             ),
         ),
         findings=findings,
@@ -63,7 +77,8 @@ def chapter(evidence: Evidence) -> Chapter:
             "receptive_fields_by_layer": by_layer,
             "receptive_fields_by_seed": fields_by_seed(fields, evidence.results),
         },
-        pictures={_path(members): partial(_draw, members, evidence) for members in of_all(evidence.params)},
+        pictures={LAST: partial(_draw_last, title, last, evidence)}
+        | {_path(members): partial(_draw, members, evidence) for members in of_all(evidence.params)},
     )
 
 
@@ -95,8 +110,50 @@ def _draw(members: Members, evidence: Evidence) -> Picture:
     )
 
 
-def _figures(fields: pd.DataFrame, members: Members) -> list[Figure]:
-    return [
+def _draw_last(title: str, last: Mapping[str, LayerField], evidence: Evidence) -> Picture:
+    """The smallest theoretical fields first."""
+    inside = {name: result.evaluation.inside for name, result in evidence.results.items()}
+    index = evidence.params.evaluate.shown_images[0]
+    labels: dict[str, str] = {}
+    for members in of_all(evidence.params):
+        labels = labels_of(members, evidence.results) | labels  # the first study's name stays
+    return draw_last_fields(
+        title,
+        next(iter(inside.values())).activations[index].image,
+        [
+            (
+                labels[name],
+                f"{last[name].theoretical} px, SD {_mean(last[name].deviation_trained)}",
+                inside[name].fields[-1],
+            )
+            for name in sorted(last, key=lambda name: last[name].theoretical)
+        ],
+    )
+
+
+def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
+    sides = sorted({str(field.theoretical) for field in last.values()}, key=int)
+    heeded = sorted(mean for field in last.values() if (mean := field.deviation_trained.mean) is not None)
+    deviations = [pixels(mean) for mean in heeded]
+    circles = f", and a circle of twice {_from_to(deviations)} pixels, the influence's SD" if heeded else ""
+    return Figure(
+        "receptive_fields-last",
+        title,
+        "The last layer's central unit on a test image, one trained run of each network. Darker orange: more "
+        "influence. Square: what it can see; circle: two standard deviations (SD) of the influence.",
+        source(f"plots/images/{LAST}"),
+        image=f"images/{LAST}",
+        alt=f"A test image for each of {counted(len(last), 'network')}, with a square of {_from_to(sides)} pixels "
+        f"that the central unit can see{circles}.",
+    )
+
+
+def _from_to(ordered: Sequence[str]) -> str:
+    return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
+
+
+def _charts(fields: pd.DataFrame, studies: Sequence[Members]) -> tuple[Figure, ...]:
+    return tuple(
         Figure(
             f"receptive_fields-{members.key}-by_layer",
             f"{members.title}: how far the influence on a unit reaches, by layer",
@@ -104,7 +161,13 @@ def _figures(fields: pd.DataFrame, members: Members) -> list[Figure]:
             "means and 95 % CIs over seeds.",
             source(BY_LAYER),
             receptive_fields_by_layer(fields, members),
-        ),
+        )
+        for members in studies
+    )
+
+
+def _pictures(studies: Sequence[Members]) -> tuple[Figure, ...]:
+    return tuple(
         Figure(
             f"receptive_fields-{members.key}-influence",
             f"{members.title}: what the central units see",
@@ -112,8 +175,9 @@ def _figures(fields: pd.DataFrame, members: Members) -> list[Figure]:
             "standard deviations of the influence around its centre.",
             source(f"plots/images/{_path(members)}"),
             image=f"images/{_path(members)}",
-        ),
-    ]
+        )
+        for members in studies
+    )
 
 
 def receptive_fields_by_layer(fields: pd.DataFrame, members: Members) -> Spec:
@@ -157,29 +221,53 @@ def _by_kind(rows: pd.DataFrame, *channels: str) -> Spec:
     }
 
 
-def _last_layers(fields: Mapping[str, Sequence[LayerField]], evidence: Evidence) -> Table:
-    def estimated(estimate: Estimate, signed: bool = False) -> str:
-        return "–" if estimate.mean is None else pixels_within(estimate, signed)
+def _mean(estimate: Estimate) -> str:
+    return "–" if estimate.mean is None else pixels(estimate.mean)
 
+
+def _within(estimate: Estimate, signed: bool = False) -> str:
+    return "–" if estimate.mean is None else pixels_within(estimate, signed)
+
+
+def _table(last: Mapping[str, LayerField], evidence: Evidence) -> Table:
+    return Table(
+        "Receptive field of the last feature map, in pixels",
+        ("network", "side in theory", "SD before training", "after", "change"),
+        tuple(
+            (
+                with_status(name, evidence.summaries, evidence.params.studies),
+                str(field.theoretical),
+                _mean(field.deviation_untrained),
+                _mean(field.deviation_trained),
+                _within(field.change, signed=True),
+            )
+            for name, field in last.items()
+        ),
+        source(BY_LAYER),
+        "SD: standard deviation of the influence on the central unit, a mean over seeds; of the change with its "
+        "95 % CI.",
+    )
+
+
+def _all_of_last(last: Mapping[str, LayerField], evidence: Evidence) -> Table:
     rows = tuple(
         (
             with_status(name, evidence.summaries, evidence.params.studies),
-            last.layer,
-            str(last.theoretical),
-            percent(last.theoretical_share),
-            pixels(last.even),
-            estimated(last.deviation_untrained),
-            estimated(last.deviation_trained),
-            estimated(last.change, signed=True),
-            *("–" if one.mean is None else pixels(one.mean) for one in (last.side_untrained, last.side_trained)),
+            field.layer,
+            percent(field.theoretical_share),
+            pixels(field.even),
+            _within(field.deviation_untrained),
+            _within(field.deviation_trained),
+            _mean(field.side_untrained),
+            _mean(field.side_trained),
         )
-        for name, last in ((name, layers[-1]) for name, layers in fields.items())
+        for name, field in last.items()
     )
     return Table(
-        "Receptive field of the last feature map, in pixels",
+        "More of the last feature map's field, in pixels",
         (
-            "network", "layer", "theoretical side", "share of the image", "SD if the same everywhere",
-            "SD before training", "after", "change", "side of Luo et al. before training", "after",
+            "network", "layer", "share of the image", "SD if the same everywhere", "SD before training", "after",
+            "side of Luo et al. before training", "after",
         ),
         rows,
         source(BY_LAYER),

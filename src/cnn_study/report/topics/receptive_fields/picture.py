@@ -1,5 +1,6 @@
 """What the central units see, as a picture: the influence of pixels, and how far it reaches."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -41,6 +42,7 @@ def draw_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[Field
     untrained, trained = 3 * LINE, 4.5 * LINE + cell  # from the top of a network's rows
     height = trained + cell + 0.15
     columns = max(len(fields) for fields in networks.values())
+    margin = _margin([field for fields in networks.values() for field in fields])
     picture = new_picture(title, label + columns * (cell + gap) + MARGIN, top + len(networks) * height)
     _show_field_legend(picture)
     for name, fields in networks.items():
@@ -55,8 +57,30 @@ def draw_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[Field
                 (trained, "", field.trained),
             ):
                 text_at(picture, left, top + offset - 0.02, words + _spread(influence), SMALL)
-                _show_field(axes_at(picture, left, top + offset, cell, cell), image, field, influence)
+                _show_field(axes_at(picture, left, top + offset, cell, cell), image, field, influence, margin)
         top += height
+    return picture
+
+
+def draw_last_fields(title: str, image: Pixels, networks: Sequence[tuple[str, str, Field]]) -> Picture:
+    """What the central unit of the last layer sees after training, in a cell for each network.
+
+    ``networks``: the name, what to write below it, and the field.
+    """
+    cell, gap, columns, top = 1.4, 0.12, 6, 0.8
+    names = ["\n".join(textwrap.wrap(name, 23)) for name, _, _ in networks]
+    head = (max(name.count("\n") for name in names) + 2) * LINE + 0.12
+    height = head + cell + gap
+    width = min(columns, len(names)) * (cell + gap) + 2 * MARGIN
+    picture = new_picture(title, width, top + -(-len(names) // columns) * height)
+    _show_field_legend(picture)
+    margin = _margin([field for *_, field in networks])
+    for place, (name, (_, words, field)) in enumerate(zip(names, networks, strict=True)):
+        left = MARGIN + place % columns * (cell + gap)
+        below = top + place // columns * height + head
+        text_at(picture, left, below - 0.03, words, SMALL)
+        text_at(picture, left, below - 0.03 - LINE, name, SMALL, weight="bold")
+        _show_field(axes_at(picture, left, below, cell, cell), image, field, field.trained, margin)
     return picture
 
 
@@ -71,20 +95,31 @@ def _spread(influence: Floats | None) -> str:
     return "no influence" if spread is None else f"SD {pixels(spread.deviation)}"
 
 
-def _show_field(axis: Axes, image: Pixels, field: Field, influence: Floats | None) -> None:
+def _show_field(axis: Axes, image: Pixels, field: Field, influence: Floats | None, margin: float) -> None:
+    """``margin``: how many pixels beyond the image there is room for the square."""
     axis.set_axis_off()
     light = 0.6 + 0.4 * image.mean(0)[..., None] / 255
     strength = np.zeros(image.shape[1:]) if influence is None else influence / max(influence.max(), 1e-12)
     axis.imshow(light * INFLUENCE(np.sqrt(strength))[..., :3])
+    axis.set(xlim=(-0.5 - margin, field.size - 0.5 + margin), ylim=(field.size - 0.5 + margin, -0.5 - margin))
     if influence is None:
         return
-    # Kept just inside the image, so that a field as wide as the image still shows as a frame.
-    low = max(field.visible[0] - 0.5, -0.2)
-    high = min(field.visible[1] + 0.5, image.shape[1] - 0.8)
-    axis.add_patch(Rectangle((low, low), high - low, high - low, fill=False, ec=THEORETICAL, lw=1.3))
+    # Of its true size: where it is larger than the image, its sides lie outside or are not seen.
+    low, side = field.center - field.theoretical / 2, field.theoretical
+    axis.add_patch(Rectangle((low, low), side, side, fill=False, ec=THEORETICAL, lw=1.3))
     if spread := Spread.of(influence):
         row, column = centroid(influence)
         axis.add_patch(Circle((column, row), 2 * spread.deviation, fill=False, ec=EFFECTIVE, ls="--", lw=1.3))
+
+
+def _margin(fields: Sequence[Field]) -> float:
+    """How far the fields reach beyond the image, at most a quarter of its side, and one pixel for the line."""
+    beyond = [
+        max(field.theoretical / 2 - field.center, field.center + field.theoretical / 2 - field.size)
+        for field in fields
+    ]
+    size = fields[0].size
+    return 1 + min(max(*beyond, 0), size / 4)
 
 
 def _show_field_legend(picture: Picture) -> None:

@@ -27,38 +27,90 @@ CHANGES = {1: "grows", -1: "shrinks", 0: "stays"}
 def field_findings(
     fields: Mapping[str, Sequence[LayerField]], results: Mapping[str, Result], studies: Studies
 ) -> list[Finding]:
-    """What the dense head sees, what training does to the last units' fields; then network by network.
+    """What a unit can see and heeds, what training does to that, what the head sees; then network by network.
 
-    ``fields``: of all layers by architecture. Only networks that trained are counted by what training changes.
+    ``fields``: of all layers by architecture. Only networks that trained are counted by what they heed and by what
+    training changes.
     """
     last = {name: layers[-1] for name, layers in fields.items()}
     changes = {
-        name: field.change
-        for name, field in last.items()
-        if results[name].status == "trained" and field.change.mean is not None
+        name: field.change for name, field in trained_of(last, results).items() if field.change.mean is not None
     }
     return [
-        _head(last, studies),
+        _sees(last, results),
         *([_changes(changes, studies)] if changes else []),
+        _head(last, studies),
         *(_field(name, field, results[name], shown(name, studies)) for name, field in last.items()),
     ]
 
 
+def trained_of(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> dict[str, LayerField]:
+    """Those of networks that trained, and whose unit some pixel moves."""
+    return {
+        name: field
+        for name, field in last.items()
+        if results[name].status == "trained" and field.deviation_trained.mean is not None
+    }
+
+
+def is_narrower(field: LayerField) -> bool:
+    """Whether the influence after training is narrower than an even one, by its interval, if it has one."""
+    after = field.deviation_trained
+    return (mean_of(after) if after.ci95 is None else after.ci95[1]) < field.even
+
+
+def title_of(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> str:
+    """What the fields of the last layers show."""
+    trained = trained_of(last, results)
+    narrower = sum(is_narrower(field) for field in trained.values())
+    if not trained:
+        return "What a unit of the last layer can see"
+    if narrower == len(trained):
+        where = "the network" if len(trained) == 1 else f"all {len(trained)} networks"
+    else:
+        where = f"{narrower or 'none'} of {counted(len(trained), 'network')}"
+    return f"A unit heeds the middle of what it can see, in {where}"
+
+
+def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Finding:
+    """How large the fields are, and how many networks heed their middle."""
+    sides = sorted({field.theoretical for field in last.values()})
+    size = next(iter(last.values())).size
+    numbers: dict[str, Any] = {"sides": [sides[0], sides[-1]], "size": size}
+    side = f"{sides[0]}" if len(sides) == 1 else f"{sides[0]} to {sides[-1]}"
+    text = f"A unit of the last layer can see a square of {side} pixels in images of {size}×{size}"
+    trained = trained_of(last, results)
+    if not trained:
+        return Finding(f"{text}; none trained.", "receptive_fields", "sees", numbers, BY_LAYER)
+    narrower = sum(is_narrower(field) for field in trained.values())
+    seeds = all(field.deviation_trained.ci95 is None for field in trained.values())
+    by = "one seed" if seeds else f"{round_percent(CONFIDENCE)} CIs"
+    numbers |= {"networks": len(trained), "narrower": narrower} | ({} if seeds else {"confidence": CONFIDENCE})
+    text += (
+        f". In {narrower} of {counted(len(trained), 'network')} it heeds the middle of that most: influence "
+        f"spreads less than if all pixels counted alike, by {by}."
+    )
+    return Finding(text, "receptive_fields", "heeds", numbers, BY_LAYER)
+
+
 def _head(last: Mapping[str, LayerField], studies: Studies) -> Finding:
     """What all units of the last feature map, which the dense head reads, see together."""
-    part = {name: field for name, field in last.items() if field.by_all < field.size}
-    rows = {name: [field.by_all, field.size] for name, field in part.items()}
-    numbers: dict[str, Any] = {"networks": len(last), "whole": len(last) - len(part), "part": rows}
+    missed = {name: field.size - field.by_all for name, field in last.items() if field.by_all < field.size}
+    whole = len(last) - len(missed)
+    numbers: dict[str, Any] = {"networks": len(last), "whole": whole, "missed": missed}
     text = (
         "The dense head reads all units of the last feature map: a receptive field bounds what one of them sees, "
-        f"and not what the network does. Together they see the whole image in {len(last) - len(part)} of "
+        f"and not what the network does. Together they see the whole image in {whole} of "
         f"{counted(len(last), 'network')}"
     )
-    if part:
-        text += "; " + listed(
-            [f"{field.by_all} of {field.size} rows in {shown(name, studies)}" for name, field in part.items()]
+    if missed:
+        text += "; they miss " + listed(
+            [
+                f"{counted(count, 'row')} and as many columns in {shown(name, studies)}"
+                for name, count in missed.items()
+            ]
         )
-    return Finding(f"{text}.", "receptive_fields", "head_part" if part else "head_whole", numbers, BY_LAYER)
+    return Finding(f"{text}.", "receptive_fields", "head_part" if missed else "head_whole", numbers, BY_LAYER)
 
 
 def direction(change: Estimate) -> int | None:
@@ -72,29 +124,29 @@ def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
     means = {name: mean_of(change) for name, change in changes.items()}
     of_each = {name: one.summary for name, one in changes.items()}
     numbers: dict[str, Any] = {"networks": len(changes), "changes": of_each}
-    start = "With training, the standard deviation of the influence on the central unit of the last layer "
+    what = "the standard deviation of the influence on the central unit of the last layer"
     judged = {name: found for name, change in changes.items() if (found := direction(change)) is not None}
     if not judged:
         low, high = min(means, key=lambda name: means[name]), max(means, key=lambda name: means[name])
         to = f" to {pixels_within(changes[high], signed=True)} in {shown(high, studies)}" if low != high else ""
         text = (
-            f"{start}changes by {pixels_within(changes[low], signed=True)} pixels in {shown(low, studies)}{to}; "
-            "one seed has no interval."
+            f"Training changes {what} by {pixels_within(changes[low], signed=True)} pixels in "
+            f"{shown(low, studies)}{to}; one seed has no interval."
         )
         return Finding(text, "receptive_fields", "fields_of_one_seed", numbers, BY_LAYER)
     parts = []
     for sign in (1, -1):
         names = [name for name, found in judged.items() if found == sign]
         numbers[CHANGES[sign]] = len(names)
-        part = f"{CHANGES[sign]} in {len(names)}"
+        part = f"in {len(names)}" + (f" of {counted(len(judged), 'network')}" if sign == 1 else "")
         if names:
             most = max(names, key=lambda name: abs(means[name]))
             part += f" (most in {shown(most, studies)}: {pixels_within(changes[most], signed=True)} pixels)"
         parts.append(part)
     numbers |= {"judged": len(judged), "confidence": CONFIDENCE}
     text = (
-        f"{start}{parts[0]} of {counted(len(judged), 'network')} and {parts[1]}, by {round_percent(CONFIDENCE)} "
-        "CIs over seeds, each for itself."
+        f"Training widens {what} {parts[0]} and narrows it {parts[1]}, by {round_percent(CONFIDENCE)} CIs over "
+        "seeds, not corrected for their number."
     )
     return Finding(text, "receptive_fields", "fields_change", numbers, BY_LAYER)
 

@@ -1,0 +1,1 @@
+"""What the networks are: their layers, to scale, and what they cost before any training."""
