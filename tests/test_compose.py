@@ -316,25 +316,6 @@ def test_every_picture_of_a_study_is_drawn_and_says_which_network_diverged() -> 
         assert texts.count("(diverged") == 1
 
 
-def test_the_report_speaks_of_dead_channels_only_where_there_are_any(evidence: Evidence) -> None:
-    def inside(of: Evidence) -> str:
-        (section,) = (part for part in page(of).sections if part.key == "inside")
-        return " ".join([*(table.title for table in section.tables), *(one.caption for one in section.figures)])
-
-    awake = {
-        name: replace(
-            one,
-            evaluation=replace(
-                one.evaluation, inside=replace(one.evaluation.inside, dead={"conv1": np.zeros(4, bool)})
-            ),
-        )
-        for name, one in evidence.results.items()
-    }
-    assert "dead" not in inside(replace(evidence, results=awake)).lower()
-    one_dead = awake | {"residual": evidence.results["residual"]}
-    assert inside(replace(evidence, results=one_dead)).lower().count("dead") == 2  # a table, and a study's figure
-
-
 def test_a_page_whose_pictures_are_missing_is_not_written(whole: Page) -> None:
     with pytest.raises(FileNotFoundError):
         render_html(whole, REPOSITORY / "nowhere")

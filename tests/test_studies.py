@@ -111,6 +111,9 @@ def test_a_highest_mean_that_is_not_shown_to_be_the_best_names_those_that_may_be
         "“wide, twice” has the highest mean test accuracy of 3 networks, 72.3 % [71.9, 72.7], but is not shown to "
         "be the best: its probability of being so is 60 %, that of narrow one 36 %."
     )
+    many = {"wide": 0.3, "a": 0.1, "b": 0.2, "c": 0.4}
+    text = found_in_study(best=replace(CLOSE, probability=many))["best_not_decided"].text
+    assert text.endswith("its probability of being so is 30 %, that of c 40 %, that of b 20 %.")
 
 
 @pytest.mark.parametrize("verdict", ["not decided", "equivalent"])
