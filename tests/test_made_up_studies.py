@@ -154,7 +154,8 @@ class Made:
         generator = np.random.default_rng([1, place, seed])
         noise, luck = 40 * generator.normal(size=IMAGES), 2 * generator.normal()
         place_of = np.argsort(np.argsort(hard + noise))
-        return np.less(place_of, share * IMAGES + luck)
+        right: Right = np.less(place_of, share * IMAGES + luck)
+        return right
 
 
 def costs_of(names: Sequence[str]) -> Costs:

@@ -190,7 +190,7 @@ def test_a_cost_that_is_not_known_is_left_out() -> None:
 
 def test_the_table_has_accuracies_and_times_of_a_step_over_the_baseline_s() -> None:
     table = members_table(compared_study())
-    assert table.columns == ("network", "test accuracy", "time of a training step, narrow one = 1")
+    assert table.columns == ("network", "test accuracy", "training step, narrow one = 1")
     assert table.rows == (
         ("narrow one", "70.1 % [69.7, 70.5]", "1×"),
         ("wide, twice", "72.3 % [71.9, 72.7]", "0.20× [0.19, 0.21]"),
@@ -519,8 +519,8 @@ def test_only_neighbours_on_the_front_that_do_not_differ_in_time_are_named() -> 
 def test_a_front_of_one_has_no_neighbours() -> None:
     assert found_in_study(pareto=["wide"])["pareto"].text == (
         "No network is shown to be more accurate than all with a shorter training time (p < 0.05, not corrected "
-        "for the number of pairs); the shortest has “wide, twice” (0.8 s, 72.3 %), on a processor, 2 threads, "
-        "fp32."
+        "for the number of pairs); the shortest is that of “wide, twice” (0.8 s, 72.3 %), on a processor, 2 "
+        "threads, fp32."
     )
 
 

@@ -51,7 +51,7 @@ def members_table(study: ComparedStudy) -> Table:
             "network",
             f"test accuracy{study.epochs}",
             *(("balanced accuracy",) if balanced else ()),
-            *((f"time of a training step, {members[baseline]} = 1",) if timed else ()),
+            *((f"training step, {members[baseline]} = 1",) if timed else ()),
         ),
         tuple(rows),
         source(f"{SUMMARY}, {TIMING}" if timed else SUMMARY),
