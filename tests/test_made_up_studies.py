@@ -340,8 +340,11 @@ def test_as_many_orders_change_with_the_budget_as_the_table_shows(made: Report) 
     pairs = [made.evidence.confirmatory[pair] for pair in {pair for study in own for pair in study.pairs}]
     with_both = [pair for pair in pairs if pair.interval and pair.smaller]
     assert len(said) == bool(with_both)
-    signs = [(_sign(pair.smaller[0].interval), _sign(pair.interval)) for pair in with_both]
-    count = sum(before * after < 0 for before, after in signs)
+    signs = [
+        (_sign(pair.smaller[0].interval), _sign(pair.interval), _sign(pair.changes[0].interval))
+        for pair in with_both
+    ]
+    count = sum(before * after < 0 and change != 0 for before, after, change in signs)
     for text in said:
         found = re.search(r"with the budget in (\d+|none) of", text)
         assert found
