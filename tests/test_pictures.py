@@ -222,7 +222,7 @@ def test_squares_lie_around_the_unit_s_pixel_and_circles_around_its_influence() 
     assert isinstance(wide, Rectangle)
     # Of its true size, beyond the image's last pixel, and there is room for it.
     assert (wide.get_x(), wide.get_width()) == (1.5, 36)
-    assert [axis.get_xlim() for axis in figure.axes if axis.patches][-1] == (-7, 38)
+    assert [axis.get_xlim() for axis in figure.axes if axis.patches][-1] == (-1.5, 38)
     labels = texts(figure)
     assert "conv1\n5 px, 2%\nSD 1.41" in labels
     assert "pool1\n36 px, 88%\nSD 0.00" in labels
