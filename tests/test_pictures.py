@@ -18,7 +18,7 @@ from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.results import Activations, Inside
 from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.report.kit.pictures import png
-from cnn_study.report.topics.inside.chapter import dead_channels
+from cnn_study.report.topics.inside.dead import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers
 from cnn_study.report.topics.inside.mosaic import CROSSED_OUT
