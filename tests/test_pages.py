@@ -20,7 +20,7 @@ from cnn_study.report.kit.members import with_names
 from cnn_study.report.kit.page import Detail, Figure, Page, Section
 from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.rendering import render_html
-from cnn_study.report.kit.wording import shown
+from cnn_study.report.kit.wording import first_name
 from cnn_study.report.topics.studies.curves import validation_curves
 from tests.conftest import REPOSITORY, Project
 from tests.test_charts import CHARTS, SHOWN, curves
@@ -222,15 +222,16 @@ def test_dvc_s_page_draws_every_chart_with_the_networks_names_and_colours_and_sh
     # Fewer would be an empty or a broken chart: each shows a dozen networks, some of them twice.
     assert min(seen.marks) >= 12
     colours = {name: style.colour for name, style in styles_of(ARCHITECTURES).items()}
-    shown_names = {shown(name, validate(PARAMS).studies): name for name in SUMMARY}
+    studies = validate(PARAMS).studies
+    of_all = {first_name(name, studies): name for name in SUMMARY}
     of_studies = {name: key for study in PUBLISHED.values() for key, name in study["members"].items()}
     described = re.findall(r'"([^"]*network: ([^;"]*)[^"]*)"[^>]* (?:fill|stroke)="([^"]*)"', seen.html)
     # The colours of these are layers', epochs' and shares'.
     drawn = {(name, colour) for text, name, colour in described if not re.search("gradient norm|actual", text)}
-    names = {name: key for name, key in (shown_names | of_studies).items() if key in SUMMARY}
+    names = {name: key for name, key in (of_all | of_studies).items() if key in SUMMARY}
     assert drawn == {(name, colours[key]) for name, key in names.items()}
     words = set(re.findall("<text[^>]*>([^<]*)</text>", seen.html))
-    assert {study["title"] for study in PUBLISHED.values()} | set(shown_names) <= words
+    assert {study["title"] for study in PUBLISHED.values()} | set(of_all) <= words
     assert words.isdisjoint({*PUBLISHED, *ARCHITECTURES} - set(names))
     revisions = [{"workspace", "main"}, {"workspace"}][command == "show"]
     for name, chart in DVC_CHARTS.items():
