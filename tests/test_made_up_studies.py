@@ -122,8 +122,8 @@ class Made:
         )
 
     def _result(self, name: str, place: int) -> Result:
-        trained: tuple[Status, ...] = ("trained",) * self.seeds
-        statuses = self.failed.get(name, trained)
+        trained: list[Status] = ["trained"] * self.seeds
+        statuses = self.failed.get(name, tuple(trained))
         runs, rights = list[FinishedRun](), dict[tuple[int, int], Right]()
         for seed, status in enumerate(statuses):
             for budget in self.budgets:
@@ -148,12 +148,13 @@ class Made:
 
     def _right(self, share: float, place: int, seed: int) -> Right:
         if self.same_images:
-            return right_ones([round(share * IMAGES)], IMAGES)[0]
+            return right_ones([round(share * IMAGES)], IMAGES)[0, :]
         # Images are as hard for one network as for another, so that differences of some points are significant.
         hard = np.random.default_rng(0).permutation(IMAGES)
         generator = np.random.default_rng([1, place, seed])
         noise, luck = 40 * generator.normal(size=IMAGES), 2 * generator.normal()
-        return np.asarray((hard + noise).argsort().argsort() < share * IMAGES + luck)
+        place_of = np.argsort(np.argsort(hard + noise))
+        return np.less(place_of, share * IMAGES + luck)
 
 
 def costs_of(names: Sequence[str]) -> Costs:

@@ -18,7 +18,7 @@ from cnn_study.evaluation.effective_field import Field
 from cnn_study.evaluation.results import Activations, Inside
 from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.report.kit.pictures import png
-from cnn_study.report.topics.inside.chapter import dead_channels
+from cnn_study.report.topics.inside.dead import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers
 from cnn_study.report.topics.inside.mosaic import CROSSED_OUT
@@ -222,7 +222,7 @@ def test_squares_lie_around_the_unit_s_pixel_and_circles_around_its_influence() 
     assert isinstance(wide, Rectangle)
     # Of its true size, beyond the image's last pixel, and there is room for it.
     assert (wide.get_x(), wide.get_width()) == (1.5, 36)
-    assert [axis.get_xlim() for axis in figure.axes if axis.patches][-1] == (-7, 38)
+    assert [axis.get_xlim() for axis in figure.axes if axis.patches][-1] == (-1.5, 38)
     labels = texts(figure)
     assert "conv1\n5 px, 2%\nSD 1.41" in labels
     assert "pool1\n36 px, 88%\nSD 0.00" in labels

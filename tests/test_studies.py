@@ -269,7 +269,10 @@ def test_of_many_that_failed_it_is_said_how_many() -> None:
 
 
 def test_a_single_network_is_not_called_the_best() -> None:
-    found = found_in_study(ranking=["wide"], not_ranked={"thin": "diverged", "odd": "diverged"}, best=None)
+    failed = {"thin": entry(0.1, "diverged"), "odd": entry(0.1, "diverged")}
+    found = found_in_study(
+        SUMMARY | failed, ranking=["wide"], not_ranked=dict.fromkeys(failed, "diverged"), best=None
+    )
     assert found["only_one"].text == (
         "Of 3 networks only “wide, twice” trained, with a test accuracy of 72.3 % [71.9, 72.7]."
     )

@@ -261,7 +261,7 @@ def test_a_control_in_which_more_differs_names_it() -> None:
 
 def test_what_changes_in_all_pairs_in_which_depth_does_is_found() -> None:
     (depth,) = (study for study in studies() if study.key == "depth")
-    assert changes_with_depth(depth) == ["channels", "pools", "weights in convolutions"]
+    assert changes_with_depth(depth) == ["pools", "weights in convolutions"]
     for name in ("kernel_size", "optimizer"):
         (other,) = (study for study in studies() if study.key == name)
         assert changes_with_depth(other) == []

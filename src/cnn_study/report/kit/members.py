@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -92,12 +93,14 @@ def with_names(table: pd.DataFrame, params: Params) -> pd.DataFrame:
     if "architecture" not in table:
         return table
     names = {name: first_name(name, params.studies) for name in params.architectures}
-    columns = {
+    columns: dict[str, list[Any]] = {
         "number": numbers(table["architecture"], params.architectures),
         "name": [names[name] for name in table["architecture"]],
     }
-    missing = {column: values for column, values in columns.items() if column not in table}
-    table = table.assign(**missing)
+    table = table.copy()
+    for column, values in columns.items():
+        if column not in table:
+            table[column] = values
     first = [column for column in table if column not in columns]
     place = first.index("architecture") + 1
     return table[[*first[:place], *columns, *first[place:]]]

@@ -164,6 +164,8 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
         "x": x,
         "shape": by_verdict | {"scale": {"domain": there, "range": list(shapes)}},
         "fill": by_verdict | {"scale": {"domain": there, "range": list(fills)}},
+        # The same for all, yet a scale: else the legend has no strokes.
+        "stroke": by_verdict | {"scale": {"domain": there, "range": [INK] * len(there)}},
     }
     return single(
         f"{members.title}: differences in test accuracy with 95 % confidence intervals",
@@ -182,7 +184,7 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
                 "encoding": shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}},
             },
             {
-                "mark": {"type": "point", "size": 90, "strokeWidth": 2, "stroke": INK},
+                "mark": {"type": "point", "size": 90, "strokeWidth": 2},
                 "encoding": dots,
             },
         ],
