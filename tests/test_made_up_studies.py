@@ -375,8 +375,6 @@ ODD = {
     "one of several": r"(?<![\d.,+−×])\b1 (?:seeds|epochs|networks|runs|points|comparisons|differences|pairs)\b",
     "doubled spaces": r"(?<=\S)  +(?=\S)",
     "a hyphen for a minus": r"(?<![\w.\-])-\d",
-    "an exponent": r"\de[+−-]\d",
-    "an accuracy below 0 or above 100 %": r"% \[(?:−|[^]]*\b(?:100\.[1-9]|10[1-9]\.|1[1-9]\d\.|[2-9]\d\d\.))",
     "an empty list": r": *[;.]|\(\)",
 }
 
