@@ -15,7 +15,7 @@ from cnn_study.report.topics.classes.calibration import (
     error_table,
 )
 from cnn_study.report.topics.classes.confusion import confusion
-from cnn_study.report.topics.classes.pairs import Confused, confused_finding, most_accurate, title_of
+from cnn_study.report.topics.classes.pairs import Confused, are_tied, confused_finding, most_accurate, title_of
 from cnn_study.report.topics.classes.sentences import calibration_answer, calibration_findings
 from tests.report_cases import (
     CLASSES,
@@ -207,6 +207,14 @@ def test_the_pair_confused_most_is_the_one_with_the_most_mistakes_in_both_direct
     assert title_of("thin", pair, STUDIES) == "Most accurate network, narrow one: c and b are confused most"
     alone = confused_finding("thin", pair, 1, STUDIES)
     assert alone.text.startswith("The network that trained, narrow one, confuses c and b most:")
+
+
+def test_of_networks_that_are_equally_accurate_none_is_the_most_accurate() -> None:
+    equal = SUMMARY | {"odd": SUMMARY["wide"]}
+    assert (are_tied("wide", equal), are_tied("wide", SUMMARY)) == (True, False)
+    assert not are_tied("wide", SUMMARY | {"odd": entry(0.7233, "collapsed")})
+    assert confused_finding("wide", None, 3, STUDIES, tied=True).text.startswith("A network with the highest mean")
+    assert title_of("wide", None, STUDIES, tied=True).startswith("A most accurate network, ")
 
 
 def test_pairs_that_are_confused_as_often_are_counted_and_no_mistake_is_none() -> None:

@@ -52,6 +52,10 @@ def test_a_picture_is_called_by_the_dead_channels_that_it_crosses_out() -> None:
     (section,) = chapter(replace(evidence, results=alive)).sections
     assert section.figure is not None
     assert section.figure.title.endswith("; no dead channel")
+    diverged = made_up_evidence(diverged=set(evidence.results))
+    (failed,) = chapter(diverged).sections
+    assert failed.figure is not None
+    assert failed.figure.title.endswith("; first weights, since every run diverged")
     assert [detail.title for detail in section.details] == [
         "First layers of the other studies",
         "Feature maps, from the image to the last layer",

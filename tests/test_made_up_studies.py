@@ -148,7 +148,7 @@ class Made:
 
     def _right(self, share: float, place: int, seed: int) -> Right:
         if self.same_images:
-            return right_ones([round(share * IMAGES)], IMAGES)[0]
+            return right_ones([round(share * IMAGES)], IMAGES)[0, :]
         # Images are as hard for one network as for another, so that differences of some points are significant.
         hard = np.random.default_rng(0).permutation(IMAGES)
         generator = np.random.default_rng([1, place, seed])

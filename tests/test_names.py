@@ -21,7 +21,7 @@ def test_a_table_gets_the_names_and_numbers_of_its_networks_beside_their_keys() 
     table = pd.DataFrame({"seed": [0, 1], "architecture": ["depth_4", "kernel_3x3"], "loss": [0.5, 0.4]})
     named = with_names(table, PARAMS)
     assert list(named) == ["seed", "architecture", "number", "name", "loss"]
-    assert named["name"].tolist() == ["4 layers", "3×3 (also 2 layers)"]
+    assert named["name"].tolist() == ["4 layers", "3×3"]
     assert named["number"].tolist() == [list(PARAMS.architectures).index("depth_4") + 1, 1]
     assert named["loss"].tolist() == [0.5, 0.4]
 

@@ -20,7 +20,7 @@ from cnn_study.report.kit.members import with_names
 from cnn_study.report.kit.page import Detail, Figure, Page, Section
 from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.rendering import render_html
-from cnn_study.report.kit.wording import shown
+from cnn_study.report.kit.wording import first_name
 from cnn_study.report.topics.studies.curves import validation_curves
 from tests.conftest import REPOSITORY, Project
 from tests.test_charts import CHARTS, SHOWN, curves
@@ -203,7 +203,7 @@ def frontier_of(cost: pd.DataFrame) -> pd.DataFrame:
 
 # What a mark of each chart says, by which it is found, and how the lines of the two revisions differ.
 DVC_CHARTS = {
-    "accuracy_against_cost": "epochs: [24]; test accuracy: ",
+    "accuracy_against_cost": "seconds of training: [^>]*; budget: ",
     "validation_accuracy": r"epoch: \d+; validation accuracy: ",
     "gradient_norm_by_layer": "layer, [^>]*; gradient norm: ",
     "gradient_norm_by_epoch": r"epoch: \d+; gradient norm: ",
@@ -222,19 +222,20 @@ def test_dvc_s_page_draws_every_chart_with_the_networks_names_and_colours_and_sh
     # Fewer would be an empty or a broken chart: each shows a dozen networks, some of them twice.
     assert min(seen.marks) >= 12
     colours = {name: style.colour for name, style in styles_of(ARCHITECTURES).items()}
-    shown_names = {shown(name, validate(PARAMS).studies): name for name in SUMMARY}
+    studies = validate(PARAMS).studies
+    of_all = {first_name(name, studies): name for name in SUMMARY}
     of_studies = {name: key for study in PUBLISHED.values() for key, name in study["members"].items()}
     described = re.findall(r'"([^"]*network: ([^;"]*)[^"]*)"[^>]* (?:fill|stroke)="([^"]*)"', seen.html)
     # The colours of these are layers', epochs' and shares'.
     drawn = {(name, colour) for text, name, colour in described if not re.search("gradient norm|actual", text)}
-    names = {name: key for name, key in (shown_names | of_studies).items() if key in SUMMARY}
+    names = {name: key for name, key in (of_all | of_studies).items() if key in SUMMARY}
     assert drawn == {(name, colours[key]) for name, key in names.items()}
     words = set(re.findall("<text[^>]*>([^<]*)</text>", seen.html))
-    assert {study["title"] for study in PUBLISHED.values()} | set(shown_names) <= words
+    assert {study["title"] for study in PUBLISHED.values()} | set(of_all) <= words
     assert words.isdisjoint({*PUBLISHED, *ARCHITECTURES} - set(names))
     revisions = [{"workspace", "main"}, {"workspace"}][command == "show"]
     for name, chart in DVC_CHARTS.items():
-        found = f'{chart}[^>]*rev(?:ision)?: (\\w+)"[^>]*"line mark"[^>]*stroke-dasharray="(.*?)"'
+        found = f'{chart}[^>]*rev(?:ision)?: (\\w+)[;"][^>]*"line mark"[^>]*stroke-dasharray="(.*?)"'
         marks = re.findall(found, seen.html)
         assert {revision for revision, _ in marks} == revisions, name
         assert len(set(marks)) == len({look for _, look in marks}) == len(revisions), name
@@ -244,7 +245,7 @@ def test_dvc_s_page_leads_with_accuracy_against_cost_all_networks_through_their_
     repository: Project, tmp_path: Path
 ) -> None:
     assert list(read_yaml(repository.folder / "dvc.yaml")["plots"][0]) == ["accuracy_against_cost"]
-    repository.run(sys.executable, "-m", "dvc", "plots", "diff", "main", "accuracy_against_cost", "--out", "old")
+    repository.run(sys.executable, "-m", "dvc", "plots", "diff", "main", "--out", "old")
     seen = look_at(repository.folder / "old/index.html", tmp_path)
     points = re.findall(r'network: ([^;"]*); epochs: (\d+); [^"]*; rev: (\w+)"[^>]*"point"', seen.html)
     assert len(points) == len(set(points)) == len(SUMMARY) * 2 * 2

@@ -661,7 +661,7 @@ def test_what_is_refused_is_what_dvc_cannot_set_a_value_beside(tmp_path: Path) -
         assert set_beside(text)["study"] == {"title": text, "questions": [text]}
 
 
-@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("text", [text for text in ODD if "<!--" not in text])
 def test_any_other_text_may_be_a_name(text: str) -> None:
     params = validate(with_values({"studies.depth.title": text, "studies.depth.members.depth_4": text}))
     assert params.studies["depth"].title == params.studies["depth"].members["depth_4"] == " ".join(text.split())

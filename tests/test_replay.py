@@ -80,14 +80,23 @@ def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_rou
     assert orders.finding.rule == "replay_orders_differ"
     assert orders.best_rates == {"wide": 0.001, "thin": 0.01}
     assert orders.finding.text.endswith(
-        "narrow one comes first; with each network at its best rate, “wide, twice” does."
+        "narrow one comes first; with each network at its best rate, “wide, twice” comes first."
     )
     assert orders.title == "The original report's learning rate changes the order of networks"
     behind = orders_of(
         ("odd", 0.001, 0, 0.2), ("thin", 0.001, 0, 0.5), ("wide", 0.001, 0, 0.3),
         ("odd", 0.01, 0, 0.8), ("thin", 0.01, 0, 0.3), ("wide", 0.01, 0, 0.4),
     )  # fmt: skip
-    assert "odd one comes first, as it does at its best rate, but others change places." in behind.finding.text
+    assert (
+        "odd one comes first, as with each network at its best rate, but others change places."
+        in behind.finding.text
+    )
+
+
+def test_networks_that_are_equal_share_the_first_place() -> None:
+    runs = [(name, rate, 0, 0.5) for name in ("thin", "wide") for rate in (0.001, 0.01)]
+    text = orders_of(*runs).finding.text
+    assert text.endswith("at its best rate: narrow one and “wide, twice” are equal and come first.")
 
 
 def test_an_order_goes_by_the_runs_that_trained() -> None:

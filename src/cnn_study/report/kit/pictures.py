@@ -8,9 +8,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure as Picture
+from matplotlib.image import AxesImage
 from PIL import Image
 
 from cnn_study.analysis.results import Result
@@ -71,7 +73,16 @@ def row_label(picture: Picture, top: float, name: str, lines: Sequence[str] = ()
 def show_image(axis: Axes, image: Pixels) -> None:
     """An image (C, H, W) uint8, in grey if it has one channel, without the axes around it."""
     axis.set_axis_off()
-    axis.imshow(image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
+    show_pixels(axis, image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
+
+
+def show_pixels(axis: Axes, pixels: npt.NDArray[Any], **style: Any) -> AxesImage:
+    """An array (H, W) or (H, W, 3) with sharp pixels, which take less room in a file, unless they are too many."""
+    picture = axis.get_figure(root=True)
+    assert picture
+    extent = axis.get_window_extent()
+    sharp = min(extent.width, extent.height) / picture.dpi * DPI >= min(pixels.shape[:2])
+    return axis.imshow(pixels, interpolation="nearest" if sharp else None, **style)
 
 
 def show_scale(picture: Picture, axis: Axes, colours: ScalarMappable, ticks: Mapping[float, str]) -> None:

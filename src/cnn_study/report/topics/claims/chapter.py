@@ -17,11 +17,11 @@ SAID: Mapping[Verdict, tuple[str, str]] = {  # of one claim, of several
     "holds": ("holds", "hold"),
     "does not hold": ("does not hold", "do not hold"),
     "not decided": ("is not decided", "are not decided"),
+    "not measured": ("is not measured", "are not measured"),
     "not comparable": (
         "is not comparable, being about another recipe",
         "are not comparable, being about another recipe",
     ),
-    "not measured": ("is not measured", "are not measured"),
 }
 
 

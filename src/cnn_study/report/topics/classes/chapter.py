@@ -18,7 +18,7 @@ from cnn_study.report.topics.classes.calibration import (
     study_table,
 )
 from cnn_study.report.topics.classes.confusion import confusion, confusion_figure, figure_of_one
-from cnn_study.report.topics.classes.pairs import Confused, confused_finding, most_accurate, title_of
+from cnn_study.report.topics.classes.pairs import Confused, are_tied, confused_finding, most_accurate, title_of
 from cnn_study.report.topics.classes.sentences import calibration_answer, calibration_findings
 
 
@@ -80,7 +80,8 @@ def _most_accurate(best: str, confusions: pd.DataFrame, evidence: Evidence) -> t
     trained = sum(one.status == "trained" for one in evidence.summaries.values())
     confused = Confused.of(confusions[confusions["architecture"] == best])
     alone = replace(study, names={best: study.names[best]})
+    tied = are_tied(best, evidence.summaries)
     return (
-        confused_finding(best, confused, trained, studies),
-        figure_of_one(confusions, alone, title_of(best, confused, studies)),
+        confused_finding(best, confused, trained, studies, tied=tied),
+        figure_of_one(confusions, alone, title_of(best, confused, studies, tied=tied)),
     )

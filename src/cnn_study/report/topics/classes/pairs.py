@@ -56,9 +56,19 @@ def most_accurate(summary: Mapping[str, Summary]) -> str | None:
     return max(trained, key=lambda name: mean_of(summary[name].test_accuracy), default=None)
 
 
-def confused_finding(name: str, confused: Confused | None, trained: int, studies: Studies) -> Finding:
-    """What the most accurate of so many networks confuses."""
-    best = "The network with the highest mean test accuracy" if trained > 1 else "The network that trained"
+def are_tied(name: str, summary: Mapping[str, Summary]) -> bool:
+    """Whether another network that trained has the mean test accuracy of this one."""
+    mean = mean_of(summary[name].test_accuracy)
+    others = [one for other, one in summary.items() if other != name and one.status == "trained"]
+    return any(mean_of(one.test_accuracy) == mean for one in others)
+
+
+def confused_finding(
+    name: str, confused: Confused | None, trained: int, studies: Studies, *, tied: bool = False
+) -> Finding:
+    """What the most accurate of so many networks confuses; ``tied``: whether another is as accurate."""
+    article = "A" if tied else "The"
+    best = f"{article} network with the highest mean test accuracy" if trained > 1 else "The network that trained"
     who = f"{best}, {shown(name, studies)},"
     numbers: dict[str, object] = {"of": name, "networks": trained}
     if confused is None:
@@ -84,7 +94,7 @@ def confused_finding(name: str, confused: Confused | None, trained: int, studies
     )
 
 
-def title_of(name: str, confused: Confused | None, studies: Studies) -> str:
+def title_of(name: str, confused: Confused | None, studies: Studies, *, tied: bool = False) -> str:
     """The same, as the title of the figure of that network."""
     if confused is None:
         found = "no test image is taken for another class"
@@ -93,4 +103,4 @@ def title_of(name: str, confused: Confused | None, studies: Studies) -> str:
     else:
         one, other = map(quoted, confused.classes)
         found = f"{one} and {other} are confused most"
-    return f"Most accurate network, {shown(name, studies)}: {found}"
+    return f"{'A most' if tied else 'Most'} accurate network, {shown(name, studies)}: {found}"

@@ -19,7 +19,7 @@ def calibration_answer(found: Mapping[str, Calibration], networks: int) -> Findi
     _, rule, numbers = _counts({name: one.gap for name, one in found.items()})
     under, over = (int(str(numbers[side])) for side in ("under", "over"))
     gaps = sorted(100 * one.gap.mean for one in found.values())
-    ends = points(gaps[0]) if len(found) == 1 else f"{points(gaps[0])} to {points(gaps[-1])}"
+    ends = " to ".join(dict.fromkeys((points(gaps[0]), points(gaps[-1]))))
     if len(found) == 1:
         kind = "under-confident" if under else "over-confident" if over else UNDECIDED
         says = f"The network is {kind}"

@@ -64,8 +64,7 @@ def _maps(members: Members, index: int) -> str:
 
 def _first_layers_figure(members: Members, evidence: Evidence) -> Figure:
     path = _first_layers(members)
-    dead = dead_in_first_layers(members, evidence.results)
-    found = f"{counted(dead, 'dead channel')}, crossed out" if dead else "no dead channel"
+    found = dead_in_first_layers(members, evidence.results)
     return Figure(
         f"inside-{members.key}-first_layers",
         f"{members.title}: first filters, and what they make of an image; {found}",

@@ -59,10 +59,13 @@ def dead_finding(
     return Finding(text, "inside", rule, numbers, DATA)
 
 
-def dead_in_first_layers(members: Members, results: Mapping[str, Result]) -> int:
-    """How many channels of the first layers of these networks are dead."""
+def dead_in_first_layers(members: Members, results: Mapping[str, Result]) -> str:
+    """How many channels of the first layers of these networks are dead, in words."""
     insides = [results[name].evaluation.inside for name in members.names if _is_looked_into(results[name])]
-    return sum(int(next(iter(inside.dead.values())).sum()) for inside in insides if inside.dead)
+    if not insides:
+        return "first weights, since every run diverged"
+    dead = sum(int(next(iter(inside.dead.values())).sum()) for inside in insides if inside.dead)
+    return f"{counted(dead, 'dead channel')}, crossed out" if dead else "no dead channel"
 
 
 def dead_table(dead: pd.DataFrame, evidence: Evidence) -> Table:

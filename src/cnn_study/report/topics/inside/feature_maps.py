@@ -28,7 +28,7 @@ def draw_feature_maps(title: str, index: int, networks: Mapping[str, Inside], ch
 
     Each cell has its own scale, which its label tells with the layer's count of dead channels, if any.
     """
-    cell, gap, text, thumbnail = 1.15, 0.1, 2.5 * LINE, 0.7
+    cell, gap, text, thumbnail = 1.22, 0.1, 2.5 * LINE, 0.7
     columns = math.isqrt(channels - 1) + 1
     names = [textwrap.wrap(name, 18) for name in networks]
     top = 0.45 + max(len(lines) for lines in names) * LINE * 1.2

@@ -17,6 +17,7 @@ from cnn_study.report.kit.pictures import (
     new_picture,
     row_label,
     show_image,
+    show_pixels,
     text_at,
 )
 from cnn_study.report.topics.inside.mosaic import (
@@ -61,7 +62,7 @@ def draw_first_layers(title: str, index: int, networks: Mapping[str, Inside]) ->
         axis = axes_at(picture, filters_left, top, block, tall)
         axis.set_axis_off()
         colours = (0.5 + network.filters[:count] / (2 * most)).transpose(0, 2, 3, 1)
-        axis.imshow(mosaic(colours, columns, fill=1.0), cmap="gray", vmin=0, vmax=1)
+        show_pixels(axis, mosaic(colours, columns, fill=1.0), cmap="gray", vmin=0, vmax=1)
         if layer == network.filters_of:  # a block's channels are not those of its first convolution
             cross_out(axis, dead[:count], columns, tile_size(network.filters.shape[2]))
         axis = axes_at(picture, maps_left, top, block, tall)

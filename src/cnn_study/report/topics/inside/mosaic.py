@@ -10,6 +10,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 
 from cnn_study.evaluation.activations import Flags, Maps
+from cnn_study.report.kit.pictures import show_pixels
 
 TILE, GAP = 32, 2  # pixels of a mosaic: the size that smaller tiles are enlarged to, and between tiles
 ACTIVATION = "magma"
@@ -20,7 +21,7 @@ def show_maps(axis: Axes, maps: Maps, dead: Flags, columns: int, rows: int = 0) 
     """Maps (C, H, W) in rows of ``columns``, bright where they are large; ``dead`` (C,) are crossed out."""
     axis.set_axis_off()
     most = max(float(maps.max()), 1e-9)
-    shown = axis.imshow(mosaic(maps, columns, rows), cmap=ACTIVATION, vmin=0, vmax=most)
+    shown = show_pixels(axis, mosaic(maps, columns, rows), cmap=ACTIVATION, vmin=0, vmax=most)
     cross_out(axis, dead, columns, tile_size(maps.shape[1]))
     return shown
 

@@ -120,21 +120,23 @@ class Orders:
 
     @property
     def _says(self) -> str:
-        at_own, best = ordered(self.at_own or {}), ordered(self.best)
-        first_of_best = self.names[best[0]]
+        at_own, best = self.at_own or {}, self.best
+        here, there = self._first(at_own), self._first(best)
         if self.failed:
-            leads = f" and {self.names[at_own[0]]} comes first" if len(at_own) > 1 else ""
+            leads = f" and {here}" if len(at_own) > 1 else ""
             never = [name for name in self.names if name not in best]
             still = f", and {self._do_not_train(never)} at any" if never else ""
-            return (
-                f"{self._do_not_train(self.failed)}{leads}; with each network at its best rate, {first_of_best} "
-                f"comes first{still}"
-            )
+            return f"{self._do_not_train(self.failed)}{leads}; with each network at its best rate, {there}{still}"
         if not self.differ:
-            return f"the order is that with each network at its best rate: {first_of_best} comes first"
-        if at_own[0] == best[0]:
-            return f"{first_of_best} comes first, as it does at its best rate, but others change places"
-        return f"{self.names[at_own[0]]} comes first; with each network at its best rate, {first_of_best} does"
+            return f"the order is that with each network at its best rate: {there}"
+        if here == there:
+            return f"{here}, as with each network at its best rate, but others change places"
+        return f"{here}; with each network at its best rate, {there}"
+
+    def _first(self, means: Mapping[str, float]) -> str:
+        """3×3 comes first; 3×3 and 5×5 are equal and first."""
+        first = [self.names[name] for name in ordered(means) if means[name] == max(means.values())]
+        return f"{listed(first)} {'comes' if len(first) == 1 else 'are equal and come'} first"
 
     def _do_not_train(self, failed: Sequence[str]) -> str:
         """Of some or all of the networks: 3×3 and 5×5 do not train; only 1×1+3×3 trains."""

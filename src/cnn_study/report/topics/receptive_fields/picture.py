@@ -21,6 +21,7 @@ from cnn_study.report.kit.pictures import (
     axes_at,
     new_picture,
     row_label,
+    show_pixels,
     show_scale,
     text_at,
 )
@@ -42,7 +43,7 @@ def draw_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[Field
     untrained, trained = 3 * LINE, 4.5 * LINE + cell  # from the top of a network's rows
     height = trained + cell + 0.15
     columns = max(len(fields) for fields in networks.values())
-    margin = _margin([field for fields in networks.values() for field in fields])
+    margins = _margins([field for fields in networks.values() for field in fields])
     picture = new_picture(title, label + columns * (cell + gap) + MARGIN, top + len(networks) * height)
     _show_field_legend(picture)
     for name, fields in networks.items():
@@ -57,7 +58,7 @@ def draw_fields(title: str, image: Pixels, networks: Mapping[str, Sequence[Field
                 (trained, "", field.trained),
             ):
                 text_at(picture, left, top + offset - 0.02, words + _spread(influence), SMALL)
-                _show_field(axes_at(picture, left, top + offset, cell, cell), image, field, influence, margin)
+                _show_field(axes_at(picture, left, top + offset, cell, cell), image, field, influence, margins)
         top += height
     return picture
 
@@ -74,13 +75,13 @@ def draw_last_fields(title: str, image: Pixels, networks: Sequence[tuple[str, st
     width = min(columns, len(names)) * (cell + gap) + 2 * MARGIN
     picture = new_picture(title, width, top + -(-len(names) // columns) * height)
     _show_field_legend(picture)
-    margin = _margin([field for *_, field in networks])
+    margins = _margins([field for *_, field in networks])
     for place, (name, (_, words, field)) in enumerate(zip(names, networks, strict=True)):
         left = MARGIN + place % columns * (cell + gap)
         below = top + place // columns * height + head
         text_at(picture, left, below - 0.03, words, SMALL)
         text_at(picture, left, below - 0.03 - LINE, name, SMALL, weight="bold")
-        _show_field(axes_at(picture, left, below, cell, cell), image, field, field.trained, margin)
+        _show_field(axes_at(picture, left, below, cell, cell), image, field, field.trained, margins)
     return picture
 
 
@@ -95,13 +96,16 @@ def _spread(influence: Floats | None) -> str:
     return "no influence" if spread is None else f"SD {pixels(spread.deviation)}"
 
 
-def _show_field(axis: Axes, image: Pixels, field: Field, influence: Floats | None, margin: float) -> None:
-    """``margin``: how many pixels beyond the image there is room for the square."""
+def _show_field(
+    axis: Axes, image: Pixels, field: Field, influence: Floats | None, margins: tuple[float, float]
+) -> None:
+    """``margins``: for how many pixels before and behind the image there is room for the square."""
     axis.set_axis_off()
     light = 0.6 + 0.4 * image.mean(0)[..., None] / 255
     strength = np.zeros(image.shape[1:]) if influence is None else influence / max(influence.max(), 1e-12)
-    axis.imshow(light * INFLUENCE(np.sqrt(strength))[..., :3])
-    axis.set(xlim=(-0.5 - margin, field.size - 0.5 + margin), ylim=(field.size - 0.5 + margin, -0.5 - margin))
+    show_pixels(axis, light * INFLUENCE(np.sqrt(strength))[..., :3])
+    first, last = -0.5 - margins[0], field.size - 0.5 + margins[1]
+    axis.set(xlim=(first, last), ylim=(last, first))
     if influence is None:
         return
     # Of its true size: where it is larger than the image, its sides lie outside or are not seen.
@@ -112,14 +116,12 @@ def _show_field(axis: Axes, image: Pixels, field: Field, influence: Floats | Non
         axis.add_patch(Circle((column, row), 2 * spread.deviation, fill=False, ec=EFFECTIVE, ls="--", lw=1.3))
 
 
-def _margin(fields: Sequence[Field]) -> float:
-    """How far the fields reach beyond the image, at most a quarter of its side, and one pixel for the line."""
-    beyond = [
-        max(field.theoretical / 2 - field.center, field.center + field.theoretical / 2 - field.size)
-        for field in fields
-    ]
+def _margins(fields: Sequence[Field]) -> tuple[float, float]:
+    """How far fields reach beyond the first pixel and the last, at most half the image, and one for the line."""
     size = fields[0].size
-    return 1 + min(max(*beyond, 0), size / 4)
+    before = max(field.theoretical / 2 - field.center for field in fields)
+    behind = max(field.theoretical / 2 + field.center - size for field in fields)
+    return 1 + min(max(before, 0), size / 2), 1 + min(max(behind, 0), size / 2)
 
 
 def _show_field_legend(picture: Picture) -> None:

@@ -136,7 +136,7 @@ def agreement(mirror: Mirror) -> Finding:
     here, there = mirror.ways
     counts = Counter(pair.agreement for pair in mirror.pairs)
     total = len(mirror.pairs)
-    numbers = {"pairs": total, "budget": mirror.budget, "agreement": counts}
+    numbers = {"pairs": total, "budget": mirror.budget, "agreement": dict(counts)}
     if not total:
         text = f"Nothing could be compared between {there} and {here}."
         return Finding(text, mirror.key, "agreement_not_compared", numbers, DATA)
