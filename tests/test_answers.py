@@ -58,8 +58,15 @@ def test_members_are_named_under_their_verdicts_with_the_difference() -> None:
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        (compared("odd", "thin", -1.3, "worse"), "Less accurate: odd one (−1.3 points)."),
-        (compared("odd", "thin", 0.1, "equivalent"), "Equivalent within 1 point: odd one (+0.1 points)."),
+        (compared("odd", "thin", -1.3, "worse"), "Less accurate than narrow one: odd one (−1.3 points)."),
+        (
+            compared("odd", "thin", 0.1, "equivalent"),
+            "Equivalent to narrow one within 1 point: odd one (+0.1 points).",
+        ),
+        (
+            compared("odd", "thin", 0.1, "not decided"),
+            "Not decided against narrow one: odd one (+0.1 points).",
+        ),
         (
             compared("odd", "thin", 0.1, None, interval=None, seeds=(1, 1)),
             "Of one run each, which decides nothing: odd one (+0.1 points).",

@@ -17,10 +17,10 @@ from cnn_study.report.topics.studies.what_differs import changes_with_depth
 MOST = 8  # names in a group
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
 MEMBERS = {
-    "better": "more accurate than {baseline}: ",
-    "worse": "less accurate: ",
-    "equivalent": "equivalent within {margin}: ",
-    "not decided": "not decided: ",
+    "better": "more accurate{than}: ",
+    "worse": "less accurate{than}: ",
+    "equivalent": "equivalent{to} within {margin}: ",
+    "not decided": "not decided{against}: ",
     "one run": "of one run each, which decides nothing: ",
     "no variation": "without variation between runs, so not decided: ",
     "not compared": "not compared{why}: ",
@@ -108,7 +108,9 @@ def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tup
         if group:
             baseline, status = study.name(study.spec.baseline), study.summary[study.spec.baseline].status
             why = f", since {baseline} {status}" if status in FAILURES else ""
-            said = said.format(baseline=baseline, margin=counted_points(study.margin), why=why)
+            # The baseline is named once, by the first group.
+            to_it = {word: "" if parts else f" {word} {baseline}" for word in ("than", "to", "against")}
+            said = said.format(margin=counted_points(study.margin), why=why, **to_it)
             parts.append(f"{said}{_listed(group, len(pairs))}")
     return f"{capitalized('; '.join(parts))}." if parts else ""
 

@@ -145,7 +145,7 @@ def _tie(study: ComparedStudy, tied: list[str]) -> Finding:
     """Of means that are equal to the last digit."""
     ranked, mean = len(study.comparison.ranking), mean_of(study.accuracy(tied[0]))
     who = (
-        f"All {ranked} networks have the same mean test accuracy"
+        f"{'Both' if ranked == 2 else f'All {ranked}'} networks have the same mean test accuracy"
         if len(tied) == ranked
         else f"{_named(study, tied)} share the highest mean test accuracy of {ranked} networks"
     )
