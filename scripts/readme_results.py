@@ -1,36 +1,43 @@
-"""Put the committed results into README.md, between the two marks: a table and a figure for each study.
+"""Put the committed results into README.md, between the two marks: three bullets, a figure and two tables.
 
 python -m scripts.readme_results, after a run of the study.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import stages  # noqa: F401  (puts src/ on the path)
-from cnn_study.analysis.summaries import Summaries, Summary
+from cnn_study.analysis.summaries import Summaries
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import read_json, write_whole
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, Study, validate
-from cnn_study.report.kit.wording import accuracy_within, points_within, rate
-
-README, SUMMARY = Path("README.md"), Path("metrics/summary.json")
-BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of results -->"
-COLUMNS = (
-    "network",
-    "test accuracy",
-    "against the baseline",
-    "parameters",
-    "MFLOPs",
-    "receptive field",
-    "learning rate",
+from cnn_study.report.kit.rendering import markdown_text
+from cnn_study.report.kit.wording import (
+    DATASETS,
+    accuracy_within,
+    capitalized,
+    counted,
+    counted_points,
+    listed,
+    points,
+    points_cell,
+    quoted,
 )
+
+README, METRICS = Path("README.md"), Path("metrics")
+BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of results -->"
+SHOWN = 2  # studies
+COLUMNS = ("network", "test accuracy", "against the baseline, in points")
+CI = "In brackets: 95 % CI, of an accuracy over seeds, of a difference over seeds and test images"
+
+Record = Mapping[str, Any]
 
 
 def main() -> None:
     before, _, after = split(README.read_text(encoding="utf-8"))
-    results = rendered(validate(read_yaml()))
+    results = rendered(validate(read_yaml()), METRICS)
     write_whole(README, f"{before}{BEGIN}\n{results}{END}{after}".encode())
 
 
@@ -43,47 +50,134 @@ def split(readme: str) -> tuple[str, str, str]:
     return before, results.removeprefix("\n"), after
 
 
-def rendered(params: Params) -> str:
-    """The results as Markdown, from metrics/."""
-    found = Summaries.read(SUMMARY)
-    if found.dataset != "cifar10":
-        raise StudyError(f"{SUMMARY}: found results of {found.dataset}, allowed: cifar10")
-    compared = read_json(Path("metrics/conclusions.json"))["studies"]
-    parts = []
-    for key, study in params.studies.items():
-        parts.append(
-            f"**{study.title}.** {study.question}\n\n{table(study, found.architectures, compared[key])}\n"
-            f"![{study.title}: differences to {study.members[study.baseline]}, "
-            f"with 95 % intervals](plots/charts/studies-{key}-differences.svg)\n"
+def rendered(params: Params, metrics: Path) -> str:
+    """The results as Markdown, from the files of this folder. Raises StudyError where they are no study's."""
+    summaries = Summaries.read(metrics / "summary.json")
+    if summaries.dataset != "cifar10":
+        raise StudyError(f"{metrics / 'summary.json'}: found results of {summaries.dataset}, allowed: cifar10")
+    conclusions = read_json(metrics / "conclusions.json")
+    compared: Mapping[str, Record] = conclusions["studies"]
+    studies = [(key, study) for key, study in params.studies.items() if study.mirrors is None and key in compared]
+    if any(found.budget is None for found in summaries.architectures.values()):
+        said, figure, scope = of_release_0_1_0(studies[:SHOWN], compared, summaries)
+    else:
+        timed = read_json(metrics / "timing_conclusions.json")
+        said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]])
+        figure = (
+            "![Test accuracy against the cost of training: a line for each network through its budgets]"
+            "(plots/charts/accuracy_against_cost.svg)"
         )
-    return "\n".join(parts)
+        scope = scope_of(params, summaries)
+    tables = [
+        f"**{markdown_text(study.title)}**\n\n{table(study, summaries, compared[key])}"
+        for key, study in studies[:SHOWN]
+    ]
+    return "\n".join([*(f"- {line}" for line in said), "", scope, "", figure, "", *tables])
 
 
-def table(study: Study, summaries: Mapping[str, Summary], compared: Mapping[str, Any]) -> str:
-    """A row for each member, in the study's order."""
+def bullets(studies: Sequence[tuple[str, Study]], findings: Sequence[Record]) -> list[str]:
+    """What each study finds of its members and, topic by topic, of its controls; then what budgets and time do."""
+    lines = []
+    for key, study in studies:
+        (members,) = texts(findings, "members", key)
+        topics = zip(topics_of(study), texts(findings, "topic", key), strict=True)
+        said = [f"**{markdown_text(study.title)}.** {members}"]
+        said += [f"*{markdown_text(topic)}:* {text}" for topic, text in topics]
+        lines.append(" ".join(said))
+    budgets = [f"**Other budgets.** {text}" for text in texts(findings, "budgets")]
+    times = [f"**Which network.** {text}" for text in texts(findings, "times")]
+    return [*lines, *filter(None, [" ".join([*budgets, *times])])]
+
+
+def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:
+    """The sentences that a rule found, about one study or all, as Markdown."""
+    return [markdown_text(one["text"]) for one in findings if one["rule"] == rule and about in ("", one["about"])]
+
+
+def topics_of(study: Study) -> list[str]:
+    """What its controls are about, each once, in order."""
+    return list(dict.fromkeys(control.topic or control.question for control in study.controls))
+
+
+def table(study: Study, summaries: Summaries, compared: Record) -> str:
+    """A row for each member that has results, in the study's order."""
     against = {one["of"]: one for one in compared["against_baseline"]}
-    lines = [COLUMNS, ("---", *("---:" for _ in COLUMNS[1:]))]
+    lines = [COLUMNS, ("---", "---:", "---:")]
     for name, shown in study.members.items():
-        found, difference = summaries[name], "baseline" if name == study.baseline else "not ranked"
-        if name in against and (one := against[name])["points"] is not None:
-            difference = points_within(one["points"], one["interval"])
-            # Release 0.1.0 has no verdicts.
-            difference += (
-                f", {one['verdict']}" if "verdict" in one else "" if one["told_apart"] else ", not significant"
-            )
-        edge = ", search cut off" if found.learning_rate_at_edge else ""
-        lines.append(
-            (
-                shown,
-                accuracy_within(found.test_accuracy) if found.status == "trained" else found.status,
-                difference,
-                f"{found.parameters:,}",
-                f"{found.forward_flops / 1e6:.1f}",
-                f"{found.receptive_field.theoretical} px",
-                f"{rate(found.learning_rate)}{edge}",
-            )
-        )
+        if name in summaries.architectures:
+            found = summaries.architectures[name]
+            accuracy = accuracy_within(found.test_accuracy) if found.status == "trained" else found.status
+            difference = "baseline" if name == study.baseline else difference_of(against.get(name))
+            lines.append((markdown_text(shown), accuracy, difference))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def difference_of(pair: Record | None) -> str:
+    """+1.0 [+0.2, +1.7], better."""
+    if pair is None or pair["points"] is None:
+        return "not compared"
+    return f"{points_cell(pair['points'], pair['interval'])}, {verdict_of(pair)}"
+
+
+def verdict_of(pair: Record) -> str:
+    if "told_apart" in pair:
+        return significance_in_0_1_0(pair)
+    return pair["verdict"] or "one run, no verdict"
+
+
+def scope_of(params: Params, summaries: Summaries) -> str:
+    """Of what the numbers are."""
+    budget = max(params.training.budgets)
+    return (
+        f"{DATASETS[summaries.dataset]}: means of {counted(len(params.training.seeds), 'seed')}, "
+        f"{counted(budget, 'epoch')}, {summaries.test_images:,} test images. {CI}. Verdicts are corrected for the "
+        f"number of comparisons; equivalent: within {counted_points(params.analysis.margin)}."
+    )
+
+
+# Release 0.1.0, whose metrics have neither verdicts nor budgets. All below goes with its results, and so do the
+# two lines above that call it.
+def of_release_0_1_0(
+    studies: Sequence[tuple[str, Study]], compared: Mapping[str, Record], summaries: Summaries
+) -> tuple[list[str], str, str]:
+    """Bullets, figure and scope: which differences are significant, after its correction within each study."""
+    lines = []
+    for key, study in studies:
+        pairs = [(quoted(study.members[one["of"]]), one) for one in compared[key]["against_baseline"]]
+        baseline = quoted(study.members[study.baseline])
+        found = in_groups(pairs, f"more accurate than {baseline}:", f"no significant difference from {baseline}:")
+        lines.append(f"**{study.title}.** {found}")
+    (key, depth) = studies[-1]
+    questions = {(one.of, one.against): one.question for one in depth.controls}
+    controls = [(questions[one["of"], one["against"]], one) for one in compared[key]["controls"]]
+    found = in_groups(controls, "more accurate with", "no significant difference with or without")
+    lines.append(f"**Controls.** {found}")
+    (key, study) = studies[0]
+    figure = (
+        f"![{study.title}: differences to {study.members[study.baseline]}, with 95 % CI]"
+        f"(plots/charts/studies-{key}-differences.svg)"
+    )
+    scope = (
+        f"These are the results of release 0.1.0, at four epochs; the code and `params.yaml` are newer. "
+        f"{DATASETS[summaries.dataset]}, means of 3 seeds, {summaries.test_images:,} test images. {CI}. "
+        "Significance: after correction for the comparisons of that study."
+    )
+    return lines, figure, scope
+
+
+def in_groups(pairs: Sequence[tuple[str, Record]], better: str, same: str) -> str:
+    groups: dict[str, list[str]] = {}
+    for name, pair in pairs:
+        kind = same
+        if pair["told_apart"]:
+            kind = better if pair["points"] > 0 else better.replace("more", "less", 1)
+        unit = "" if kind in groups else " points"
+        groups.setdefault(kind, []).append(f"{name} ({points(pair['points'])}{unit})")
+    return f"{capitalized('; '.join(f'{kind} {listed(names)}' for kind, names in groups.items()))}."
+
+
+def significance_in_0_1_0(pair: Record) -> str:
+    return "significant" if pair["told_apart"] else "not significant"
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def main() -> None:
         metrics = folder / "metrics"
         evidence.summary.write(metrics / "summary.json")
         Timings(architectures=evidence.timings).write(metrics / "timing.json")
-        write_json(metrics / "headline.json", evidence.summary.headline)
+        write_json(metrics / "headline.json", evidence.summary.headline(params.headlined))
         write_json(metrics / "environment.json", evidence.environments)
         write_json(metrics / "conclusions.json", conclusions)
         write_json(metrics / "timing_conclusions.json", timing_conclusions)

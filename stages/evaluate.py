@@ -84,12 +84,12 @@ def trained_network(path: Path, architecture: Architecture, run: FinishedRun, te
     ):
         if given != allowed:
             raise StudyError(
-                f"{path}: {what}: {found(given)}, allowed: {one_line(str(allowed))}; `dvc repro` trains anew"
+                f"{path}: {what}: {found(given)}, allowed: {one_line(str(allowed))}; `dvc repro` trains again"
             )
     if about.environment != run.environment:
-        raise StudyError(f"{path}: environment: found another than in results/train; `dvc repro` trains anew")
+        raise StudyError(f"{path}: environment: found another than in results/train; `dvc repro` trains again")
     if about.architecture != architecture:
-        raise StudyError(f"{path}: architecture: found another than in params.yaml; `dvc repro` trains anew")
+        raise StudyError(f"{path}: architecture: found another than in params.yaml; `dvc repro` trains again")
     return network
 
 

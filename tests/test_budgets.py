@@ -609,20 +609,20 @@ def test_after_a_branch_point_an_epoch_goes_on_with_the_rest_of_its_order_and_it
         return images
 
     monkeypatch.setattr(loop, "augmented", noting)
-    straight, parted = Trainer(USUAL.spec), Trainer(USUAL.spec)
+    straight, branching = Trainer(USUAL.spec), Trainer(USUAL.spec)
     for end in (STEPS, 2 * STEPS):
         straight.advance(end, None, None)
     whole, seen = seen, []
-    parted.advance(4, None, None)
-    left = parted.state()
-    parted.advance(STEPS, 1, None)
+    branching.advance(4, None, None)
+    left = branching.state()
+    branching.advance(STEPS, 1, None)
     of_branch = seen[4:]
-    parted.put_back(*left)
-    parted.advance(STEPS, None, None)
+    branching.put_back(*left)
+    branching.advance(STEPS, None, None)
     assert of_branch == seen[6:]
-    parted.advance(8, None, None)
+    branching.advance(8, None, None)
     other = Trainer(USUAL.spec)
-    other.put_back(*parted.state())
+    other.put_back(*branching.state())
     other.advance(2 * STEPS, 2, None)
     assert seen[:4] + seen[6:] == whole
     for epoch in (0, 1):

@@ -6,7 +6,7 @@ import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from cnn_study.report.kit.rendering import static_svg
 from cnn_study.report.topics.classes.calibration import reliability_chart
 from cnn_study.report.topics.classes.confusion import confusion_chart
 from cnn_study.report.topics.gradients.charts import (
+    FIRST_MIDDLE_LAST,
     first_over_last_chart,
     gradient_by_epoch,
     gradient_by_layer,
@@ -116,7 +117,7 @@ def rates() -> pd.DataFrame:
 def comparisons() -> pd.DataFrame:
     rows = [("wide", 1.5, 0.5, 2.5, "better"), ("deep", -0.2, -1.0, 0.6, "equivalent")]
     return pd.DataFrame(
-        {"study": "width", "architecture": of, "against": "narrow", "name": SHOWN.names[of]}
+        {"study": "width", "of": of, "against": "narrow"}
         | {"points": points, "low": low, "high": high, "verdict": verdict}
         for of, points, low, high, verdict in rows
     )
@@ -124,7 +125,8 @@ def comparisons() -> pd.DataFrame:
 
 def by_budget() -> pd.DataFrame:
     """Two budgets of the comparisons."""
-    return pd.concat([comparisons().assign(budget=budget, points=budget / 2) for budget in (1, 2)])
+    rows = comparisons().rename(columns={"of": "architecture"})
+    return pd.concat([rows.assign(budget=budget, points=budget / 2) for budget in (1, 2)])
 
 
 def class_changes() -> pd.DataFrame:
@@ -193,11 +195,11 @@ def every_chart() -> dict[str, Drawn]:
         "validation_curves": Drawn(validation_curves(curves(), SHOWN), 3 + 3 + 9),
         "accuracy_against_time": Drawn(accuracy_against_time(cost(), SHOWN, ["narrow", "wide"]), 1 + 1 + 6 + 3),
         "budget_chart": Drawn(budget_chart(by_budget(), SHOWN), 1 + 4 + 4),
-        "difference_chart": Drawn(difference_chart(comparisons(), SHOWN), 1 + 2 + 2),
-        "step_time": Drawn(step_time(steps(), SHOWN), 3 * 3),
+        "difference_chart": Drawn(difference_chart(comparisons(), SHOWN, 1.0), 1 + 1 + 2 + 2),
+        "step_time": Drawn(step_time(steps(), SHOWN), 3 * 4),
         "gradient_by_layer": Drawn(gradient_by_layer(norms(), SHOWN), 9 + 18),
-        "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18),
-        "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18),
+        "gradient_by_epoch": Drawn(gradient_by_epoch(norms(), SHOWN), 6 + 18 + 6),
+        "gradient_to_weight": Drawn(gradient_to_weight(norms(), SHOWN), 6 + 18 + 6),
         "gradient_heat_map": Drawn(gradient_heat_map(norms(), SHOWN), 18),
         "first_over_last_chart": Drawn(first_over_last_chart(ratios(), SHOWN), 1 + 12 + 3 + 9),
         "learning_rate_chart": Drawn(learning_rate_chart(rates(), SHOWN), 3 + 6 + 3),
@@ -248,7 +250,7 @@ def test_a_network_has_its_colour_and_its_name_in_every_chart(name: str) -> None
             found = dict(zip(scale["domain"], scale["range"], strict=True))
             assert found.items() <= expected.items()
     values = CHARTS[name].spec["data"]["values"]
-    assert {row["name"] for row in values} <= set(SHOWN.names.values())
+    assert {row["name"] for row in values if "name" in row} <= set(SHOWN.names.values())
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -302,18 +304,68 @@ def test_times_that_span_a_decade_have_a_logarithmic_axis() -> None:
     assert types(accuracy_against_time(cost((1.0, 20.0, 400.0)), SHOWN, [])) == {"log"}
 
 
-def test_what_is_not_significant_is_hollow() -> None:
-    drawn = static_svg(CHARTS["difference_chart"].spec)
-    dots = [line for line in drawn.split("<path") if 'aria-roledescription="point"' in line]
-    hollow = {"6 layers" in dot for dot in dots if 'fill-opacity="0"' in dot}
-    filled = {"5×5" in dot for dot in dots if 'fill-opacity="1"' in dot}
-    assert (len(dots), hollow, filled) == (2, {True}, {True})
+def dots_of(spec: Spec) -> dict[str, str]:
+    """The drawn marks of a chart of differences, by their labels."""
+    drawn = static_svg(spec).split("<path")
+    return {
+        dot.split("difference: ")[1].split(";")[0]: dot for dot in drawn if 'aria-roledescription="point"' in dot
+    }
+
+
+def test_what_is_not_decided_is_hollow_and_each_verdict_has_its_shape() -> None:
+    table = comparisons()
+    verdicts = ["better", "worse", "equivalent", "not decided", None]
+    table = pd.concat([table.head(1).assign(of=f"net_{verdict}", verdict=verdict) for verdict in verdicts])
+    dots = dots_of(difference_chart(table, SHOWN, 1.0))
+    hollow = {label.split(" ")[0] for label, dot in dots.items() if " fill=" not in dot}
+    assert hollow == {"net_not", "net_None"}
+    shapes = {re.findall(r' d="([^"]+)"', dot)[0] for dot in dots.values()}
+    assert len(shapes) == len(dots) == len(verdicts)
+
+
+def test_a_difference_of_single_runs_has_a_mark_and_no_interval() -> None:
+    table = comparisons().assign(low=np.nan, high=np.nan, verdict=None)
+    spec = difference_chart(table, SHOWN, 1.0)
+    assert len(dots_of(spec)) == 2
+    assert not re.findall(r"label: [^>]*rule mark", static_svg(spec))
+
+
+def test_the_band_of_differences_reaches_over_the_margin() -> None:
+    band = difference_chart(comparisons(), SHOWN, 0.5)["layer"][0]["data"]["values"]
+    assert band == [{"from": -0.5, "to": 0.5}]
 
 
 def test_differences_to_several_others_name_them() -> None:
     pairs = comparisons().assign(against=["narrow", "wide"])
-    labels = [row["label"] for row in difference_chart(pairs, SHOWN)["data"]["values"]]
+    labels = [row["label"] for row in difference_chart(pairs, SHOWN, 1.0)["data"]["values"]]
     assert labels == ["5×5 − 3×3", "6 layers − 5×5"]
+
+
+def test_the_first_and_the_last_layer_are_named_at_the_end_of_their_lines() -> None:
+    rows = CHARTS["gradient_by_epoch"].spec["data"]["values"]
+    assert {(row["epoch"], row["end"]) for row in rows if row["end"]} == {(3, "conv1"), (3, "output")}
+    assert {(row["layer"], row["place"]) for row in rows} == {("conv1", 0.0), ("output", 1.0)}
+
+
+def test_the_colours_of_layers_and_epochs_are_seen_on_white_and_on_dark() -> None:
+    def light(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear)) + 0.05
+
+    for colour in FIRST_MIDDLE_LAST:
+        assert min(light("#FFFFFF") / light(colour), light(colour) / light("#111111")) >= 3
+
+
+def test_one_network_alone_has_its_shares_in_the_squares_unless_there_are_many_classes() -> None:
+    alone = replace(SHOWN, names={"wide": "5×5"})
+    assert all(f">{share}%<" in static_svg(confusion_chart(confusion(), alone)) for share in (80, 20, 10, 90))
+    assert ">80%<" not in static_svg(CHARTS["confusion_chart"].spec)
+    names = [f"class {place:02}" for place in range(13)]
+    many = pd.DataFrame(
+        {"architecture": "wide", "actual": one, "predicted": other, "count": 1} for one in names for other in names
+    )
+    assert ">8%<" not in static_svg(confusion_chart(many, alone))
 
 
 def test_zero_norms_do_not_break_a_logarithmic_axis() -> None:
@@ -329,10 +381,12 @@ def test_a_study_of_which_nothing_trained_still_has_its_charts() -> None:
     assert static_svg(accuracy_against_time(table, SHOWN, [])).startswith("<svg")
 
 
-def test_a_step_s_parts_stand_in_their_order_and_are_as_long_together_as_the_step() -> None:
-    drawn = static_svg(step_time(steps(), SHOWN))
-    bars = re.findall(r'aria-label="([^"]*part: [^"]*)"[^>]* d="M([\d.]+),', drawn)
-    starts = {part: float(start) for label, start in bars for part in PARTS if f"part: {part}" in label}
-    assert starts["forward"] == 0
-    assert starts["forward"] < starts["backward"] < starts["optimizer"]
-    assert starts["optimizer"] == pytest.approx(2 * starts["backward"], abs=0.1)
+def test_the_parts_of_a_step_have_a_panel_each_behind_that_of_the_whole() -> None:
+    spec = step_time(steps(), SHOWN)
+    assert spec["facet"]["column"]["sort"] == ["whole step", *PARTS]
+    rows = pd.DataFrame(spec["data"]["values"]).pivot_table("milliseconds", "name", "part")
+    assert rows["whole step"].to_list() == [10.0 * len(PARTS)] * 3
+    assert (rows[list(PARTS)].to_numpy() == 10.0).all()
+    drawn = static_svg(spec)
+    assert [drawn.count(f">{part}</text>") for part in ("whole step", *PARTS)] == [1, 1, 1, 1]
+    assert drawn.count(">6 layers</text>") == 1  # names stand once, at the left

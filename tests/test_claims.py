@@ -14,6 +14,7 @@ from cnn_study.analysis.costs import NOT_MEASURED
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.analysis.what_differs import Difference
+from cnn_study.report.topics.claims.chapter import verdicts_in_words
 from cnn_study.report.topics.claims.checks import CLAIMS, Claim, check_claims
 from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
 from cnn_study.training.records import Status
@@ -114,6 +115,18 @@ def test_what_a_clock_measured_is_marked_and_nothing_else() -> None:
     assert timed == {"fastest_kernel", "slowest_kernel", "residual_slowest", "six_layers_second_slowest"}
     elsewhere = check_claims(**(world() | {"dataset": "fashion_mnist"}))
     assert not [claim for claim in elsewhere if claim.timed]
+
+
+def test_the_answer_counts_the_verdicts() -> None:
+    assert verdicts_in_words(check_claims(**world()), "cifar10").text == "13 of 13 claims hold."
+    one = check_claims(**with_pair(comparison("residual", "depth_6", -9.0, told=True)))
+    found = verdicts_in_words(one, "cifar10")
+    assert found.text == "12 of 13 claims hold and 1 does not hold."
+    assert found.timed
+    elsewhere = verdicts_in_words(check_claims(**(world() | {"dataset": "fashion_mnist"})), "fashion_mnist")
+    assert elsewhere.text == "1 of 13 claims holds and 12 are not measured, being about other images."
+    for finding in (found, elsewhere):
+        assert not numbers_without_source(finding.text, finding.numbers, ())
 
 
 @pytest.mark.parametrize("of", [world, lambda: with_pair(comparison("residual", "depth_6", -9.0, told=True))])

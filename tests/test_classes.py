@@ -3,22 +3,26 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cnn_study.analysis.calibration import Gap
 from cnn_study.report.topics.classes.calibration import (
     Calibration,
     calibration,
-    calibration_findings,
     calibration_table,
     calibrations,
     error_table,
 )
 from cnn_study.report.topics.classes.confusion import confusion
+from cnn_study.report.topics.classes.pairs import Confused, are_tied, confused_finding, most_accurate, title_of
+from cnn_study.report.topics.classes.sentences import calibration_answer, calibration_findings
 from tests.report_cases import (
     CLASSES,
     STUDIES,
+    SUMMARY,
     assert_numbers_are_their_own,
+    entry,
     labels_of,
     result,
     right_ones,
@@ -151,6 +155,80 @@ def test_each_run_has_a_temperature_and_the_gaps_of_its_own_predictions() -> Non
     (cells,) = error_table({"thin": one}, STUDIES).rows
     assert cells[0] == "narrow one"
     assert cells[3] == "0.80, 0.80"
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"thin": UNDER, "wide": UNDER}, "All 2 networks are under-confident: confidence less accuracy is −3.0"),
+        ({"thin": OVER, "wide": UNDER}, "1 of 2 networks is under-confident and 1 is over-confident: "),
+        ({"thin": OVER, "wide": NEITHER, "odd": OVER}, "2 of 3 networks are over-confident: "),
+        ({"thin": NEITHER, "wide": NEITHER}, "None of 2 networks is significantly over- or under-confident: "),
+        ({"thin": NEITHER}, "The network is not significantly over- or under-confident: confidence less accuracy "
+                            "is −0.3 points,"),
+        ({"thin": OVER}, "The network is over-confident: confidence less accuracy is +5.0 points, and one "
+                         "temperature for each run lowers the largest calibration error from 5.0 % to 2.0 %."),
+        ({"thin": NEITHER}, "does not lower the largest calibration error (1.2 %)."),
+    ],
+)  # fmt: skip
+def test_the_answer_says_how_many_are_too_sure_or_not_sure_enough(
+    found: dict[str, Calibration], says: str
+) -> None:
+    finding = calibration_answer(found, 4)
+    assert says in finding.text
+    assert_numbers_are_their_own([finding])
+
+
+def test_of_networks_that_all_failed_it_is_open_how_sure_they_are() -> None:
+    assert calibration_answer({}, 4).text.endswith("is open: none of 4 networks trained.")
+    assert calibration_answer({}, 1).text.endswith("is open: the network did not train.")
+    assert most_accurate({"thin": entry(0.1, "collapsed"), "wide": entry(0.9, "trained", "diverged")}) is None
+    assert most_accurate(SUMMARY | {"odd": entry(0.9, "collapsed")}) == "wide"
+
+
+def confused(**taken: int) -> pd.DataFrame:
+    """Of three classes of 10 images: how many of the first letter's are taken for the second's."""
+    counts = {(one, other): taken.get(one + other, 0) for one in "abc" for other in "abc"}
+    for one in "abc":
+        counts[one, one] = 10 - sum(counts[one, other] for other in "abc")
+    return pd.DataFrame(
+        {"actual": actual, "predicted": predicted, "count": count} for (actual, predicted), count in counts.items()
+    )
+
+
+def test_the_pair_confused_most_is_the_one_with_the_most_mistakes_in_both_directions() -> None:
+    pair = Confused.of(confused(ab=4, bc=2, cb=3))
+    assert pair == Confused(("c", "b"), (0.3, 0.2), mistakes=5, pairs=1)
+    finding = confused_finding("thin", pair, 3, STUDIES)
+    assert finding.text == (
+        "The network with the highest mean test accuracy, narrow one, confuses c and b most: it takes 30.0 % of c "
+        "images for b, and 20.0 % of b images for c."
+    )
+    assert title_of("thin", pair, STUDIES) == "Most accurate network, narrow one: c and b are confused most"
+    alone = confused_finding("thin", pair, 1, STUDIES)
+    assert alone.text.startswith("The network that trained, narrow one, confuses c and b most:")
+
+
+def test_of_networks_that_are_equally_accurate_none_is_the_most_accurate() -> None:
+    equal = SUMMARY | {"odd": SUMMARY["wide"]}
+    assert (are_tied("wide", equal), are_tied("wide", SUMMARY)) == (True, False)
+    assert not are_tied("wide", SUMMARY | {"odd": entry(0.7233, "collapsed")})
+    assert confused_finding("wide", None, 3, STUDIES, tied=True).text.startswith("A network with the highest mean")
+    assert title_of("wide", None, STUDIES, tied=True).startswith("A most accurate network, ")
+
+
+def test_pairs_that_are_confused_as_often_are_counted_and_no_mistake_is_none() -> None:
+    tied = Confused.of(confused(ab=2, bc=2))
+    alike = confused_finding("thin", tied, 1, STUDIES)
+    assert alike.text.endswith(
+        "narrow one, confuses 2 pairs of classes equally often: 2 mistakes in each of them."
+    )
+    assert title_of("thin", tied, STUDIES) == "Most accurate network, narrow one: what test images are taken for"
+    assert Confused.of(confused()) is None
+    none = confused_finding("thin", None, 1, STUDIES)
+    assert none.text == "The network that trained, narrow one, makes no mistake."
+    assert "no test image is taken for" in title_of("thin", None, STUDIES)
+    assert_numbers_are_their_own([alike, none])
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:

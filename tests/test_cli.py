@@ -210,8 +210,8 @@ def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:
     assert refused(command, "list").startswith("params.yaml: not found")
 
 
-def test_the_readme_s_lines_of_python_load_a_network(command: Command) -> None:
-    (lines,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL)
+def test_the_lines_of_python_in_docs_load_a_network(command: Command) -> None:
+    (lines,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/models.md").read_text("utf-8"), re.DOTALL)
     names: dict[str, Any] = {"images": torch.zeros(2, 3, 32, 32, dtype=torch.uint8)}
     shutil.copy2(WEIGHTS, ".")
     Path("params.yaml").unlink()

@@ -118,8 +118,8 @@ def renamed(old: str, new: str) -> Callable[[Path], None]:
 
 WRONG: dict[str, tuple[Mapping[str, int], Callable[[Path], None], str]] = {
     "nothing there": ({}, nothing, "found no folder of pictures, allowed: .*`dvc add`"),
-    "one class": ({"cat": 2}, nothing, "found 1 classes, allowed: 2 to 1000"),
-    "too many classes": ({"cat": 1}, more_classes, "found 1002 classes, allowed: 2 to 1000"),
+    "one class": ({"cat": 2}, nothing, "classes: found 1, allowed: 2 to 1000"),
+    "too many classes": ({"cat": 1}, more_classes, "classes: found 1002, allowed: 2 to 1000"),
     "no test": ({"train/cat": 1, "train/dog": 1}, nothing, "found no folder test, allowed: train and test"),
     "no training": ({"test/cat": 1, "test/dog": 1}, nothing, "found no folder train"),
     "another word": (DIVIDED, renamed("test", "val"), "found 'val' beside train or test, allowed: train, "),
@@ -201,7 +201,7 @@ def test_a_class_with_too_few_images_is_named(
 
 def test_images_of_another_size_or_damaged_ones_are_not_taken_for_the_right_ones(tmp_path: Path) -> None:
     raw_of(filled(tmp_path / "images", DIVIDED), tmp_path)
-    with pytest.raises(StudyError, match="found images of 8 pixels; `dvc repro download` makes them anew"):
+    with pytest.raises(StudyError, match="found images of 8 pixels; `dvc repro download` makes them again"):
         read(SIZE + 1, tmp_path / "raw")
     content = (tmp_path / "raw/test.npy").read_bytes()
     for damaged in (content[:-100], b""):

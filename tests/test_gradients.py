@@ -15,8 +15,13 @@ from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import layer_costs
 from cnn_study.profiling.records import Kind
 from cnn_study.report.kit.findings import Finding
-from cnn_study.report.topics.gradients.sentences import FACTOR, STEADY, bounds, gradient_findings
-from cnn_study.report.topics.gradients.tables import first_over_last, gradient_norms
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.palette import styles_of
+from cnn_study.report.topics.gradients.charts import by_layer_figure
+from cnn_study.report.topics.gradients.flows import FACTOR, STEADY, Flow, bounds, change, flows_of
+from cnn_study.report.topics.gradients.page_tables import controls_table, flow_table, study_table
+from cnn_study.report.topics.gradients.sentences import answer, title_of
+from cnn_study.report.topics.gradients.tables import first_middle_last, first_over_last, gradient_norms
 from cnn_study.training.batches import Batches
 from cnn_study.training.budgets import train_to
 from cnn_study.training.finished import FinishedRun, Trained
@@ -35,6 +40,7 @@ from tests.report_cases import (
 )
 from tests.test_shapes import bright_or_dark
 
+WIDTH = Members("width", "Width", STUDIES["width"].members, styles_of(list(STUDIES["width"].members)))
 REPLAY = validate(read_yaml(REPOSITORY / "params.yaml")).replay.runs.recipe
 
 
@@ -50,22 +56,31 @@ def gradients_of(ratios: list[float], architecture: str = "thin", last: float = 
     return pd.DataFrame(rows)
 
 
+def flow_of(norms: pd.DataFrame, architecture: str = "thin") -> Flow:
+    return flows_of(norms, SUMMARY)[architecture]
+
+
+def answered(norms: pd.DataFrame) -> Finding:
+    return answer(flows_of(norms, SUMMARY), SUMMARY, STUDIES)
+
+
 @pytest.mark.parametrize(
     ("ratio", "kind"),
     [
-        (0.999 / FACTOR, "vanishing"),
+        (0.999 / FACTOR, "vanishes"),
         (1 / FACTOR, "neither"),
         (1.0, "neither"),
         (FACTOR, "neither"),
-        (FACTOR * 1.001, "exploding"),
+        (FACTOR * 1.001, "explodes"),
     ],
 )
 def test_the_last_epoch_decides_whether_a_gradient_vanishes_or_explodes(ratio: float, kind: str) -> None:
     norms = gradients_of([0.001, 1000.0, ratio])
-    overall, finding = gradient_findings(norms, STUDIES, SUMMARY)
+    assert flow_of(norms).kind == kind
+    finding = answered(norms)
     assert finding.rule == f"gradient_{kind}"
-    counts = {"vanishing": int(kind == "vanishing"), "exploding": int(kind == "exploding")}
-    assert {key: overall.numbers[key] for key in counts} == counts
+    counts = {"vanishes": int(kind == "vanishes"), "explodes": int(kind == "explodes")}
+    assert {key: finding.numbers[key] for key in counts} == counts
 
 
 @pytest.mark.parametrize(
@@ -78,9 +93,9 @@ def test_the_last_epoch_decides_whether_a_gradient_vanishes_or_explodes(ratio: f
     ],
 )
 def test_a_ratio_rises_or_falls_from_a_quarter_on(first: float, last: float, direction: str) -> None:
-    finding = gradient_findings(gradients_of([first, 7.0, last]), STUDIES, SUMMARY)[1]
-    assert finding.numbers["direction"] == direction
-    assert finding.text.endswith(f"from 1.0× in epoch 1 it {direction}.")
+    assert change(last, first) == direction
+    table = flow_table(flows_of(gradients_of([first, 7.0, last]), SUMMARY), SUMMARY, STUDIES)
+    assert dict(zip(table.columns, table.rows[0], strict=True))["which"] == direction
 
 
 def test_the_bounds_widen_with_depth_by_half_the_variance_for_each_layer() -> None:
@@ -88,20 +103,23 @@ def test_the_bounds_widen_with_depth_by_half_the_variance_for_each_layer() -> No
     assert bounds(8)[1] == pytest.approx(2**3.5)
     assert bounds(21) == (2**-10, 2**10)
     middle = [("conv", 1.0)] * 19
-    for ratio, rule in ((0.9 * 2**-10, "gradient_vanishing"), (1.1 * 2**-10, "gradient_neither")):
+    for ratio, kind in ((0.9 * 2**-10, "vanishes"), (1.1 * 2**-10, "neither")):
         layers = enumerate([("conv", ratio), *middle, ("conv", 1.0)], start=1)
         norms = pd.DataFrame(
             {"architecture": "thin", "epoch": 1, "kind": kind, "depth": depth, "gradient_norm": norm}
             for depth, (kind, norm) in layers
         )
-        assert gradient_findings(norms, STUDIES, SUMMARY)[1].rule == rule
+        assert flow_of(norms).kind == kind
+        both = flows_of(pd.concat([norms, gradients_of([1.0], "wide")]), SUMMARY)
+        assert "in the deepest network below 0.00098× and above 1024×" in answer(both, SUMMARY, STUDIES).text
 
 
 @dataclass(frozen=True)
 class Deep:
-    """What one epoch of training shows of a deep network: its findings, and how its run ended."""
+    """What one epoch of training shows of a deep network: its gradient, what is said, how its run ended."""
 
-    findings: list[Finding]
+    flow: Flow
+    text: str
     status: Status
 
 
@@ -120,50 +138,104 @@ def deep(*layers: dict[str, object]) -> Deep:
     profile = one.profile.model_copy(update={"weighted_layers": tuple(layer_costs(network))})
     one = replace(one, trained=Trained(tuple(finished)), profile=profile)
     summary = SUMMARY | {"thin": entry(0.5, run.status)}
-    return Deep(gradient_findings(gradient_norms({"thin": one}), STUDIES, summary), run.status)
+    flows = flows_of(gradient_norms({"thin": one}), summary)
+    return Deep(flows["thin"], answer(flows, summary, STUDIES).text, run.status)
 
 
 def test_the_gradient_of_a_plain_network_of_20_layers_vanishes_and_that_of_a_residual_one_does_not() -> None:
     conv: dict[str, object] = {"conv": 8, "kernel": 3}
     block: dict[str, object] = {"residual": 8}
     plain = deep(*[conv] * 19)
-    overall, finding = plain.findings
-    assert (plain.status, finding.rule, overall.numbers["vanishing"]) == ("collapsed", "gradient_vanishing", 1)
-    assert finding.numbers["convolutions"] == 20
-    assert finding.text.startswith("narrow one (collapsed): in epoch 1 the first convolution's gradient norm is ")
+    assert (plain.status, plain.flow.kind, plain.flow.convolutions) == ("collapsed", "vanishes", 20)
+    assert plain.text.startswith("The gradient of narrow one (collapsed) vanishes: in the last epoch the first ")
 
     residual = deep(*[block] * 9, conv)
-    assert residual.findings[1].rule == "gradient_neither"
-    assert residual.findings[1].numbers["convolutions"] == 20
+    assert (residual.flow.kind, residual.flow.convolutions) == ("neither", 20)
 
 
-def test_a_gradient_sentence_in_full() -> None:
-    overall, finding = gradient_findings(gradients_of([0.5, 0.031]), STUDIES, SUMMARY)
-    assert finding.text == (
-        "narrow one: in epoch 2 the first convolution's gradient norm is 0.031× the last one's (mean over 3 "
-        "seeds), so that the gradient vanishes (below 0.10×); from 0.50× in epoch 1 it falls."
+def test_the_answer_in_full() -> None:
+    bounds_in_words = "Below 0.10× it vanishes, above 10× it explodes."
+    norm = "in the last epoch the first convolution's gradient norm is"
+    thin, wide = gradients_of([9.0, 0.4]), gradients_of([12.0, 1.2], "wide")
+    assert answered(thin).text == (
+        f"The gradient of narrow one neither vanishes nor explodes: {norm} 0.40× the last one's. {bounds_in_words}"
     )
-    assert "vanishes in 1 and explodes in 0 of 1 network" in overall.text
-    assert "epoch 1" not in gradient_findings(gradients_of([0.5]), STUDIES, SUMMARY)[1].text.replace(
-        "in epoch 1 the", ""
+    assert answered(pd.concat([thin, wide])).text == (
+        f"The gradient neither vanishes nor explodes in any of 2 networks: {norm} 0.40× the last one's in narrow "
+        f"one and 1.2× in “wide, twice”. {bounds_in_words}"
+    )
+    third = gradients_of([1.0], "wide_matched")
+    assert "1.2× in “wide, twice”, and in between elsewhere." in answered(pd.concat([thin, wide, third])).text
+    equal = pd.concat([thin, gradients_of([0.4], "wide")])
+    assert f"{norm} 0.40× the last one's in each." in answered(equal).text
+
+
+def test_the_answer_counts_what_vanishes_and_what_explodes_and_names_the_worst() -> None:
+    vanishing = pd.concat(
+        [gradients_of([0.05]), gradients_of([0.01], "wide"), gradients_of([2.0], "wide_matched")]
+    )
+    finding = answered(vanishing)
+    assert finding.text.startswith(
+        "The gradient vanishes in 2 of 3 networks: in the last epoch the first convolution's gradient norm is at "
+        "worst 0.010× the last one's in “wide, twice”. "
+    )
+    both = answered(pd.concat([vanishing, gradients_of([40.0], "odd")]))
+    assert both.rule == "gradient_vanishes_and_explodes"
+    assert "vanishes in 2 and explodes in 1 of 4 networks" in both.text
+    assert "at worst 0.010× the last one's in “wide, twice” and 40× in odd one." in both.text
+    assert_numbers_are_their_own([finding, both, answered(gradients_of([0.4]))])
+
+
+@pytest.mark.parametrize(
+    ("ratios", "title"),
+    [
+        ({"thin": 1.0, "wide": 2.0}, "Width: the gradient neither vanishes nor explodes"),
+        ({"thin": 0.01, "wide": 2.0}, "Width: the gradient vanishes in narrow one"),
+        ({"thin": 0.01, "wide": 20.0}, "Width: the gradient vanishes in narrow one and explodes in “wide, twice”"),
+        ({"wide_matched": 0.01}, "Width: gradient norm by layer"),
+    ],
+)
+def test_a_figure_is_called_by_what_the_gradient_does_in_its_study(ratios: dict[str, float], title: str) -> None:
+    norms = pd.concat([gradients_of([ratio], name) for name, ratio in ratios.items()])
+    assert title_of(WIDTH, flows_of(norms, SUMMARY)) == title
+
+
+def test_a_study_without_a_flow_has_no_table_and_one_with_epochs_two_columns_of_ratios() -> None:
+    assert study_table({}, WIDTH) is None
+    norms = pd.concat(
+        [gradients_of([0.5, 0.031]), gradients_of([2.0], "wide"), gradients_of([3.0], "wide_matched")]
+    )
+    table = study_table(flows_of(norms, SUMMARY), WIDTH)
+    assert table is not None
+    assert table.rows == (
+        ("narrow one", "0.50×", "0.031×", "vanishes"),
+        ("wide, twice", "–", "2.0×", "neither"),
     )
 
 
-def test_the_range_of_gradients_names_both_ends() -> None:
-    norms = pd.concat([gradients_of([0.4]), gradients_of([12.0], "wide"), gradients_of([2.0], "wide_matched")])
-    text = gradient_findings(norms, STUDIES, SUMMARY)[0].text
-    assert "in 0 and explodes in 1 of 3 networks" in text
-    assert "least in narrow one, 0.40×, and greatest in “wide, twice”, 12×" in text
+@pytest.mark.parametrize(
+    ("epochs", "words"),
+    [(1, "the only epoch"), (2, "the first and the last epoch"), (3, "the first, the middle and the last epoch")],
+)
+def test_a_figure_names_the_epochs_that_it_shows(epochs: int, words: str) -> None:
+    norms = gradients_of([0.5] * epochs).assign(layer=lambda rows: "conv" + rows["depth"].astype(str))
+    figure = by_layer_figure(first_middle_last(norms), WIDTH, flows_of(norms, SUMMARY))
+    assert figure.caption == f"Norm of each layer's weight gradient in {words}."
+    assert "narrow one 0.50×" in figure.alt
 
 
 def test_networks_that_diverged_or_have_one_convolution_have_no_gradient_flow() -> None:
     summary = SUMMARY | {"wide": entry(0.1, "trained", "diverged")}
     norms = pd.concat([gradients_of([0.4]), gradients_of([0.001], "wide"), gradients_of([3.0], "gone")])
-    assert [finding.numbers.get("of") for finding in gradient_findings(norms, STUDIES, summary)] == [None, "thin"]
+    assert list(flows_of(norms, summary)) == ["thin"]
     single = norms[norms["depth"] != 2]
     assert first_over_last(single).empty
-    assert gradient_findings(single, STUDIES, SUMMARY) == []
-    assert gradient_findings(norms.head(0), STUDIES, SUMMARY) == []
+    for nothing in (single, norms.head(0)):
+        assert flows_of(nothing, SUMMARY) == {}
+        finding = answered(nothing)
+        assert finding.rule == "gradient_unknown"
+        assert "each of 4 networks has a single convolution, or a run of it diverged" in finding.text
+        assert_numbers_are_their_own([finding])
 
 
 def test_first_over_last_goes_by_depth_and_passes_over_projections() -> None:
@@ -216,43 +288,26 @@ def test_what_a_layer_is_comes_from_the_profile_of_its_network_and_not_from_its_
 
 
 @pytest.mark.parametrize(
-    ("of", "against", "rule", "words"),
+    ("of", "against", "does"),
     [
-        (1.0, STEADY, "lowers", "it lowers this ratio"),
-        (1.0, STEADY * 0.999, "leaves", "it leaves this ratio about as it is"),
-        (STEADY * 0.999, 1.0, "leaves", "it leaves this ratio about as it is"),
-        (STEADY, 1.0, "raises", "it raises this ratio"),
+        (1.0, STEADY, "lowers it"),
+        (1.0, STEADY * 0.999, "leaves it"),
+        (STEADY * 0.999, 1.0, "leaves it"),
+        (STEADY, 1.0, "raises it"),
     ],
 )
-def test_a_control_raises_or_lowers_the_ratio_from_a_quarter_on(
-    of: float, against: float, rule: str, words: str
-) -> None:
+def test_a_control_raises_or_lowers_the_ratio_from_a_quarter_on(of: float, against: float, does: str) -> None:
     norms = pd.concat([gradients_of([9.0, of], "wide"), gradients_of([1.0, against], "wide_matched")])
-    (finding,) = controlled(gradient_findings(norms, STUDIES, SUMMARY))
-    assert finding.rule == f"gradient_control_{rule}"
-    assert words in finding.text
-
-
-def test_the_gradients_of_a_control_in_full() -> None:
-    norms = pd.concat([gradients_of([0.62], "wide"), gradients_of([0.31], "wide_matched")])
-    assert controlled(gradient_findings(norms, STUDIES, SUMMARY))[0].text == (
-        "The width: in the last epoch the first convolution's gradient norm is 0.62× the last one's in "
-        "“wide, twice” and 0.31× in wide_matched; it raises this ratio (by means over seeds, not tested)."
-    )
+    table = controls_table(flows_of(norms, SUMMARY), SUMMARY, STUDIES)
+    assert table is not None
+    assert table.rows[0][:3] == ("The width", "“wide, twice”", "wide_matched")
+    assert table.rows[0][-1] == does
 
 
 @pytest.mark.parametrize("missing", ["wide", "wide_matched"])
-def test_a_control_of_which_one_network_has_no_gradient_flow_says_nothing_gradient_findings(missing: str) -> None:
+def test_a_control_of_which_one_network_has_no_gradient_flow_has_no_row(missing: str) -> None:
     norms = pd.concat([gradients_of([0.62], "wide"), gradients_of([0.31], "wide_matched")])
-    assert controlled(gradient_findings(norms[norms["architecture"] != missing], STUDIES, SUMMARY)) == []
+    flows = flows_of(norms[norms["architecture"] != missing], SUMMARY)
+    assert controls_table(flows, SUMMARY, STUDIES) is None
     collapsed = SUMMARY | {missing: entry(0.1, "trained", "collapsed")}
-    assert controlled(gradient_findings(norms, STUDIES, collapsed)) == []
-
-
-def controlled(found: list[Finding]) -> list[Finding]:
-    return [finding for finding in found if finding.rule.startswith("gradient_control")]
-
-
-def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
-    norms = pd.concat([gradients_of([0.43, 0.0123], "wide"), gradients_of([3.4, 17.0], "wide_matched")])
-    assert_numbers_are_their_own(gradient_findings(norms, STUDIES, SUMMARY))
+    assert controls_table(flows_of(norms, collapsed), collapsed, STUDIES) is None

@@ -63,12 +63,12 @@ def test_guessing_is_right_as_often_as_the_largest_class_is_asked_for() -> None:
 
 def test_duplicates_are_counted_with_what_became_of_them() -> None:
     left_out = of_duplicates(UNEQUAL)
-    assert "3 equal a test image in every pixel (2 test images in all)" in left_out.text
-    assert "1 for training equal one for validation; they are left out there." in left_out.text
-    assert (
-        "they are in, as they are for everyone"
-        in of_duplicates(UNEQUAL.model_copy(update={"dropped": False})).text
+    assert left_out.text == (
+        "3 training or validation images equal one of 2 for testing and 1 training image equals one for "
+        "validation, in every pixel; they are left out of training and validation."
     )
+    kept = of_duplicates(UNEQUAL.model_copy(update={"dropped": False}))
+    assert kept.text.endswith("they are kept, as by everyone who uses this data set.")
     assert of_duplicates(PREPARED).text == "No two splits have an image in common."
 
 

@@ -91,7 +91,7 @@ def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
         kills, done, printed_epochs = 0, 0, list[str]()
         for moment in moments(longer_run, generator):
             alive, printed = killed_at(moment, killed, done)
-            killed.run("git", "checkout", "dvc.lock")  # which DVC does not write whole, as the README says
+            killed.run("git", "checkout", "dvc.lock")  # which DVC does not write whole: docs/troubleshooting.md
             printed_epochs += [line for line in printed if " epoch " in line]
             # No epoch that was finished is trained again.
             assert len(printed_epochs) == len(set(printed_epochs))
@@ -119,7 +119,7 @@ def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: P
         while "epoch 1/" not in printed.read_text():
             assert process.poll() is None
             time.sleep(0.05)
-        # It stands still when the interrupt comes, so that what it printed before and after can be told apart.
+        # It stands still when the interrupt comes, so that what it printed before and after is known.
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
         before = printed.read_text()

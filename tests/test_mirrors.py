@@ -12,7 +12,14 @@ from cnn_study.analysis.verdicts import Verdict
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, validate
 from cnn_study.report.kit.wording import points_within
-from cnn_study.report.topics.studies.optimizers import Mirror, mirrors, mirrors_table, under_both, under_both_table
+from cnn_study.report.topics.studies.optimizers import (
+    Mirror,
+    agreement,
+    mirrors,
+    mirrors_table,
+    under_both,
+    under_both_table,
+)
 from cnn_study.training.records import Status
 from tests.conftest import REPOSITORY
 from tests.report_cases import CLASSES, labels_of, numbers_without_source, prepared_of, result, right_ones
@@ -144,6 +151,21 @@ def test_each_pair_is_said_with_what_was_found_under_each() -> None:
     assert {finding.about for finding in found.values()} == {"optimizer"}
 
 
+def test_it_is_counted_how_many_conclusions_are_the_same() -> None:
+    assert agreement(mirror_of(evidence(params()))).text == (
+        "With Muon and with AdamW at 2 epochs, the conclusion is the same for 2 of 3 comparisons and reversed for "
+        "1."
+    )
+    same = agreement(mirror_of(evidence(params(), with_adamw=SHARES)))
+    assert same.text == "With Muon and with AdamW at 2 epochs, the conclusion is the same for all 3 comparisons."
+    one = agreement(mirror_of(evidence(params(), {"kernel_7x7": "collapsed", "kernel_5x5": "diverged"})))
+    assert one.text.endswith("the conclusion is the same for the only comparison.")
+    nothing = agreement(mirror_of(evidence(params(), {"kernel_3x3": "collapsed"})))
+    assert nothing.text == "Nothing could be compared between Muon and AdamW."
+    for finding in (same, one, nothing):
+        assert not numbers_without_source(finding.text, finding.numbers, ())
+
+
 def test_what_failed_is_not_compared_and_the_rest_is() -> None:
     mirror = mirror_of(evidence(params(), {"kernel_7x7": "collapsed"}))
     found = {finding.numbers["of"]: finding for finding in under_both(mirror)}
@@ -158,7 +180,9 @@ def test_the_table_says_in_what_the_recipes_differ() -> None:
     table = under_both_table(mirror)
     assert table.columns == ("pair", "Muon", "AdamW", "conclusion")
     assert [row[0] for row in table.rows] == ["5×5 against 3×3", "7×7 against 3×3", "1×1+3×3 against 3×3"]
-    assert [row[3] for row in table.rows][:2] == ["the same under both", "reversed"]
+    assert [row[3] for row in table.rows] == ["the same", "reversed", "the same"]
+    assert table.rows[1][1].startswith("+10.0 [+")
+    assert table.rows[1][1].endswith("] ▲ better")
     assert "The recipes differ in optimizer (adamw, not muon) and momentum (0.9, not 0.8)." in table.note
     saved = mirrors_table({"optimizer": mirror})
     assert saved["partner_of"].to_list() == ["kernel_5x5", "kernel_7x7", "kernel_1x1_3x3"]

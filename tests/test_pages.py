@@ -15,9 +15,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from cnn_study.base.yaml import read_yaml
-from cnn_study.report.kit.page import Figure, Page
+from cnn_study.params.study import validate
+from cnn_study.report.kit.members import with_names
+from cnn_study.report.kit.page import Detail, Figure, Page, Section
 from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.rendering import render_html
+from cnn_study.report.kit.wording import first_name
 from cnn_study.report.topics.studies.curves import validation_curves
 from tests.conftest import REPOSITORY, Project
 from tests.test_charts import CHARTS, SHOWN, curves
@@ -89,9 +92,9 @@ class Seen:
 
 
 def look_at(page: Path, folder: Path) -> Seen:
-    """Open a page in a browser without a network, and let its scripts run."""
+    """Open a page in a browser without a network, everything unfolded, and let its scripts run."""
     log = folder / "network.json"
-    here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", page.as_uri()]
+    here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"{page.as_uri()}#all"]
     done = subprocess.run([str(CHROMIUM), *BROWSER, *here], capture_output=True, text=True, check=True)
     lines = re.findall(r"CONSOLE:\d+\] (.*)", done.stderr)
     errors = [line for line in lines if re.search(r"Error|Uncaught|Refused|Failed|violates|ERR_", line)]
@@ -105,13 +108,20 @@ def requests(events: list[dict[str, Any]]) -> list[str]:
     return [params["url"] for params in asked if not params["url"].startswith(("file:", "data:", "blob:"))]
 
 
+def folding(figures: tuple[Figure, ...]) -> Page:
+    """A page that has these figures folded in, but for the first."""
+    first, *others = figures
+    section = Section("s", "s", "s?", (), None, None, (Detail("more", figures=tuple(others)),))
+    return Page("t", "s", (), first, None, (section,), ())
+
+
 def test_the_look_itself_sees_requests_errors_and_empty_charts(tmp_path: Path) -> None:
     empty = validation_curves(curves().head(0), SHOWN)
     figures = (
         Figure("full", "full", "", "", spec=CHARTS["difference_chart"].spec),
         Figure("empty", "empty", "", "", spec=empty),
     )
-    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    html = render_html(folding(figures), tmp_path)
     html = re.sub("<meta http-equiv=.*?>", "", html)
     spoilt = '<img src="http://example.org/picture.png"><script>undefined.broken</script>'
     (tmp_path / "page.html").write_text(html + spoilt)
@@ -132,7 +142,7 @@ CLICK = """<script>
 
 def test_the_report_draws_every_chart_without_network_or_errors(tmp_path: Path) -> None:
     figures = tuple(Figure(name, name, "", "", spec=chart.spec) for name, chart in CHARTS.items())
-    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    html = render_html(folding(figures), tmp_path)
     (tmp_path / "report.html").write_text(html)
     seen = look_at(tmp_path / "report.html", tmp_path)
     assert (seen.errors, seen.asked) == ([], [])
@@ -149,7 +159,7 @@ def test_the_committed_report_draws_every_chart_without_network_or_errors(tmp_pa
 
 def test_a_click_on_the_legend_leaves_one_line(tmp_path: Path) -> None:
     figures = (Figure("curves", "curves", "", "", spec=CHARTS["validation_curves"].spec),)
-    html = render_html(Page("t", "s", (), figures, (), ()), tmp_path)
+    html = render_html(folding(figures), tmp_path)
     (tmp_path / "report.html").write_text(html + CLICK)
     seen = look_at(tmp_path / "report.html", tmp_path)
     lines = re.findall(r'<path[^>]*aria-roledescription="line mark"[^>]*>', seen.html)
@@ -166,23 +176,43 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copy2(REPOSITORY / ".dvc/config", folder / ".dvc/config")
     plots = [plot for plot in read_yaml(REPOSITORY / "dvc.yaml")["plots"] if isinstance(plot, dict)]
     YAML().dump({"plots": plots}, folder / "dvc.yaml")
-    path = folder / "plots/timing/cost.csv"
-    cost = pd.read_csv(path)
-    if "run_seconds" not in cost:  # release 0.1.0 has what runs took by the clock alone
-        cost = cost.assign(run_seconds=cost["train_seconds"])
-        cost.to_csv(path, index=False)
+    params, path = validate(PARAMS), folder / "plots/timing/frontier.csv"
+    if not path.is_file():  # release 0.1.0 has one budget, and what runs took by the clock alone
+        frontier_of(pd.read_csv(folder / "plots/timing/cost.csv")).to_csv(path, index=False)
+    for table in (folder / "plots").glob("*/*.csv"):  # it has keys instead of names
+        with_names(pd.read_csv(table), params).to_csv(table, index=False)
     project = Project(folder)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
-    (folder / ".gitignore").write_text("/.dvc/tmp\n/.dvc/config.local\n/dvc_plots\n/diff\n")
+    (folder / ".gitignore").write_text("/.dvc/tmp\n/.dvc/config.local\n/dvc_plots\n/diff\n/old\n")
     project.commit("results")
-    cost.loc[cost["architecture"] == "kernel_3x3", "status"] = "collapsed"  # and so in fewer charts
-    cost.assign(test_accuracy=cost["test_accuracy"] - 0.01).to_csv(path, index=False)
+    frontier = pd.read_csv(path)
+    frontier.assign(accuracy=frontier["accuracy"] - 0.01).to_csv(path, index=False)
     project.run(sys.executable, "-m", "scripts.make_plots_page", PYTHONPATH=str(REPOSITORY))
     return project
 
 
+def frontier_of(cost: pd.DataFrame) -> pd.DataFrame:
+    """plots/timing/frontier.csv of runs to one budget, and of made-up ones to half of it."""
+    means = cost.groupby("architecture", sort=False)[["train_seconds", "test_accuracy"]].mean().reset_index()
+    means = means.rename(columns={"train_seconds": "seconds", "test_accuracy": "accuracy"})
+    half = means.assign(budget=2, seconds=means["seconds"] / 2, accuracy=means["accuracy"] - 0.05)
+    rows = pd.concat([half, means.assign(budget=4)])
+    front = rows["accuracy"] == rows["accuracy"].max()
+    return rows.assign(low=rows["accuracy"] - 0.01, high=rows["accuracy"] + 0.01, parameters=1000, front=front)
+
+
+# What a mark of each chart says, by which it is found, and how the lines of the two revisions differ.
+DVC_CHARTS = {
+    "accuracy_against_cost": "seconds of training: [^>]*; budget: ",
+    "validation_accuracy": r"epoch: \d+; validation accuracy: ",
+    "gradient_norm_by_layer": "layer, [^>]*; gradient norm: ",
+    "gradient_norm_by_epoch": r"epoch: \d+; gradient norm: ",
+    "learning_rates": "learning rate: ",
+}
+
+
 @pytest.mark.parametrize(("command", "folder"), [("show", "dvc_plots"), ("diff main", "diff")])
-def test_dvc_s_page_draws_every_chart_in_the_networks_colours_and_tells_revisions_apart(
+def test_dvc_s_page_draws_every_chart_with_the_networks_names_and_colours_and_shows_revisions_differently(
     repository: Project, command: str, folder: str, tmp_path: Path
 ) -> None:
     repository.run(sys.executable, "-m", "dvc", "plots", *command.split(), "--out", folder)
@@ -192,20 +222,40 @@ def test_dvc_s_page_draws_every_chart_in_the_networks_colours_and_tells_revision
     # Fewer would be an empty or a broken chart: each shows a dozen networks, some of them twice.
     assert min(seen.marks) >= 12
     colours = {name: style.colour for name, style in styles_of(ARCHITECTURES).items()}
-    members = [item for study in PUBLISHED.values() for item in study["members"].items() if item[0] in SUMMARY]
-    drawn = set(re.findall(r'network: ([^;"]*)[;"][^>]* (?:fill|stroke)="([^"]*)"', seen.html))
-    assert drawn == {(name, colours[architecture]) for architecture, name in members}
+    studies = validate(PARAMS).studies
+    of_all = {first_name(name, studies): name for name in SUMMARY}
+    of_studies = {name: key for study in PUBLISHED.values() for key, name in study["members"].items()}
+    described = re.findall(r'"([^"]*network: ([^;"]*)[^"]*)"[^>]* (?:fill|stroke)="([^"]*)"', seen.html)
+    # The colours of these are layers', epochs' and shares'.
+    drawn = {(name, colour) for text, name, colour in described if not re.search("gradient norm|actual", text)}
+    names = {name: key for name, key in (of_all | of_studies).items() if key in SUMMARY}
+    assert drawn == {(name, colours[key]) for name, key in names.items()}
     words = set(re.findall("<text[^>]*>([^<]*)</text>", seen.html))
-    assert {study["title"] for study in PUBLISHED.values()} <= words
-    assert words.isdisjoint(PUBLISHED)
+    assert {study["title"] for study in PUBLISHED.values()} | set(of_all) <= words
+    assert words.isdisjoint({*PUBLISHED, *ARCHITECTURES} - set(names))
     revisions = [{"workspace", "main"}, {"workspace"}][command == "show"]
-    for chart, kind, look in (
-        ("seconds of training: [^>]*seed: ", "point", " d"),
-        (r"epoch: \d+; validation accuracy: ", "line mark", "stroke-dasharray"),
-        (r"epoch: \d+; gradient norm: ", "line mark", "stroke-dasharray"),
-        ("layer, [^>]*; gradient norm: ", "line mark", "stroke-dasharray"),
-        ("learning rate: ", "line mark", "stroke-dasharray"),
-    ):
-        marks = re.findall(f'{chart}[^>]*rev(?:ision)?: (\\w+)"[^>]*"{kind}"[^>]*{look}="(.*?)"', seen.html)
-        assert {revision for revision, _ in marks} == revisions, chart
-        assert len(set(marks)) == len({look for _, look in marks}) == len(revisions), chart
+    for name, chart in DVC_CHARTS.items():
+        found = f'{chart}[^>]*rev(?:ision)?: (\\w+)[;"][^>]*"line mark"[^>]*stroke-dasharray="(.*?)"'
+        marks = re.findall(found, seen.html)
+        assert {revision for revision, _ in marks} == revisions, name
+        assert len(set(marks)) == len({look for _, look in marks}) == len(revisions), name
+
+
+def test_dvc_s_page_leads_with_accuracy_against_cost_all_networks_through_their_budgets(
+    repository: Project, tmp_path: Path
+) -> None:
+    assert list(read_yaml(repository.folder / "dvc.yaml")["plots"][0]) == ["accuracy_against_cost"]
+    repository.run(sys.executable, "-m", "dvc", "plots", "diff", "main", "--out", "old")
+    seen = look_at(repository.folder / "old/index.html", tmp_path)
+    points = re.findall(r'network: ([^;"]*); epochs: (\d+); [^"]*; rev: (\w+)"[^>]*"point"', seen.html)
+    assert len(points) == len(set(points)) == len(SUMMARY) * 2 * 2
+
+
+def test_dvc_s_page_is_made_of_the_committed_tables_as_they_are(tmp_path: Path) -> None:
+    for part in (".dvc/plots", "plots/data", "plots/timing"):
+        shutil.copytree(REPOSITORY / part, tmp_path / part)
+    for name in (".dvc/config", "dvc.yaml", "params.yaml"):
+        shutil.copy2(REPOSITORY / name, tmp_path / name)
+    project = Project(tmp_path)
+    project.run("git", "init", "--quiet")
+    assert "index.html" in project.run("dvc", "plots", "show")

@@ -12,6 +12,7 @@ import torch
 from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from benchmarks import ray, scale
 from cnn_study.base.errors import StudyError
@@ -22,6 +23,7 @@ from cnn_study.sources.datasets import SOURCES
 from cnn_study.training.entry import Override
 from cnn_study.training.recipe import Training
 from tests.conftest import REPOSITORY, Project
+from tests.test_text import ODD
 
 VALID = read_yaml(REPOSITORY / "params.yaml")
 
@@ -623,3 +625,58 @@ def test_the_studies_of_benchmarks_are_valid(change: Callable[[Any], None]) -> N
     content = copy.deepcopy(VALID)
     change(content)
     assert validate(content).architectures
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a ${x} b", "takes for the name of another value"),
+        ("\\${x}", "takes for the name of another value"),
+        ("${", "takes for the name of another value"),
+        ("???", "takes for a value that is missing"),
+        ("a</Script>b", "ends the script"),
+        ("a<!--b", "begins a comment"),
+    ],
+)
+@pytest.mark.parametrize("key", ["studies.depth.title", "studies.depth.members.depth_4", "data.folder"])
+def test_text_that_dvc_takes_for_something_else_is_refused(key: str, text: str, why: str) -> None:
+    (line,) = told({key: text})
+    assert line.startswith(f"params.yaml: {key}: found {text!r}, allowed: text without ")
+    assert why in line
+
+
+def test_what_is_refused_is_what_dvc_cannot_set_a_value_beside(tmp_path: Path) -> None:
+    def set_beside(text: str) -> Any:
+        path = tmp_path / "params.yaml"
+        with path.open("w", encoding="utf-8") as file:
+            YAML().dump({"study": {"title": text, "questions": [text]}, "seed": 1}, file)
+        apply_overrides(path, ["seed=2"])
+        return read_yaml(path)
+
+    for text in ("${x}", "${", "???"):
+        with pytest.raises(Exception, match=r"full_key: study\.title"):
+            set_beside(text)
+    assert set_beside("\\${x}")["study"]["title"] == "${x}"  # which is another text
+    for text in ODD:
+        assert set_beside(text)["study"] == {"title": text, "questions": [text]}
+
+
+@pytest.mark.parametrize("text", [text for text in ODD if "<!--" not in text])
+def test_any_other_text_may_be_a_name(text: str) -> None:
+    params = validate(with_values({"studies.depth.title": text, "studies.depth.members.depth_4": text}))
+    assert params.studies["depth"].title == params.studies["depth"].members["depth_4"] == " ".join(text.split())
+
+
+@pytest.mark.parametrize("text", [" ", "\n", "a\x1b[31mb", "a\x00b", "a\x85b", "\ufffe"])
+def test_what_is_no_text_is_no_name(text: str) -> None:
+    (line,) = told({"studies.depth.title": text})
+    assert "studies.depth.title: found " in line
+    assert line.isprintable()
+
+
+def test_a_text_of_two_lines_is_one_line_and_two_that_are_then_the_same_are_refused() -> None:
+    members = VALID["studies"]["depth"]["members"]
+    params = validate(with_values({"studies.depth.question": "What\n  does it give?\n"}))
+    assert params.studies["depth"].question == "What does it give?"
+    lines = told({"studies.depth.members": members | {"depth_4": "a b", "depth_6": "a\nb"}})
+    assert lines == ["params.yaml: studies.depth.members: found 'a b' twice, allowed: names that differ"]

@@ -21,7 +21,7 @@ from cnn_study.evaluation.settings import MOST_CHANNELS
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.params.study import validate
 from cnn_study.report.kit.pictures import DPI, axes_at, new_picture, png, show_pixels
-from cnn_study.report.topics.inside.chapter import dead_channels
+from cnn_study.report.topics.inside.dead import dead_channels
 from cnn_study.report.topics.inside.feature_maps import draw_feature_maps
 from cnn_study.report.topics.inside.first_layers import draw_first_layers
 from cnn_study.report.topics.inside.mosaic import CROSSED_OUT

@@ -62,4 +62,8 @@ def test_the_results_are_those_of_params_yaml() -> None:
     for name, found in summary.architectures.items():
         assert found.seeds == params.trainings[name].seeds
         assert found.budget in (max(params.trainings[name].budgets), None)
-    assert summary.headline == committed("headline.json")
+    headline = committed("headline.json")
+    if "test_accuracy_percent" in headline:  # release 0.1.0 has all networks there, and their parameters
+        headline = {name: headline["test_accuracy_percent"].get(name) for name in params.headlined}
+        headline = {name: mean for name, mean in headline.items() if name in published}
+    assert summary.headline(name for name in params.headlined if name in published) == headline

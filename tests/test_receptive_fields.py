@@ -149,6 +149,8 @@ def test_how_many_fields_grow_and_shrink_and_which_most() -> None:
 def test_of_one_seed_the_range_of_changes_is_told() -> None:
     sees, finding, *_ = findings(thin=layer([2.0], [3.0]), wide=layer([2.0], [1.5]))
     assert finding.rule == "fields_of_one_seed"
+    alone = findings(thin=layer([2.0], [3.0]))[1]
+    assert alone.text.endswith("by +1.00 pixels in narrow one; one seed has no interval.")
     words = "by −0.50 pixels in “wide, twice” to +1.00 in narrow one; one seed has no interval."
     assert finding.text.endswith(words)
     assert sees.text.endswith("than if all pixels counted alike, by one seed.")

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from cnn_study.analysis.tables import replay_table
-from cnn_study.report.kit.findings import Finding
-from cnn_study.report.topics.learning_rates.replay import replay_findings
+from cnn_study.report.topics.learning_rates.orders import Orders
 from cnn_study.training.records import Replayed, ShortRun
 from tests.report_cases import ENVIRONMENT, STUDIES, assert_numbers_are_their_own, short_run
 
@@ -23,84 +22,111 @@ def replayed(*runs: tuple[str, float, int, float | None]) -> pd.DataFrame:
     )
 
 
-def found_in_replay(*runs: tuple[str, float, int, float | None], own: float = 0.01) -> list[Finding]:
-    return replay_findings(replayed(*runs), STUDIES, own, epochs=1, images=500)
+def orders_of(*runs: tuple[str, float, int, float | None], own: float = 0.01) -> Orders:
+    return Orders.of(replayed(*runs), STUDIES, own)
 
 
-def test_a_replay_tells_rate_by_rate_who_trained_and_in_which_order() -> None:
-    low, high, orders = found_in_replay(
+def test_the_table_has_rate_by_rate_who_trained_and_how_well() -> None:
+    orders = orders_of(
         ("thin", 0.001, 0, 0.5), ("thin", 0.001, 1, 0.6), ("wide", 0.001, 0, 0.7), ("wide", 0.001, 1, 0.7),
-        ("thin", 0.01, 0, 0.4), ("thin", 0.01, 1, 0.3), ("wide", 0.01, 0, 0.1), ("wide", 0.01, 1, None),
+        ("thin", 0.01, 0, 0.4), ("thin", 0.01, 1, 0.1), ("wide", 0.01, 0, 0.1), ("wide", 0.01, 1, None),
+        ("odd", 0.01, 0, 0.2),
     )  # fmt: skip
-    assert low.text == (
-        "With the original report's recipe at a rate of 0.001, 0 of 4 runs of 1 epoch on 500 images did not "
-        "train; mean validation accuracies of those that did: “wide, twice” 70.0 % and narrow one 55.0 %."
+    assert orders.table.columns == ("network", "0.001", "0.01")
+    assert orders.table.rows == (
+        ("narrow one", "55.0 %", "40.0 % (1 of 2)"),
+        ("“wide, twice”", "70.0 %", "0 of 2 trained"),
+        ("odd one", "–", "20.0 %"),
     )
-    assert high.text == (
-        "With the original report's recipe at its own rate, 0.01, 2 of 4 runs of 1 epoch on 500 images did not "
-        "train (“wide, twice”: 2); mean validation accuracies of those that did: narrow one 35.0 %."
+
+
+def test_who_does_not_train_at_the_own_rate_is_said_before_who_comes_first() -> None:
+    low = [("thin", 0.001, 0, 0.5), ("wide", 0.001, 0, 0.7), ("odd", 0.001, 0, 0.6)]
+    some = orders_of(*low, ("thin", 0.01, 0, 0.4), ("wide", 0.01, 0, 0.1), ("odd", 0.01, 0, 0.5))
+    assert some.finding.rule == "replay_orders_differ"
+    assert some.finding.text == (
+        "In short runs with the original report's recipe and its rate of 0.01, “wide, twice” does not train and "
+        "odd one comes first; with each network at its best rate, “wide, twice” comes first."
     )
-    assert high.numbers["failed"] == {"wide": 2}
-    assert orders.rule == "replay_orders_differ"
-    assert orders.text == (
-        "In these short runs, of 1 epoch on 500 images, the order by mean validation accuracy at the original "
-        "report's rate, 0.01, is narrow one 35.0 % (no run of “wide, twice” trained); with each network at its "
-        "best of 2 rates it is “wide, twice” 70.0 % (at 0.001) and narrow one 55.0 % (at 0.001). The two orders "
-        "differ: here the rates alone change the order; differences are not tested."
+    assert some.title == "At the original report's learning rate, “wide, twice” does not train"
+    one = orders_of(*low, ("thin", 0.01, 0, 0.4), ("wide", 0.01, 0, 0.1), ("odd", 0.01, 0, None))
+    assert one.finding.text.endswith(
+        "only narrow one trains; with each network at its best rate, “wide, twice” comes first."
     )
+    none = orders_of(*low, ("thin", 0.01, 0, 0.1), ("wide", 0.01, 0, 0.1), ("odd", 0.01, 0, None))
+    assert none.title == "At the original report's learning rate, no network trains"
+    never = orders_of(
+        *low[:2], ("odd", 0.001, 0, 0.1), *[(name, 0.01, 0, 0.1) for name in ("thin", "wide", "odd")]
+    )
+    assert never.finding.text.endswith("“wide, twice” comes first, and odd one does not train at any.")
 
 
 def test_an_order_that_the_rates_leave_as_it_is_is_not_laid_to_them() -> None:
-    orders = found_in_replay(
-        ("thin", 0.001, 0, 0.6), ("wide", 0.001, 0, 0.1), ("odd", 0.001, 0, None),
-        ("thin", 0.01, 0, 0.7), ("wide", 0.01, 0, 0.5), ("odd", 0.01, 0, 0.1),
-    )[-1]  # fmt: skip
-    assert orders.rule == "replay_orders_agree"
-    assert "is narrow one 70.0 % and “wide, twice” 50.0 % (no run of odd one trained); with" in orders.text
-    assert (
-        "narrow one 70.0 % (at 0.01) and “wide, twice” 50.0 % (at 0.01) (no run of odd one trained)" in orders.text
+    orders = orders_of(
+        ("thin", 0.001, 0, 0.6), ("wide", 0.001, 0, 0.1), ("thin", 0.01, 0, 0.7), ("wide", 0.01, 0, 0.5)
     )
-    assert "The two orders are the same: here the rates alone do not change the order" in orders.text
+    assert orders.finding.rule == "replay_orders_agree"
+    assert orders.finding.text.endswith(
+        "the order is that with each network at its best rate: narrow one comes first."
+    )
+    assert orders.title == "The original report's learning rate keeps the order of networks"
 
 
 def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_round() -> None:
-    orders = found_in_replay(
+    orders = orders_of(
         ("thin", 0.001, 0, 0.5), ("wide", 0.001, 0, 0.9),
         ("thin", 0.01, 0, 0.7), ("wide", 0.01, 0, 0.6),
-    )[-1]  # fmt: skip
-    assert orders.rule == "replay_orders_differ"
-    assert orders.numbers["best_rates"] == {"wide": 0.001, "thin": 0.01}
+    )  # fmt: skip
+    assert orders.finding.rule == "replay_orders_differ"
+    assert orders.best_rates == {"wide": 0.001, "thin": 0.01}
+    assert orders.finding.text.endswith(
+        "narrow one comes first; with each network at its best rate, “wide, twice” comes first."
+    )
+    assert orders.title == "The original report's learning rate changes the order of networks"
+    behind = orders_of(
+        ("odd", 0.001, 0, 0.2), ("thin", 0.001, 0, 0.5), ("wide", 0.001, 0, 0.3),
+        ("odd", 0.01, 0, 0.8), ("thin", 0.01, 0, 0.3), ("wide", 0.01, 0, 0.4),
+    )  # fmt: skip
+    assert (
+        "odd one comes first, as with each network at its best rate, but others change places."
+        in behind.finding.text
+    )
+
+
+def test_networks_that_are_equal_share_the_first_place() -> None:
+    runs = [(name, rate, 0, 0.5) for name in ("thin", "wide") for rate in (0.001, 0.01)]
+    text = orders_of(*runs).finding.text
+    assert text.endswith("at its best rate: narrow one and “wide, twice” are equal and come first.")
 
 
 def test_an_order_goes_by_the_runs_that_trained() -> None:
-    orders = found_in_replay(
+    orders = orders_of(
         ("thin", 0.001, 0, 0.2), ("wide", 0.001, 0, 0.3), ("thin", 0.001, 1, 0.2), ("wide", 0.001, 1, 0.3),
         ("thin", 0.01, 0, 0.5), ("wide", 0.01, 0, 0.6), ("thin", 0.01, 1, 0.5), ("wide", 0.01, 1, 0.1),
-    )[-1]  # fmt: skip
-    assert orders.numbers["means_at_own"] == {"thin": 0.5, "wide": 0.6}
-    assert orders.rule == "replay_orders_agree"
+    )  # fmt: skip
+    assert orders.at_own == {"thin": 0.5, "wide": 0.6}
+    assert orders.finding.rule == "replay_orders_agree"
 
 
 @pytest.mark.parametrize(
-    ("runs", "own"),
+    ("runs", "own", "why"),
     [
-        ([("thin", 0.01, 0, 0.5), ("wide", 0.01, 0, 0.6)], 0.01),
-        ([("thin", 0.01, 0, 0.5), ("thin", 0.1, 0, 0.6)], 0.01),
-        ([("thin", 0.01, 0, 0.5), ("wide", 0.1, 0, 0.6)], 0.02),
-        ([("thin", 0.01, 0, 0.1), ("wide", 0.01, 0, 0.1), ("thin", 0.1, 0, None), ("wide", 0.1, 0, 0.1)], 0.01),
+        ([("thin", 0.01, 0, 0.5), ("wide", 0.01, 0, 0.6)], 0.01, "2 networks ran at 1 learning rate: there"),
+        ([("thin", 0.01, 0, 0.5), ("thin", 0.1, 0, 0.6)], 0.01, "1 network ran at 2 learning rates: there"),
+        ([("thin", 0.01, 0, 0.5), ("wide", 0.1, 0, 0.6)], 0.02, "rates, its own not among them: there"),
+        ([("thin", 0.01, 0, 0.1), ("wide", 0.01, 0, 0.1), ("thin", 0.1, 0, None)], 0.01, "no short run trained."),
     ],
 )
 def test_without_a_second_rate_or_network_or_anything_trained_there_is_no_order(
-    runs: list[tuple[str, float, int, float | None]], own: float
+    runs: list[tuple[str, float, int, float | None]], own: float, why: str
 ) -> None:
-    assert {finding.rule for finding in found_in_replay(*runs, own=own)} == {"replay"}
-
-
-def test_a_replay_in_which_nothing_trains_ranks_nothing() -> None:
-    (finding,) = found_in_replay(("thin", 0.01, 0, 0.1))
-    assert finding.text.endswith("1 of 1 run of 1 epoch on 500 images did not train (narrow one: 1).")
+    orders = orders_of(*runs, own=own)
+    assert orders.finding.rule == "replay_without_order"
+    assert why in orders.finding.text
+    assert orders.title == "The original report's recipe at several learning rates"
 
 
 def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
     runs = [("thin", 0.01, 0, 0.5), ("wide", 0.01, 0, 0.1), ("thin", 0.003, 0, 0.7), ("wide", 0.003, 0, 0.8)]
-    assert_numbers_are_their_own(found_in_replay(*runs))
+    alone = orders_of(("thin", 0.01, 0, 0.5))
+    assert_numbers_are_their_own([orders_of(*runs).finding, orders_of(*runs, own=1.0).finding, alone.finding])

@@ -318,9 +318,9 @@ def test_an_interval_over_seeds_is_students() -> None:
     assert Estimate.of([None]) == Estimate(mean=None, ci95=None, per_seed=(None,))
 
 
-def test_the_report_s_own_recipe_in_the_readme_is_a_matter_of_parameters(environment: Environment) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    given = re.findall(r"-S '?training\.(\S+)=([^\s']+)", readme[readme.index("dvc exp run --name report") :])
+def test_the_original_report_s_recipe_in_docs_is_a_matter_of_parameters(environment: Environment) -> None:
+    page = (REPOSITORY / "docs/experiments.md").read_text(encoding="utf-8")
+    given = re.findall(r"-S '?training\.(\S+)=([^\s']+)", page[page.index("dvc exp run --name report") :])
     report: dict[str, Any] = {}
     for keys, value in given:
         place = report

@@ -316,7 +316,7 @@ def test_the_stage_evaluate_takes_no_other_network(project: Project) -> None:
     save_network(project.folder / path, network, said.model_copy(update={"dataset": "cifar10"}))
     shutil.rmtree(project.folder / "results/evaluate/small")  # where it needs none
     printed = project.run(sys.executable, "-m", "stages.evaluate", "small", ok=False)
-    told = f"{path}: data set: found 'cifar10', allowed: fashion_mnist; `dvc repro` trains anew\n"
+    told = f"{path}: data set: found 'cifar10', allowed: fashion_mnist; `dvc repro` trains again\n"
     assert printed == told
 
 

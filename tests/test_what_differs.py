@@ -24,14 +24,14 @@ from cnn_study.profiling.complexity import count_conv_parameters, count_paramete
 from cnn_study.report.topics.studies.differences import controls
 from cnn_study.report.topics.studies.study import ComparedStudy
 from cnn_study.report.topics.studies.what_differs import (
+    changes_with_depth,
     differing_table,
     in_brackets,
-    more_than_depth,
     what_differs_table,
 )
 from cnn_study.training.entry import Override
 from tests.conftest import REPOSITORY, SHAPE
-from tests.report_cases import COMPARISON, COSTS, MARGIN, SUMMARY, TIMING, compared
+from tests.report_cases import COMPARISON, COSTS, MARGIN, STUDY, SUMMARY, TIMING, compared
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 TRAINING = PARAMS.training
@@ -239,7 +239,7 @@ def studies() -> list[ComparedStudy]:
 def test_alone_is_said_where_one_thing_differs_and_nowhere_else() -> None:
     said = set()
     for study in studies():
-        for finding in (*controls(study), *more_than_depth(study)):
+        for finding in controls(study):
             pair = (finding.numbers["of"], finding.numbers["against"])
             one = alone(differing(*pair))
             assert bool(re.search(r"\balone\b", finding.text)) == (one is not None), finding.text
@@ -259,16 +259,14 @@ def test_a_control_in_which_more_differs_names_it() -> None:
     assert in_brackets(()) == ""
 
 
-def test_what_else_changes_with_depth_is_said_with_its_numbers() -> None:
+def test_what_changes_in_all_pairs_in_which_depth_does_is_found() -> None:
     (depth,) = (study for study in studies() if study.key == "depth")
-    found = {finding.numbers["of"]: finding for finding in more_than_depth(depth)}
-    assert found.keys() == {name for name in depth.spec.members if name != "kernel_3x3"}
-    assert found["depth_4"].text == (
-        "From 2 layers to 4 layers more changes than the number of layers (2 → 4): channels 32, 64 → 32, 64, 128, "
-        "256; pools 2 × max 2×2 → 4 × max 2×2; weights in convolutions 19,392 → 388,416; receptive field 10 px → "
-        "46 px; weights in all 1,070,794 → 653,386."
-    )
-    assert found["depth_4"].numbers["differ"]["pools"] == ["2 × max 2×2", "4 × max 2×2"]
+    assert changes_with_depth(depth) == ["pools", "weights in convolutions"]
+    for name in ("kernel_size", "optimizer"):
+        (other,) = (study for study in studies() if study.key == name)
+        assert changes_with_depth(other) == []
+    one = replace(depth, differing={pair: depth.differing[pair] for pair in [("depth_4", "kernel_3x3")]})
+    assert changes_with_depth(one) == []  # of one pair, all that differs would be
 
 
 def test_every_pair_of_every_study_is_in_the_tables() -> None:
@@ -279,8 +277,22 @@ def test_every_pair_of_every_study_is_in_the_tables() -> None:
         ["kernel_size", "kernel_3x3_dilated_2", "kernel_3x3", "window", "3×3 dilated to 5×5", "3×3", "choice"],
         ["kernel_size", "kernel_3x3_dilated_2", "kernel_3x3", "receptive field", "16 px", "10 px", "consequence"],
     ]
-    shown = [what_differs_table(study).rows for study in studies()]
-    assert sum(map(len, shown)) == len(PAIRS)
-    assert ("3×3, dilation 2 − 3×3", "window 3×3 → 3×3 dilated to 5×5", "receptive field 10 px → 16 px") in shown[
-        0
-    ]
+    shown = [what_differs_table(study) for study in studies()]
+    assert sum(len(table.rows) for table in shown) == len(PAIRS)
+    assert shown[0].columns == ("comparison", "question", "what differs", "what follows from it")
+    assert (
+        "3×3, dilation 2 − 3×3",
+        "a 5×5 window with the weights of 3×3",
+        "window 3×3 → 3×3 dilated to 5×5",
+        "receptive field 10 px → 16 px",
+    ) in shown[0].rows
+    assert shown[1].columns == ("comparison", "what differs", "what follows from it")  # it has no controls
+
+
+def test_the_table_of_what_differs_has_times_where_they_were_measured() -> None:
+    study = ComparedStudy(
+        "width", STUDY, COMPARISON, MARGIN, SUMMARY, TIMING, COSTS, dict.fromkeys(STUDY.pairs, ())
+    )
+    table = what_differs_table(study)
+    assert table.columns[-1] == "time of a training step, ratio"
+    assert {row[0]: row[-1] for row in table.rows}["wide, twice − wide_matched"] == "1.19× [1.14, 1.26]"

@@ -44,7 +44,8 @@ class Change:
     """The difference at the largest budget minus that at a smaller ``budget``, in percentage points.
 
     Taken within seeds, since the runs of a seed share their beginning. ``stable``: the 95 % ``interval`` lies
-    within the margin. ``reversed``: the two differences have opposite signs, and the interval leaves out zero.
+    within the margin. ``reversed``: the two differences have opposite signs, and their intervals and that of the
+    change leave out zero (an intersection-union test; Berger, 1982).
     """
 
     budget: int
@@ -237,7 +238,7 @@ class Comparer:
             points,
             (low, high),
             stable=-self.margin < low and high < self.margin,
-            reversed=last.points * before.points < 0 and not low <= 0 <= high,
+            reversed=_sign(before) * _sign(last) < 0 and not low <= 0 <= high,
         )
 
     def _classes(self, of: str, against: str, budget: int) -> dict[str, float]:
@@ -275,6 +276,11 @@ def pareto_front(points: Mapping[str, tuple[float, float]], better: Callable[[st
     """
     order = sorted(points, key=lambda name: (points[name][0], -points[name][1], name))
     return [name for place, name in enumerate(order) if all(better(name, cheaper) for cheaper in order[:place])]
+
+
+def _sign(one: AccuracyDifference) -> int:
+    """1 or -1 where the interval leaves out zero, else 0."""
+    return 0 if one.interval is None else int(one.interval[0] > 0) - int(one.interval[1] < 0)
 
 
 def _minus(one: _Signed) -> _Signed:

@@ -169,7 +169,9 @@ NOT_MEASURED = Costs(NOTHING)
 
 def _in_words(environment: Environment) -> str:
     threads = "1 thread" if environment.threads == 1 else f"{environment.threads} threads"
-    where = environment.processor if environment.device == "cuda" else f"{environment.processor}, {threads}"
+    # Its name; the instruction sets behind it are in metrics/environment.json.
+    processor = environment.processor.split(", ")[0]
+    where = environment.processor if environment.device == "cuda" else f"{processor}, {threads}"
     return f"{where}, {environment.precision}"
 
 

@@ -1,6 +1,8 @@
 """Means and their uncertainty."""
 
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 from scipy import stats
@@ -34,6 +36,24 @@ class Estimate(Record):
     def summary(self) -> dict[str, float | list[float] | None]:
         """``mean`` and ``ci95``, as findings have them."""
         return {"mean": self.mean, "ci95": None if self.ci95 is None else list(self.ci95)}
+
+
+def clipped(
+    interval: tuple[float, float] | None, lowest: float, highest: float = math.inf
+) -> tuple[float, float] | None:
+    """An interval without what lies beyond what the quantity can be, which Student's may reach with few values."""
+    if interval is None:
+        return None
+    low, high = (min(max(end, lowest), highest) for end in interval)
+    return low, high
+
+
+def significant(number: float, digits: int, *, zeros: bool = False) -> str:
+    """A number to so many digits: 0.031, 120, and never 3e-05; with ``zeros`` at its end: 0.60."""
+    written = format(Decimal(f"{number:.{digits - 1}e}"), "f")
+    if not zeros and "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return written.replace("-", "−")
 
 
 def intervals_disjoint(of: Estimate, against: Estimate) -> int:

@@ -1,6 +1,6 @@
 """What is made of the results for metrics/: a network's numbers, its times, and where all was computed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -117,16 +117,10 @@ class Summaries(Record):
     test_images: int
     architectures: dict[str, Summary]
 
-    @property
-    def headline(self) -> dict[str, dict[str, float | None]]:
-        """metrics/headline.json: test accuracies in percent, whose differences are points, and parameters."""
-        means = {name: summary.test_accuracy.mean for name, summary in self.architectures.items()}
-        return {
-            "test_accuracy_percent": {
-                name: None if mean is None else round(100 * mean, 2) for name, mean in means.items()
-            },
-            "parameters": {name: summary.parameters for name, summary in self.architectures.items()},
-        }
+    def headline(self, names: Iterable[str]) -> dict[str, float | None]:
+        """Test accuracies in percent, whose differences are points, of these; None of one that has not trained."""
+        means = {name: self.architectures[name].test_accuracy.mean for name in names}
+        return {name: None if mean is None else round(100 * mean, 2) for name, mean in means.items()}
 
 
 class Timing(Record):

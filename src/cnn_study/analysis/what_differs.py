@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.statistics import significant
 from cnn_study.networks.architecture import Architecture
 from cnn_study.networks.layers import Window
 from cnn_study.params.study import Params
@@ -124,7 +125,7 @@ def recipe_differences(of: Recipe, against: Recipe) -> list[Difference]:
 
 def rate_differences(of: float, against: float, *, follows: bool = False) -> list[Difference]:
     """Of two learning rates; ``follows``: whether the same search has found both."""
-    return _different("learning rate", f"{of:g}", f"{against:g}", follows=follows)
+    return _different("learning rate", significant(of, 6), significant(against, 6), follows=follows)
 
 
 def _by_key(recipe: Recipe) -> dict[str, str]:

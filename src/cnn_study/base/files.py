@@ -64,7 +64,7 @@ def load_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     except FileNotFoundError:
         raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
     except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
-        raise StudyError(f"{path}: found no arrays ({error}); `dvc repro` makes it anew") from None
+        raise StudyError(f"{path}: found no arrays ({error}); `dvc repro` makes it again") from None
 
 
 def read_json(path: Path) -> Any:
@@ -74,7 +74,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
     except ValueError as error:
-        raise StudyError(f"{path}: found no valid JSON ({error}); `dvc repro` makes it anew") from None
+        raise StudyError(f"{path}: found no valid JSON ({error}); `dvc repro` makes it again") from None
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ class Record(BaseModel):
         except FileNotFoundError:
             raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
         except ValidationError as error:
-            raise StudyError(f"{path}: {first_mistake(error)}; `dvc repro` makes it anew") from None
+            raise StudyError(f"{path}: {first_mistake(error)}; `dvc repro` makes it again") from None
 
 
 def first_mistake(error: ValidationError) -> str:

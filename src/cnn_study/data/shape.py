@@ -37,6 +37,6 @@ def load_shape(path: Path) -> Shape:
     if not complete or any(type(number) is not int or number < 1 for number in content.values()):
         raise StudyError(
             f"{path}: {found(content)}, allowed: channels, size and classes, each a whole number; "
-            "`dvc repro prepare` makes it anew"
+            "`dvc repro prepare` makes it again"
         )
     return Shape(**content)

@@ -26,7 +26,7 @@ from cnn_study.training.records import Status
 Pixels = npt.NDArray[np.uint8]  # (channels, H, W)
 
 ARRAYS = ("predictions.npz", "influence.npz", "pictures.npz")
-MADE_ANEW = "`dvc repro` makes it anew"
+MADE_ANEW = "`dvc repro` makes it again"
 SURE = 65535  # what stands for a confidence of 1 in predictions.npz
 BRIGHTEST = 255  # what stands for a map's largest activation in pictures.npz
 

@@ -28,7 +28,8 @@ class Progress:
 
     def resumed(self, epochs: int) -> None:
         """Say that a run goes on."""
-        tqdm.write(f"{self._title}: {epochs} of {self._epochs} epochs done already", file=sys.stderr)
+        all_epochs = f"{self._epochs} epoch{'s' if self._epochs != 1 else ''}"
+        tqdm.write(f"{self._title}: {epochs} of {all_epochs} done already", file=sys.stderr)
 
     def epoch_ended(
         self, epoch: int, loss: float | None, train_accuracy: float | None, validation_accuracy: float | None

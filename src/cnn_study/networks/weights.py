@@ -27,7 +27,7 @@ FORMAT = 1  # of what a file says
 LONGEST = 2**18  # bytes of what a file says: ten times the largest architecture's, and read within a second
 LARGEST = 2**16  # of an image's channels and side and of the classes, so that any network's weights can be counted
 TYPES = {torch.float32: "F32", torch.int64: "I64"}  # safetensors' names of those that networks have
-MADE_ANEW = "`dvc repro` makes it anew"
+MADE_ANEW = "`dvc repro` makes it again"
 
 
 def _printable(text: str) -> str:

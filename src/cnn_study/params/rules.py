@@ -21,6 +21,13 @@ RESERVED = (
     "methods", "networks", "receptive_fields",
 )  # fmt: skip
 
+NOT_FOR_DVC = {
+    "${": "which dvc exp run -S takes for the name of another value",
+    "???": "which dvc exp run -S takes for a value that is missing",
+    "</script": "which ends the script that dvc plots show writes it into",
+    "<!--": "which begins a comment in the page that dvc plots show writes",
+}
+
 
 class Sound:
     """The file without what is wrong in it."""
@@ -62,6 +69,7 @@ def broken_rules(content: Mapping[str, Any], mistakes: Iterable[Mistake]) -> Ite
         if name not in entries:
             yield _no_entry(("replay", "architectures", index), name, entries)
     yield from shared_mappings(content)
+    yield from what_dvc_cannot_take(content)
 
 
 def _no_entry(keys: tuple[str | int, ...], name: str, entries: list[str]) -> Mistake:
@@ -76,7 +84,7 @@ def _names_in_studies(sound: Sound) -> Iterator[Mistake]:
         for member in members:
             if member not in entries:
                 yield _no_entry((*where, "members", member), member, entries)
-        yield from _repeated((*where, "members"), list(members.values()))
+        yield from _repeated((*where, "members"), [" ".join(shown.split()) for shown in members.values()])
 
         asked: list[tuple[tuple[str | int, ...], str]] = []
         if baseline := sound.get(*where, "baseline"):
@@ -98,7 +106,7 @@ def _names_of_studies(sound: Sound) -> Iterator[Mistake]:
         if name in RESERVED:
             yield Mistake(("studies", name), f"the report has this name, allowed: none of {', '.join(RESERVED)}")
     titles = [sound.get("studies", name, "title") for name in names]
-    yield from _repeated(("studies",), [title for title in titles if title is not None])
+    yield from _repeated(("studies",), [" ".join(title.split()) for title in titles if title is not None])
 
 
 def _repeated(keys: tuple[str, ...], names: list[str]) -> Iterator[Mistake]:
@@ -213,6 +221,20 @@ def _layers_that_do_not_fit(sound: Sound) -> Iterator[Mistake]:
         spec = spec_of({"layers": layers, "head": {}})  # whatever may be wrong with its own head
         if text := misfit(spec.layers, source.shape(classes=1)):
             yield Mistake(keys, text)
+
+
+def what_dvc_cannot_take(content: Any, keys: tuple[str | int, ...] = ()) -> Iterator[Mistake]:
+    """Texts that its commands take for something else, whatever they stand for here."""
+    if isinstance(content, str):
+        for what, why in NOT_FOR_DVC.items():
+            if content == what if what == "???" else what in content.lower():
+                yield Mistake(keys, f"{found(content)}, allowed: text without {what}, {why}")
+    elif isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from what_dvc_cannot_take(value, (*keys, key))
+    elif isinstance(content, list):
+        for index, value in enumerate(content):
+            yield from what_dvc_cannot_take(value, (*keys, index))
 
 
 def shared_mappings(content: Mapping[str, Any]) -> Iterator[Mistake]:

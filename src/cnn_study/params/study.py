@@ -18,8 +18,19 @@ from cnn_study.training.recipe import Training
 from cnn_study.training.replay import Replay
 from cnn_study.training.search import Search
 
+# What SVG cannot hold, and what a terminal obeys.
+NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 Name = Annotated[str, Field(pattern=NAME)]
-Text = Annotated[str, Field(min_length=1)]
+
+
+def _in_one_line(text: str) -> str:
+    line = re.sub(r"[ \t\r\n]+", " ", text).strip()
+    if not line or NO_TEXT.search(line):
+        raise mistake(f"{found(text)}, allowed: text, without control characters")
+    return line
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_in_one_line)]
 
 
 def _says_not_alone(question: str) -> str:
@@ -95,6 +106,12 @@ class Params(Model):
     def trainings(self) -> dict[str, Training]:
         """How each network is trained, with what its entry overrides."""
         return {name: entry.trained_by(self.training) for name, entry in self.entries.items()}
+
+    @property
+    def headlined(self) -> list[str]:
+        """The networks of metrics/headline.json: of the first two studies that mirror none."""
+        first = [study for study in self.studies.values() if study.mirrors is None][:2]
+        return list(dict.fromkeys(name for study in first for name in study.members))
 
     def partners(self, study: str) -> dict[str, str]:
         """Of each member of a study that mirrors another: the member of that one with the same layers and head."""

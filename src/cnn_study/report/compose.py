@@ -1,10 +1,13 @@
 """The report put together: which chapters it has, in which order, and what is kept of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.params.study import Params
 from cnn_study.report.kit.chapter import Chapter
+from cnn_study.report.kit.members import with_names
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.wording import counted, images_in_words
 from cnn_study.report.topics.claims import chapter as claims
@@ -33,8 +36,16 @@ TOPICS: tuple[Callable[[Evidence], Chapter], ...] = (
 
 
 def chapters_of(evidence: Evidence) -> list[Chapter]:
-    """What every topic has to say."""
-    return [topic(evidence) for topic in TOPICS]
+    """What every topic has to say, its tables with the names of networks."""
+    return [_with_names(topic(evidence), evidence.params) for topic in TOPICS]
+
+
+def _with_names(chapter: Chapter, params: Params) -> Chapter:
+    tables, timed = (
+        {name: with_names(table, params) for name, table in some.items()}
+        for some in (chapter.tables, chapter.timed_tables)
+    )
+    return replace(chapter, tables=tables, timed_tables=timed)
 
 
 def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
@@ -44,10 +55,11 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
     return Page(
         title=f"Small CNNs compared: {', '.join(titles)}",
         subtitle=(
-            f"{len(params.architectures)} networks on {images_in_words(params.data.dataset, evidence.prepared)}, "
+            f"{counted(len(params.architectures), 'network')} "
+            f"on {images_in_words(params.data.dataset, evidence.prepared)}, "
             f"{counted(len(params.training.seeds), 'seed')} each, "
             f"up to {counted(max(params.training.budgets), 'epoch')} of training, "
-            f"{len(evidence.labels):,} test images."
+            f"{counted(len(evidence.labels), 'test image')}."
         ),
         answers=tuple(answer for chapter in chapters for answer in chapter.answers),
         figure=next((chapter.figure for chapter in chapters if chapter.figure), None),

@@ -78,7 +78,7 @@ def look_into(path: Path, size: int) -> Pictures:
         if not name.isprintable() or len(name.encode()) > LONGEST_NAME
     )
     if not 2 <= len(known) <= MOST_CLASSES:
-        raise StudyError(f"{path}: found {len(known)} classes, allowed: 2 to {MOST_CLASSES}, a folder each")
+        raise StudyError(f"{path}: classes: found {len(known)}, allowed: 2 to {MOST_CLASSES}, a folder each")
     listed = {part: [_files(place / name) for name in known] for part, place in places.items()}
     files = {part: tuple(file for of_class in listed[part] for file in of_class) for part in places}
     return Pictures(size=size, classes=tuple(known), files=files)
@@ -149,7 +149,9 @@ def read(size: int, folder: Path) -> Raw:
     """What ``fetch`` has put there, memory-mapped. Raises StudyError if it is of another size or damaged."""
     pictures = Pictures.read(folder / INDEX)
     if pictures.size != size or "train" not in pictures.files:
-        raise StudyError(f"{folder}: found images of {pictures.size} pixels; `dvc repro download` makes them anew")
+        raise StudyError(
+            f"{folder}: found images of {pictures.size} pixels; `dvc repro download` makes them again"
+        )
     parts = dict(_parts(pictures, folder))
     return Raw(parts["train"], parts.get("test"), pictures.classes, parts.get("validation"))
 
@@ -160,8 +162,8 @@ def _parts(pictures: Pictures, folder: Path) -> Iterator[tuple[str, Part]]:
         try:
             images = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            raise StudyError(f"{path}: found no images ({error}); `dvc repro download` makes them anew") from None
+            raise StudyError(f"{path}: found no images ({error}); `dvc repro download` makes them again") from None
         if images.dtype != np.uint8 or images.shape != (len(files), CHANNELS, pictures.size, pictures.size):
-            raise StudyError(f"{path}: found an array {images.shape}; `dvc repro download` makes it anew")
+            raise StudyError(f"{path}: found an array {images.shape}; `dvc repro download` makes it again")
         names = tuple(f"{part}/{file}" if len(pictures.files) > 1 else file for file in files)
         yield part, Part(images, np.array(pictures.labels(part), np.int64), names)

@@ -138,7 +138,7 @@ def weights_name(seed: int, budget: int, largest: int) -> str:
 def _no_run_in(path: Path, key: Key) -> StudyError:
     seed, budget = key
     return StudyError(
-        f"{path}: found no run of seed {seed} budget {budget} as runs.json has it; `dvc repro` makes it anew"
+        f"{path}: found no run of seed {seed} budget {budget} as runs.json has it; `dvc repro` makes it again"
     )
 
 
@@ -168,7 +168,7 @@ def _read_table(path: Path, kind: type[R]) -> dict[Key, tuple[R, ...]]:
         raise StudyError(f"{path}: not found; `dvc repro` makes it") from None
     except (ValueError, csv.Error) as error:
         reason = str(error).splitlines()[0]
-        raise StudyError(f"{path}: found no table of its kind ({reason}); `dvc repro` makes it anew") from None
+        raise StudyError(f"{path}: found no table of its kind ({reason}); `dvc repro` makes it again") from None
     return {key: tuple(of_run) for key, of_run in rows.items()}
 
 

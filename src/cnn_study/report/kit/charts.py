@@ -41,6 +41,7 @@ PICK: Spec = {"name": "picked", "select": {"type": "point", "fields": ["name"]},
 BELOW: Spec = {"orient": "bottom", "columns": {"expr": "width < 480 ? 2 : 4"}}
 LOG: Spec = {"type": "log", "nice": False, "padding": 12}
 LOG_AXIS: Spec = {"format": "~g", "tickCount": 4}
+SIGNED: Spec = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'"}  # an axis of differences
 MOST_TICKS = 12  # that fit side by side
 ONCE: Spec = {"values": [{}]}  # one row, for what is drawn once
 LAYER: Spec = {"field": "layer", "type": "nominal", "sort": {"field": "depth", "op": "min"}}

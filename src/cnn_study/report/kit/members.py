@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from cnn_study.params.study import Params
 from cnn_study.report.kit.charts import BELOW, Spec
 from cnn_study.report.kit.palette import Style, styles_of
+from cnn_study.report.kit.wording import first_name
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,27 @@ def member_table(params: Params) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table.insert(3, "number", numbers(table["architecture"], params.architectures))
     return table
+
+
+def with_names(table: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """The table, each row about an ``architecture`` with its ``number`` and the ``name`` that charts show.
+
+    As in ``member_table``; where a row is about an architecture of several studies, that of the first.
+    """
+    if "architecture" not in table:
+        return table
+    names = {name: first_name(name, params.studies) for name in params.architectures}
+    columns: dict[str, list[Any]] = {
+        "number": numbers(table["architecture"], params.architectures),
+        "name": [names[name] for name in table["architecture"]],
+    }
+    table = table.copy()
+    for column, values in columns.items():
+        if column not in table:
+            table[column] = values
+    first = [column for column in table if column not in columns]
+    place = first.index("architecture") + 1
+    return table[[*first[:place], *columns, *first[place:]]]
 
 
 def numbers(architectures: Iterable[str], order: Iterable[str]) -> list[int]:

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Mapping
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from cnn_study.report.kit.charts import VEGA_LITE
 from cnn_study.report.kit.page import Page
 
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+DOLLAR = "&#36;"  # at GitHub, formulas stand between two that are written as such
 UNIT = re.compile(r"(?<=\d) (?=(%|s|px|points?)(?!\w))")  # the space between a number and its unit
-# What Markdown takes for its own; a _ inside a word is none.
-MARKED = re.compile(r"[\\`*<>\[\]|]|(?<!\w)_|_(?!\w)")
+# What Markdown takes for its own: a _ inside a word is nothing, an & begins an entity, :// and www. an address.
+MARKED = re.compile(r"[\\`*<>\[\]|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
+# At the beginning of a line: a list, a rule, a heading or the line below one.
+BEGINNING = re.compile(r"^(\d*)([-+.)](?=[-\s]|$)|[#=])")
 
 
 def render_html(page: Page, plots: Path) -> str:
@@ -38,8 +42,20 @@ def render_markdown(page: Page) -> str:
     They are expected at each figure's ``path`` from the Markdown file.
     """
     environment = _environment(autoescape=False)
-    environment.filters["text"] = lambda text: MARKED.sub(r"\\\g<0>", " ".join(text.split()))
+    environment.filters["text"] = markdown_text
+    environment.filters["html"] = lambda text: escape(one_line(text)).replace("$", DOLLAR)
     return environment.get_template("report.md.j2").render(page=page)
+
+
+def markdown_text(text: str) -> str:
+    """``text``, whatever it holds, as Markdown that shows it: in a line, at its beginning or in a table's cell."""
+    marked = MARKED.sub(r"\\\g<0>", one_line(text))
+    return BEGINNING.sub(r"\g<1>\\\g<2>", marked).replace("$", DOLLAR)
+
+
+def one_line(text: str) -> str:
+    """``text`` without line breaks, which would end a line of Markdown."""
+    return " ".join(text.split())
 
 
 def static_svg(spec: Mapping[str, Any]) -> str:

@@ -1,14 +1,16 @@
 """How sentences and tables write numbers and names: each kind in one way, without false digits."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from cnn_study.analysis.costs import Ratio
-from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.statistics import Estimate, clipped, significant
 from cnn_study.analysis.summaries import Summary
 from cnn_study.params.study import Study
 from cnn_study.sources.datasets import FOLDER
 from cnn_study.sources.prepared import Prepared
 
+MOST_POINTS = 100.0  # by which two accuracies differ
 FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
 
 Studies = Mapping[str, Study]
@@ -18,12 +20,13 @@ DATASETS = {
     "fashion_mnist": "a part of Fashion-MNIST",
     "folder": "pictures from a folder",
 }
+OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
 
 
 def images_in_words(dataset: str, prepared: Prepared) -> str:
     """What the networks were trained and tested on: CIFAR-10; 1,200 images of 4 classes."""
     if dataset == FOLDER:
-        return f"{prepared.images:,} images of {prepared.classes} classes"
+        return f"{counted(prepared.images, 'image')} of {counted(prepared.classes, 'class')}"
     return DATASETS[dataset]
 
 
@@ -32,10 +35,18 @@ def points(difference: float) -> str:
     return f"{round(difference, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0.0 makes -0.0 positive
 
 
-def points_within(difference: float, interval: tuple[float, float] | None) -> str:
-    """With its 95 % confidence interval: +0.3 points, 95 % CI −0.1 to +0.7."""
-    within = "" if interval is None else f", 95 % CI {points(interval[0])} to {points(interval[1])}"
+def points_within(difference: float, interval: tuple[float, float] | None, most: float = MOST_POINTS) -> str:
+    """With its 95 % confidence interval: +0.3 points, 95 % CI −0.1 to +0.7; ``most``: that it can be."""
+    ci95 = clipped(interval, -most, most)
+    within = "" if ci95 is None else f", 95 % CI {points(ci95[0])} to {points(ci95[1])}"
     return f"{points(difference)} points{within}"
+
+
+def points_cell(difference: float, interval: tuple[float, float] | None) -> str:
+    """The same for a table's cell, whose column says what it is: +0.3 [−0.1, +0.7]."""
+    ci95 = clipped(interval, -MOST_POINTS, MOST_POINTS)
+    within = "" if ci95 is None else f" [{points(ci95[0])}, {points(ci95[1])}]"
+    return points(difference) + within
 
 
 def counted_points(number: float) -> str:
@@ -48,6 +59,12 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %"
 
 
+def chance(probability: float) -> str:
+    """A probability by draws, without digits that they do not have: 62 %, over 99 %."""
+    rounded = round(100 * probability)
+    return "over 99 %" if rounded > 99 else "under 1 %" if rounded < 1 else f"{rounded} %"
+
+
 def round_percent(fraction: float) -> str:
     """A fraction that was set, not measured, as 80 %."""
     return f"{100 * fraction:g} %"
@@ -55,13 +72,15 @@ def round_percent(fraction: float) -> str:
 
 def accuracy_within(accuracy: Estimate) -> str:
     """A mean of fractions with its 95 % interval: 82.1 % [81.9, 82.3]."""
-    ci95 = accuracy.ci95
+    ci95 = clipped(accuracy.ci95, 0, 1)
     return percent(mean_of(accuracy)) + ("" if ci95 is None else f" [{100 * ci95[0]:.1f}, {100 * ci95[1]:.1f}]")
 
 
 def times(ratio: float) -> str:
     """A ratio: 12×, 1.6×, 0.62×, 0.031×."""
-    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×" if ratio >= 1 else f"{ratio:#.2g}×"
+    if ratio < 1:
+        return f"{significant(ratio, 2, zeros=True)}×"
+    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×"
 
 
 def pixels(length: float) -> str:
@@ -71,8 +90,8 @@ def pixels(length: float) -> str:
 
 def pixels_within(length: Estimate, signed: bool = False) -> str:
     """A mean of lengths with its 95 % interval: 2.31 [2.05, 2.57]; of changes, with their signs."""
-    write = pixel_change if signed else pixels
-    ci95 = length.ci95
+    write, lowest = (pixel_change, -math.inf) if signed else (pixels, 0.0)
+    ci95 = clipped(length.ci95, lowest)
     return write(mean_of(length)) + ("" if ci95 is None else f" [{write(ci95[0])}, {write(ci95[1])}]")
 
 
@@ -91,13 +110,13 @@ def duration(seconds_taken: float) -> str:
     if seconds_taken < 60:
         return seconds(seconds_taken)
     minutes = seconds_taken / 60
-    return f"{minutes:.2g} min" if minutes < 60 else f"{minutes / 60:.2g} h"
+    return f"{significant(minutes, 2)} min" if minutes < 60 else f"{significant(minutes / 60, 2)} h"
 
 
 def milliseconds(duration: float) -> str:
     """A duration in seconds: 132 ms, 13.2 ms, 1.32 ms."""
     thousandths = 1000 * duration
-    return f"{thousandths:.0f} ms" if thousandths >= 100 else f"{thousandths:.3g} ms"
+    return f"{thousandths:.0f} ms" if thousandths >= 100 else f"{significant(thousandths, 3)} ms"
 
 
 def times_within(ratio: Ratio) -> str:
@@ -108,7 +127,7 @@ def times_within(ratio: Ratio) -> str:
 
 def hundredths(ratio: float) -> str:
     """A ratio to two digits behind the point, or two that say something: 1.62, 0.031."""
-    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+    return f"{ratio:.2f}" if ratio >= 0.1 else significant(ratio, 2)
 
 
 def mean_of(estimate: Estimate) -> float:
@@ -119,13 +138,13 @@ def mean_of(estimate: Estimate) -> float:
 
 
 def rate(learning_rate: float) -> str:
-    """A learning rate: 0.2, 0.0003."""
-    return f"{learning_rate:g}"
+    """A learning rate: 0.2, 0.0003, 0.00001."""
+    return significant(learning_rate, 6)
 
 
 def counted(count: int, noun: str) -> str:
-    """1 seed, 3 seeds."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """1 seed, 3 seeds, 1,200 images, 2 classes."""
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -151,8 +170,18 @@ def named(architecture: str, study: Study) -> str:
 def shown(architecture: str, studies: Studies) -> str:
     """The names that the studies show for it: 3×3 (also 2 layers); its own where none names it."""
     members = [study.members[architecture] for study in studies.values() if architecture in study.members]
-    first, *others = [quoted(name) for name in dict.fromkeys(members)] or [architecture]
+    others = [quoted(name) for name in dict.fromkeys(members) if name != members[0]]
+    first = quoted(first_name(architecture, studies))
     return f"{first} (also {listed(others)})" if others else first
+
+
+def first_name(architecture: str, studies: Studies) -> str:
+    """The name that the first study which has it shows, with the study's title where others have the same name."""
+    for study in studies.values():
+        if name := study.members.get(architecture):
+            same = {one for other in studies.values() for one, shown in other.members.items() if shown == name}
+            return name if same == {architecture} else f"{name} ({study.title})"
+    return architecture
 
 
 def with_status(architecture: str, summaries: Mapping[str, Summary], studies: Studies) -> str:

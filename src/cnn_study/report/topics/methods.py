@@ -1,54 +1,41 @@
 """How the numbers came about."""
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.statistics import significant
+from cnn_study.analysis.what_differs import recipe_differences
 from cnn_study.params.study import Params
 from cnn_study.report.kit.wording import (
+    OPTIMIZERS,
     capitalized,
     counted,
     counted_points,
     images_in_words,
     listed,
+    rate,
+    round_percent,
     with_status,
 )
 from cnn_study.sources.prepared import Prepared
+from cnn_study.training.recipe import Recipe, Training
 
 
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """Terms and their explanations."""
     params = evidence.params
-    training = params.training
-    recipe = training.recipe
     margin = counted_points(params.analysis.margin)
-    budgets = listed([str(budget) for budget in sorted(training.budgets)])
     unnamed = [
         name for name in params.architectures if all(name not in s.members for s in params.studies.values())
     ]
-    own = [
-        with_status(name, evidence.summaries, params.studies)
-        for name, own_training in params.trainings.items()
-        if own_training != training
-    ]
-    shorter = [
-        f"{with_status(name, evidence.summaries, params.studies)} ({counted(max(own_training.budgets), 'epoch')})"
-        for name, own_training in params.trainings.items()
-        if max(own_training.budgets) != max(training.budgets)
-    ]
+    others = trained_otherwise(evidence)
     return (
         (
-            "Data",
+            "Images",
             f"{capitalized(images_in_words(params.data.dataset, evidence.prepared))}: "
-            f"{_splits(evidence.prepared)}. Rates are chosen and training is watched with the validation images. "
-            "The test images are read by the stage evaluate alone.",
+            f"{_splits(evidence.prepared)}. Learning rates are chosen with the validation images. Only the stage "
+            "evaluate reads the test images.",
         ),
-        (
-            "Training",
-            f"{recipe.optimizer}, {budgets} epochs, batches of {recipe.batch_size}, schedule "
-            f"{recipe.schedule}, label smoothing {recipe.label_smoothing:g}, the same for all networks but for "
-            f"what params.yaml overrides; seeds {', '.join(map(str, training.seeds))}. A network is collapsed if "
-            "chance, which is the share of the largest class, explains its validation accuracy (99.9 % binomial "
-            "interval), diverged if its loss was not "
-            "finite; neither is ranked.",
-        ),
+        ("Training", training_in_words(params)),
+        *((("Trained otherwise", others),) if others else ()),
         ("Learning rates", search_in_words(params)),
         (
             "Comparisons",
@@ -59,9 +46,9 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Verdicts",
-            "At the largest budget that both networks have, on all pairs of all studies together. For each "
-            f"pair two null hypotheses are tested: that it does not differ, and that it differs by {margin} or "
-            "more; at most one is true, so that a pair takes one place in Holm's procedure (1979), which keeps "
+            "Each pair of all studies is judged once, at the largest budget that both networks have. Two null "
+            f"hypotheses are tested: that the pair does not differ, and that it differs by {margin} or more. At "
+            "most one of them is true, so that a pair takes one place in Holm's procedure (1979), which keeps "
             "the chance of one wrong verdict or more at 5 %. Pairs that only the original report's claims are "
             "about are a family of their own. Differences at smaller budgets have intervals, and no verdict. "
             "The minimum detectable difference is found in 80 % of studies, at the level that the procedure "
@@ -81,15 +68,25 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Calibration",
-            "Confidence is the softmax probability of the predicted class. A gap's interval is normal, over test "
-            "images, for the runs as they are. A temperature divides the logits of a run; it is fitted on the "
-            "validation images by their log loss and changes no prediction (Guo et al., 2017, arXiv 1706.04599). "
-            "Label smoothing lowers confidence (Müller et al., 2019, arXiv 1906.02629).",
+            "Confidence is the softmax probability of the predicted class. The calibration error is the expected "
+            "one (ECE), the mean distance of accuracy from confidence in 15 intervals of confidence. A gap's "
+            "interval is normal, over test images, for the runs as they are. A temperature divides the logits of "
+            "a run; it is fitted on the validation images by their log loss and changes no prediction (Guo et "
+            "al., 2017, arXiv 1706.04599). Label smoothing lowers confidence (Müller et al., 2019, arXiv "
+            "1906.02629).",
         ),
         (
             "Gradients",
             "Euclidean norm of each layer's weight gradient: the mean over evenly spaced steps of each epoch, and "
-            "over seeds. Where an output layer begins with zeros, all other gradients of the first step are zero.",
+            "over seeds. Where an output layer begins with zeros, all other gradients of the first step are zero. "
+            "A gradient vanishes where the first convolution's norm is below a tenth of the last one's, and "
+            "explodes where it is above ten times that; of more than 7 convolutions, where the variance halves or "
+            "doubles with every layer, as with Xavier's initialisation and ReLUs (He et al., 2015, arXiv "
+            "1502.01852).",
+        ),
+        (
+            "Dead channels",
+            f"A channel is dead if it is positive nowhere on the first {params.evaluate.images} test images.",
         ),
         (
             "Clocks",
@@ -100,20 +97,89 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "steps. What runs took by the clock, other work of the machine included, is in metrics/timing.json "
             "for information.",
         ),
-        *((("Recipes of their own", ", ".join(own)),) if own else ()),
-        *(
-            (
-                (
-                    "Largest budgets of their own",
-                    f"{', '.join(shorter)}. Rankings have each network at its largest budget; two networks are "
-                    "compared at the largest that both have.",
-                ),
-            )
-            if shorter
-            else ()
-        ),
         *((("In no study", ", ".join(unnamed)),) if unnamed else ()),
     )
+
+
+def training_in_words(params: Params) -> str:
+    """The recipe of all networks but those that have one of their own."""
+    training, recipe = params.training, params.training.recipe
+    flip, shift = recipe.augmentation.flip, recipe.augmentation.shift
+    changes = [
+        *(["half of the training images are mirrored"] if flip else []),
+        *([f"all are shifted by up to {counted(shift, 'pixel')}"] if shift else []),
+    ]
+    return (
+        f"{_optimizer(recipe)}, weight decay {recipe.weight_decay:g}, batches of {recipe.batch_size}, label "
+        f"smoothing {recipe.label_smoothing:g}. {_schedule(recipe)} "
+        f"{capitalized(listed(changes)) + '. ' if changes else ''}"
+        f"{_initialization(recipe)} Each network is trained from {counted(len(training.seeds), 'seed')} "
+        f"({listed([str(seed) for seed in training.seeds])}) to "
+        f"{listed([str(budget) for budget in sorted(training.budgets)])} "
+        f"{'epoch' if training.budgets == (1,) else 'epochs'}. It is collapsed if chance, which is the share of "
+        "the largest class, explains its validation accuracy (99.9 % binomial interval), and diverged if its loss "
+        "was not finite; neither is ranked."
+    )
+
+
+def _optimizer(recipe: Recipe) -> str:
+    name = OPTIMIZERS[recipe.optimizer]
+    if recipe.optimizer == "muon":
+        return (
+            f"{name} (momentum {recipe.momentum:g}) for filters, AdamW at {recipe.adamw_rate:g} times its rate "
+            "for all else"
+        )
+    return f"{name} ({'Nesterov momentum' if recipe.optimizer == 'sgd' else 'beta1'} {recipe.momentum:g})"
+
+
+def _schedule(recipe: Recipe) -> str:
+    rises = f"rises for {recipe.warmup:g} epochs, then " if recipe.warmup else ""
+    if recipe.schedule == "constant":
+        return f"The learning rate {rises}is constant."
+    return (
+        f"The learning rate {rises}is constant, and falls to 0 over the last {round_percent(recipe.cooldown)} of "
+        "a run; before that, the runs of a seed to all budgets are one."
+    )
+
+
+def _initialization(recipe: Recipe) -> str:
+    if recipe.initialization == "he":
+        return "Initial weights are He's, those of the output layer zeros."
+    return "Initial weights are PyTorch's defaults."
+
+
+def trained_otherwise(evidence: Evidence) -> str:
+    """Which networks have what else than the recipe of all; those alike together."""
+    params = evidence.params
+    alike: dict[str, list[str]] = {}
+    for name, own in params.trainings.items():
+        if own != params.training:
+            shown = with_status(name, evidence.summaries, params.studies)
+            alike.setdefault(_differences(own, params.training), []).append(shown)
+    if not alike:
+        return ""
+    parts = [f"{listed(names)}: {differences}." for differences, names in alike.items()]
+    if any(max(own.budgets) != max(params.training.budgets) for own in params.trainings.values()):
+        parts.append(
+            "Rankings have each network at its largest budget; two networks are compared at the largest that both "
+            "have."
+        )
+    return " ".join(parts)
+
+
+def _differences(own: Training, training: Training) -> str:
+    """Optimizer AdamW instead of Muon, 1, 2 and 4 epochs."""
+    parts = [
+        f"{one.what} {OPTIMIZERS.get(one.of, one.of)} instead of {OPTIMIZERS.get(one.against, one.against)}"
+        for one in recipe_differences(own.recipe, training.recipe)
+    ]
+    if own.budgets != training.budgets:
+        parts.append(f"to {listed([str(budget) for budget in sorted(own.budgets)])} epochs")
+    if own.seeds != training.seeds:
+        parts.append(f"seeds {listed([str(seed) for seed in own.seeds])}")
+    if own.learning_rate != training.learning_rate:
+        parts.append(f"learning rate {own.learning_rate}")
+    return listed(parts) or "precision, device or threads"
 
 
 def variances_in_words(evidence: Evidence) -> str:
@@ -128,8 +194,9 @@ def variances_in_words(evidence: Evidence) -> str:
         deviation, images = (
             f"{record[key]:.2f}" for key in ("standard_deviation_points", "of_the_image_part_points")
         )
-        of_pool = f"{counted(len(pool.networks), 'network')} trained by {optimizer} for {counted(budget, 'epoch')}"
-        equal = "" if pool.equal is None else f", equal for all with p = {pool.equal:.2g} (Bartlett's test)"
+        trained = f"trained with {OPTIMIZERS[optimizer]} for {counted(budget, 'epoch')}"
+        of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
+        equal = "" if pool.equal is None else f", equal for all with {_p_value(pool.equal)} (Bartlett's test)"
         moderated = (
             "moderated by one another"
             if pool.moderated
@@ -145,6 +212,10 @@ def variances_in_words(evidence: Evidence) -> str:
         "networks or more."
     )
     return " ".join([moderating, *parts])
+
+
+def _p_value(p: float) -> str:
+    return f"p = {significant(p, 2)}" if p >= 0.001 else "p below 0.001"
 
 
 def _where(evidence: Evidence) -> str:
@@ -167,7 +238,9 @@ def search_in_words(params: Params) -> str:
     if not searched:
         return given
     first = {optimizer: search.initial_rates(optimizer) for optimizer in searched}
-    ranges = listed([f"{rates[0]:g} to {rates[-1]:g} ({optimizer})" for optimizer, rates in first.items()])
+    ranges = listed(
+        [f"{rate(rates[0])} to {rate(rates[-1])} ({OPTIMIZERS[optimizer]})" for optimizer, rates in first.items()]
+    )
     return (
         f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images with "
         f"each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "

@@ -1,13 +1,28 @@
 """The chapter on the original report's claims, one by one."""
 
+from collections.abc import Mapping, Sequence
+
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.tables import gradient_norms_by_seed, replay_table
 from cnn_study.analysis.what_differs import Difference, rate_differences, recipe_differences
 from cnn_study.report.kit.chapter import Chapter
-from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, source
-from cnn_study.report.kit.page import Section, Table
-from cnn_study.report.topics.claims.checks import check_claims
-from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS, DEPTHS, KERNELS, TIMED_PAIRS
+from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
+from cnn_study.report.kit.page import Detail, Section, Table
+from cnn_study.report.kit.wording import counted, listed
+from cnn_study.report.topics.claims.checks import Claim, check_claims
+from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS, DEPTHS, KERNELS, ORIGINAL_DATASET, TIMED_PAIRS
+from cnn_study.report.topics.claims.statements import Verdict
+
+SAID: Mapping[Verdict, tuple[str, str]] = {  # of one claim, of several
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    "not decided": ("is not decided", "are not decided"),
+    "not measured": ("is not measured", "are not measured"),
+    "not comparable": (
+        "is not comparable, being about another recipe",
+        "are not comparable, being about another recipe",
+    ),
+}
 
 
 def chapter(evidence: Evidence) -> Chapter:
@@ -26,17 +41,34 @@ def chapter(evidence: Evidence) -> Chapter:
         evidence.params.replay.learning_rate,
         _recipes(evidence),
     )
-    table = Table(
-        "What the original report says, and whether it holds here",
+    counted_up = verdicts_in_words(claims, evidence.params.data.dataset)
+    verdicts = Table(
+        "What the original report says",
+        ("claim", "verdict"),
+        tuple((claim.claim, claim.verdict) for claim in claims),
+        source(f"{CONCLUSIONS}, {TIMING}"),
+    )
+    reasons = Table(
+        "What each verdict rests on",
         ("claim", "verdict", "because"),
         tuple((claim.claim, claim.verdict, claim.because) for claim in claims),
         source(f"{CONCLUSIONS}, {TIMING}"),
         "The original report trained each network once, for 15 epochs, and looked at the test images while it did."
         + _where(evidence),
     )
-    question = "Which conclusions of the original report hold?"
     return Chapter(
-        sections=(Section("claims", "The original report's claims", question, (), None, table),),
+        sections=(
+            Section(
+                "claims",
+                "The original report's claims",
+                "Which conclusions of the original report hold here?",
+                (counted_up.sentence,),
+                None,
+                verdicts,
+                (Detail("The numbers behind each verdict", tables=(reasons,)),),
+            ),
+        ),
+        findings=(counted_up,),
         conclusions={
             "claimed_pairs": [pair.record() for pair in pairs],
             "claims": [claim.record() for claim in claims if not claim.timed],
@@ -46,6 +78,17 @@ def chapter(evidence: Evidence) -> Chapter:
             "claims": [claim.record() for claim in claims if claim.timed],
         },
     )
+
+
+def verdicts_in_words(claims: Sequence[Claim], dataset: str) -> Finding:
+    """How many claims have which verdict; what a clock measured is among them."""
+    counts = {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in SAID}
+    (first, of_first), *others = [(count, SAID[verdict]) for verdict, count in counts.items() if count]
+    parts = [f"{first} of {counted(len(claims), 'claim')} {of_first[first != 1]}"]
+    parts += [f"{count} {words[count != 1]}" for count, words in others]
+    text = listed(parts) + ("" if dataset == ORIGINAL_DATASET else ", being about other images")
+    numbers = counts | {"claims": len(claims)}
+    return Finding(f"{text}.", "claims", "claims", numbers, TIMING, timed=True)
 
 
 def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:

@@ -246,21 +246,19 @@ def residual_ends_largest(measured: Measurements) -> list[Statement]:
 
 
 CLAIMS: dict[str, Check] = {
-    "1×1+3×3 kernels are the most accurate of the kernel sizes (53.20 %)": Check(most_accurate_kernel),
-    "5×5 kernels are moderate (44.14 %): below 1×1+3×3, above 3×3 and 7×7": Check(moderate_kernel),
-    "3×3 and 7×7 kernels stay at chance (10.00 %)": Check(kernels_at_chance, REPLAY),
-    "3×3 trains fastest of the kernel sizes": Check(fastest_kernel, TIMING, timed=True),
-    "1×1+3×3 trains slowest of the kernel sizes": Check(slowest_kernel, TIMING, timed=True),
-    "3×3, 5×5, 7×7 and 1×1+3×3 see 10, 16, 22 and 10 pixels": Check(fields_of_kernels, SUMMARY, of_any_data=True),
-    "Accuracy grows with depth: 2, 4, 6 layers (73.47, 76.79, 78.40 %)": Check(accuracy_grows_with_depth),
-    "The residual network is the most accurate of the depths (81.06 %)": Check(residual_most_accurate),
-    "The residual network is the slowest to train of the depths": Check(residual_slowest, TIMING, timed=True),
-    "6 layers are the second slowest to train of the depths": Check(six_layers_second_slowest, TIMING, timed=True),
-    "The gradient norms of the small networks settle lower": Check(
+    "1×1+3×3 is the most accurate kernel (53.20 %)": Check(most_accurate_kernel),
+    "5×5 is second (44.14 %), above 3×3 and 7×7": Check(moderate_kernel),
+    "3×3 and 7×7 stay at chance (10.00 %)": Check(kernels_at_chance, REPLAY),
+    "3×3 is the fastest kernel to train": Check(fastest_kernel, TIMING, timed=True),
+    "1×1+3×3 is the slowest kernel to train": Check(slowest_kernel, TIMING, timed=True),
+    "3×3, 5×5, 7×7, 1×1+3×3 see 10, 16, 22, 10 pixels": Check(fields_of_kernels, SUMMARY, of_any_data=True),
+    "Accuracy grows from 2 to 4 to 6 layers (73.47, 76.79, 78.40 %)": Check(accuracy_grows_with_depth),
+    "Residual is the most accurate depth (81.06 %)": Check(residual_most_accurate),
+    "Residual is the slowest depth to train": Check(residual_slowest, TIMING, timed=True),
+    "6 layers are the second slowest": Check(six_layers_second_slowest, TIMING, timed=True),
+    "Gradient norms of small networks settle lower": Check(
         small_networks_settle_lower, NORMS, of_its_recipe=DEPTHS
     ),
     "The gradient norm of 6 layers grows slowest": Check(six_layers_grow_slowest, NORMS, of_its_recipe=DEPTHS),
-    "The gradient norm of the residual network is the largest at the end of training": Check(
-        residual_ends_largest, NORMS, of_its_recipe=DEPTHS
-    ),
+    "Residual ends with the largest gradient norm": Check(residual_ends_largest, NORMS, of_its_recipe=DEPTHS),
 }

@@ -15,9 +15,16 @@ from typing import Any, Literal
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
 from cnn_study.analysis.costs import Costs
-from cnn_study.analysis.statistics import Estimate, intervals_disjoint
+from cnn_study.analysis.statistics import Estimate, clipped, intervals_disjoint, significant
 from cnn_study.analysis.summaries import Summary
-from cnn_study.report.kit.wording import counted, listed, points_within, times_within
+from cnn_study.report.kit.wording import (
+    counted,
+    listed,
+    mean_of,
+    points_within,
+    rate,
+    times_within,
+)
 from cnn_study.report.topics.claims.networks import KERNELS, Pair
 
 Verdict = Literal["holds", "does not hold", "not decided", "not measured", "not comparable"]
@@ -129,9 +136,10 @@ def _larger(
 
 
 def _within(estimate: Estimate) -> str:
-    """A mean with its 95 % interval: 5.03 [4.9, 5.16]."""
-    ci95 = estimate.ci95
-    return f"{estimate.mean:.3g}" + ("" if ci95 is None else f" [{ci95[0]:.3g}, {ci95[1]:.3g}]")
+    """A mean of a norm or a factor with its 95 % interval: 5.03 [4.9, 5.16]."""
+    ci95 = clipped(estimate.ci95, 0)
+    within = "" if ci95 is None else f" [{significant(ci95[0], 3)}, {significant(ci95[1], 3)}]"
+    return significant(mean_of(estimate), 3) + within
 
 
 def slower(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
@@ -198,7 +206,7 @@ def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Stat
     own, replayed = measured.summary[of].statuses, measured.replayed.get(of, [])
     failed = sum(status != "trained" for status in replayed)
     verdict = _verdict(int(failed == len(replayed)) - int(failed == 0)) if replayed else "not measured"
-    recipe = f"with the original report's recipe at its rate {measured.rate:g}"
+    recipe = f"with the original report's recipe at its rate {rate(measured.rate)}"
     short_runs = f"{recipe}, {_failures(replayed, 'short run')}" if replayed else f"no short runs {recipe}"
     because = f"{names[of]}: {short_runs}, and with the study's own recipe, {_failures(own, 'run')}"
     numbers = {"rate": measured.rate, "replayed": _counts(replayed), "own": _counts(own)}

@@ -11,14 +11,13 @@ from cnn_study.analysis.calibration import Gap, expected_calibration_error, reli
 from cnn_study.analysis.results import Result
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import TEXT, Spec, lines, quantity, single, tip
-from cnn_study.report.kit.findings import CONCLUSIONS, Finding, source
+from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import Studies, counted, percent, points, points_within, shown
+from cnn_study.report.kit.wording import Studies, percent, points, points_within, shown
 
 DATA = "plots/data/calibration.csv"
 ERRORS = "plots/data/calibration_errors.csv"
-CONFIDENCE = 0.95  # of the intervals of ``Gap``
 FEWEST_PREDICTIONS = 30  # an accuracy of fewer is noise
 
 
@@ -101,10 +100,31 @@ def _predictions_of(
     }
 
 
+def study_table(found: Mapping[str, Calibration], members: Members) -> Table | None:
+    """The networks of one study; None if none trained."""
+    there = {name: found[name] for name in members.names if name in found}
+    if not there:
+        return None
+    return Table(
+        "How sure networks are",
+        ("network", "confidence − accuracy, points", "calibration error, %", "after temperature, %"),
+        tuple(
+            (
+                members.names[name],
+                points(100 * one.gap.mean),
+                f"{100 * one.error:.1f}",
+                f"{100 * one.error_after:.1f}",
+            )
+            for name, one in there.items()
+        ),
+        source(ERRORS),
+    )
+
+
 def error_table(found: Mapping[str, Calibration], studies: Studies) -> Table:
     """A row for each network."""
     return Table(
-        "Calibration, before and after one temperature",
+        "Calibration of all networks, before and after one temperature",
         (
             "network", "ECE", "confidence − accuracy", "temperature", "ECE after it", "the same after it",
         ),
@@ -129,12 +149,6 @@ def gap_within(gap: Gap) -> str:
     """In points: −4.2 points, 95 % CI −4.6 to −3.8."""
     low, high = gap.ci95
     return points_within(100 * gap.mean, (100 * low, 100 * high))
-
-
-def _gap_in(gap: Gap, name: str) -> str:
-    """In points, of a network: −4.2 points in 3×3 (95 % CI −4.6 to −3.8)."""
-    low, high = gap.ci95
-    return f"{points(100 * gap.mean)} points in {name} (95 % CI {points(100 * low)} to {points(100 * high)})"
 
 
 def reliability_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
@@ -187,84 +201,3 @@ def reliability_chart(bins: pd.DataFrame, members: Members) -> Spec:
         height=380,
         layer=[diagonal, *layers],
     )
-
-
-def calibration_findings(
-    found: Mapping[str, Calibration], studies: Studies, label_smoothing: float
-) -> list[Finding]:
-    """Whose confidence is nearest to its accuracy, on which side the others err, and what a temperature mends.
-
-    ``label_smoothing``: what the networks were trained with, by and large.
-    """
-    if not found:
-        return []
-    return [
-        _nearest({name: one.error for name, one in found.items()}, studies),
-        _signs({name: one.gap for name, one in found.items()}, studies, label_smoothing),
-        _after_temperature(found, studies),
-    ]
-
-
-def _nearest(calibration: Mapping[str, float], studies: Studies) -> Finding:
-    errors = sorted(calibration, key=lambda name: calibration[name])
-    numbers = {"errors": dict(calibration), "networks": len(errors)}
-    best, worst = (f"{shown(name, studies)} ({percent(calibration[name])})" for name in (errors[0], errors[-1]))
-    if len(errors) == 1:
-        text, rule = f"The expected calibration error is that of {best}.", "calibration_of_one"
-    else:
-        text = (
-            f"Of {counted(len(errors), 'network')}, {best} has the smallest expected calibration error and "
-            f"{worst} the largest; these differences are not tested."
-        )
-        rule = "calibration"
-    return Finding(text, "calibration", rule, numbers, CONCLUSIONS)
-
-
-def _signs(gaps: Mapping[str, Gap], studies: Studies, label_smoothing: float) -> Finding:
-    """On which side networks err."""
-    low, high = min(gaps, key=lambda name: gaps[name].mean), max(gaps, key=lambda name: gaps[name].mean)
-    text, rule, numbers = _counts(gaps)
-    lowest, highest = (_gap_in(gaps[name], shown(name, studies)) for name in (low, high))
-    range_of_gaps = f"is {lowest}" if low == high else f"ranges from {lowest} to {highest}"
-    text += f"; confidence less accuracy {range_of_gaps}, over test images"
-    if rule == "under_confident" and label_smoothing > 0:
-        numbers["label_smoothing"] = label_smoothing
-        text += f". Training with a label smoothing of {label_smoothing:g} makes networks less confident"
-    return Finding(f"{text}.", "calibration", rule, numbers, ERRORS)
-
-
-def _after_temperature(found: Mapping[str, Calibration], studies: Studies) -> Finding:
-    """What one temperature of each network mends."""
-    counts, _, numbers = _counts({name: one.gap_after for name, one in found.items()})
-    temperatures = [temperature for one in found.values() for temperature in one.temperatures]
-    worst_before = max(found, key=lambda name: found[name].error)
-    worst_after = max(found, key=lambda name: found[name].error_after)
-    before, after = found[worst_before].error, found[worst_after].error_after
-    first = f"{percent(before)} ({shown(worst_before, studies)})"
-    last = f"{percent(after)} ({shown(worst_after, studies)})"
-    mends = after < before
-    falls = f"falls from {first} to {last}" if mends else f"does not fall: {first} before, {last} after"
-    numbers |= {"temperatures": [min(temperatures), max(temperatures)], "errors": [before, after]}
-    text = (
-        f"After one temperature for each run, fitted on the validation images ({min(temperatures):.2f} to "
-        f"{max(temperatures):.2f}), the largest expected calibration error {falls}. "
-        f"With these temperatures, {counts[:1].lower()}{counts[1:]}."
-    )
-    rule = "temperature_mends" if mends else "temperature_does_not_mend"
-    return Finding(text, "calibration", rule, numbers, ERRORS)
-
-
-def _counts(gaps: Mapping[str, Gap]) -> tuple[str, str, dict[str, object]]:
-    """How many networks err on which side, the rule that says so, and its numbers."""
-    signs = [gap.sign for gap in gaps.values()]
-    under, over, neither = (signs.count(sign) for sign in (-1, 1, 0))
-    text = (
-        f"Of {counted(len(signs), 'network')}, {under} {'is' if under == 1 else 'are'} under-confident, {over} "
-        f"over-confident, and {neither} {'has' if neither == 1 else 'have'} no significant gap"
-    )
-    rule = "under_confident" if under > over else "over_confident" if over > under else "gap_of_no_sign"
-    numbers: dict[str, object] = {
-        "networks": len(signs), "under": under, "over": over, "neither": neither, "confidence": CONFIDENCE,
-        "gaps": {name: [100 * gap.mean, *(100 * end for end in gap.ci95)] for name, gap in gaps.items()},
-    }  # fmt: skip
-    return text, rule, numbers

@@ -8,12 +8,14 @@ import pandas as pd
 
 from cnn_study.analysis.results import Result
 from cnn_study.data.splits import Integers
-from cnn_study.report.kit.charts import Spec, panels, tip
+from cnn_study.report.kit.charts import Spec, panels, quantity, tip
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
+from cnn_study.report.kit.wording import percent
 
 DATA = "plots/data/confusion.csv"
+MOST_NUMBERED = 12  # classes, in a chart of one network: of more, the numbers would not fit
 MOST_CLASSES = 30  # in a chart, where each can be read; of more, those of the pairs with the most mistakes
 
 
@@ -40,12 +42,36 @@ def confusion_figure(table: pd.DataFrame, members: Members) -> Figure:
     """A panel for each network of a study."""
     return Figure(
         f"classes-{members.key}-confusion",
-        f"{members.title}: confusion of classes",
-        "Test images, all seeds of a network together."
-        + (f" The {MOST_CLASSES} classes of the pairs that are confused most often." if _has_many(table) else ""),
+        f"{members.title}: what test images are taken for",
+        _caption(table),
         source(DATA),
         confusion_chart(table, members),
     )
+
+
+def figure_of_one(table: pd.DataFrame, members: Members, title: str) -> Figure:
+    """The one network of ``members``, large."""
+    spec = confusion_chart(table, members)
+    right = sorted((cell["share"], cell["actual"]) for cell in spec["data"]["values"] if _is_right(cell))
+    ends = f"From {percent(right[0][0])} ({right[0][1]}) to {percent(right[-1][0])} ({right[-1][1]}) are right."
+    return Figure(
+        f"classes-{members.key}-most_accurate",
+        title,
+        _caption(table),
+        source(DATA),
+        spec,
+        alt=f"A square for each actual class, down, and predicted class, across, bright where the share is large, "
+        f"above all on the diagonal. {title}. {ends}",
+    )
+
+
+def _is_right(cell: Mapping[str, Any]) -> bool:
+    return bool(cell["actual"] == cell["predicted"]) and cell["share"] is not None
+
+
+def _caption(table: pd.DataFrame) -> str:
+    some = f" The {MOST_CLASSES} classes of the pairs that are confused most often." if _has_many(table) else ""
+    return f"Shares of each class's test images, all seeds together.{some}"
 
 
 def _has_many(table: pd.DataFrame) -> bool:
@@ -54,7 +80,10 @@ def _has_many(table: pd.DataFrame) -> bool:
 
 
 def confusion_chart(counts: pd.DataFrame, members: Members) -> Spec:
-    """Which class test images are taken for, as shares of their own class: a panel for each architecture."""
+    """Which class test images are taken for, as shares of their own class: a panel for each architecture.
+
+    That of one network is large, and has the shares in its squares where there are few classes.
+    """
     rows = members.rows(counts)
     of_class = rows.groupby(["architecture", "actual"])["count"].transform("sum")
     rows = rows.assign(share=rows["count"] / of_class)
@@ -82,8 +111,22 @@ def confusion_chart(counts: pd.DataFrame, members: Members) -> Spec:
             tip("share", None, ".1%"),
         ],
     }
+    alone = len(members.names) == 1
+    side = 400 if alone else 200
+    squares: Spec = {"mark": "rect", "encoding": encoding}
+    if alone and rows["actual"].nunique() <= MOST_NUMBERED:
+        number = quantity("share", "share", format=".0%") | {"title": None}
+        # White on the dark half of the scheme, black on the bright one.
+        on_square = {"condition": {"test": "datum.share < 0.2", "value": "white"}, "value": "black"}
+        places = {channel: encoding[channel] for channel in ("x", "y")}
+        numbers = {
+            "transform": [{"filter": "datum.share >= 0.005"}],
+            "mark": {"type": "text", "fontSize": 10},
+            "encoding": places | {"text": number, "color": on_square},
+        }
+        squares = {"layer": [squares, numbers]}
     return panels(
         f"{members.title}: what test images are taken for",
         rows[["name", "actual", "predicted", "count", "share"]],
-        {"mark": "rect", "encoding": encoding, "width": 200, "height": 200},
+        squares | {"width": side, "height": side},
     )

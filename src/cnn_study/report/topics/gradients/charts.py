@@ -1,6 +1,7 @@
 """Gradients through the layers and through training, which are two different figures."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,58 +25,101 @@ from cnn_study.report.kit.charts import (
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.topics.gradients.sentences import bounds
+from cnn_study.report.kit.wording import listed, times
+from cnn_study.report.topics.gradients.flows import Flow, bounds
+from cnn_study.report.topics.gradients.sentences import title_of
 from cnn_study.report.topics.gradients.tables import BY_LAYER, FLOW, NORMS
 
-SEQUENCE: Spec = {"scheme": {"name": "viridis", "extent": [0.33, 0.78]}}  # the ends vanish on dark and on white
-FIRST_MIDDLE_LAST = ("#6A75C4", "#21918C", "#5EC962")
+# Each has a contrast of 3 to 1 or more to a white page and to a dark one, as what lies between them has.
+FIRST_MIDDLE_LAST = ("#2A6FDB", "#C23FA0", "#D96A12")
 GRADIENT_NORM = "norm of the weight gradient"
+EPOCHS = {"first": "the first", "middle": "the middle", "last": "the last"}
 
 
-def gradient_figures(tables: Mapping[str, pd.DataFrame], members: Members) -> list[Figure]:
-    """None of a study whose networks have no norms; the last one if any has two convolutions."""
-    norms, flow, by_layer = (tables[f"gradient_{name}"] for name in ("norms", "flow", "norms_by_layer"))
-    if not members.are_in(norms):
-        return []
-    name, title = f"gradients-{members.key}", members.title
-    figures = [
-        Figure(f"{name}-by_layer", f"{title}: gradient norm against layer",
-               "In the first, the middle and the last epoch.",
-               source(BY_LAYER, "train"), gradient_by_layer(by_layer, members)),
-        Figure(f"{name}-by_epoch", f"{title}: gradient norm against epoch",
-               "A line for each layer; means over seeds.",
-               source(NORMS, "train"), gradient_by_epoch(norms, members)),
-        Figure(f"{name}-over_weights", f"{title}: gradient norm over weight norm, against epoch",
-               "A line for each layer: how large a gradient is for the weights that it changes.",
-               source(NORMS, "train"), gradient_to_weight(norms, members)),
-        Figure(f"{name}-heat_map", f"{title}: gradient norm by layer and epoch",
-               "A panel for each network.",
-               source(NORMS, "train"), gradient_heat_map(norms, members)),
-    ]  # fmt: skip
-    if members.are_in(flow):
-        figures.append(
-            Figure(
-                f"{name}-first_over_last",
-                f"{title}: does the gradient vanish or explode?",
-                "The first convolution's gradient norm over the last one's, by epoch; dashed, the bounds of "
-                "the sentences below.",
-                source(FLOW),
-                first_over_last_chart(flow, members),
-            )
+def by_layer_figure(norms: pd.DataFrame, members: Members, flows: Mapping[str, Flow]) -> Figure:
+    """A panel for each network: what is found of them is its title."""
+    spec = gradient_by_layer(norms, members)
+    epochs = _epochs_in_words(spec["data"]["values"])
+    ratios = [f"{members.names[name]} {times(flows[name].last)}" for name in members.names if name in flows]
+    of_flows = f" First convolution over last, in the last epoch: {'; '.join(ratios)}." if ratios else ""
+    return Figure(
+        f"gradients-{members.key}-by_layer",
+        title_of(members, flows),
+        f"Norm of each layer's weight gradient in {epochs}.",
+        source(BY_LAYER, "train"),
+        spec,
+        alt=f"A panel for each network, its layers from image to output across and the gradient norm up, on a "
+        f"logarithmic axis, with a line for {epochs}.{of_flows}",
+    )
+
+
+def _epochs_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The first and the last epoch, say: of a study of short runs there is no middle."""
+    there = [words for time, words in EPOCHS.items() if any(row["time"] == time for row in rows)]
+    return "the only epoch" if len(there) < 2 else f"{listed(there)} epoch"
+
+
+def first_over_last_figures(ratios: pd.DataFrame, studies: Sequence[Members]) -> list[Figure]:
+    """One for each study with a network of two convolutions."""
+    return [
+        Figure(
+            f"gradients-{members.key}-first_over_last",
+            f"{members.title}: first convolution's gradient norm over the last one's, by epoch",
+            "1 where gradients keep their size; dashed, the bounds of vanishing and exploding.",
+            source(FLOW),
+            first_over_last_chart(ratios, members),
         )
-    return figures
+        for members in studies
+        if members.are_in(ratios)
+    ]
+
+
+def by_epoch_figures(norms: pd.DataFrame, studies: Sequence[Members]) -> Iterator[Figure]:
+    """Two for each study: lines, and the same as a map."""
+    for members in studies:
+        yield Figure(
+            f"gradients-{members.key}-by_epoch",
+            f"{members.title}: gradient norm against epoch, a line for each layer",
+            "Means over seeds; the first layer and the output are named.",
+            source(NORMS, "train"),
+            gradient_by_epoch(norms, members),
+        )
+        yield Figure(
+            f"gradients-{members.key}-heat_map",
+            f"{members.title}: gradient norm by layer and epoch",
+            "A panel for each network; means over seeds.",
+            source(NORMS, "train"),
+            gradient_heat_map(norms, members),
+        )
+
+
+def to_weight_figures(norms: pd.DataFrame, studies: Sequence[Members]) -> list[Figure]:
+    """One for each study."""
+    return [
+        Figure(
+            f"gradients-{members.key}-over_weights",
+            f"{members.title}: gradient norm over weight norm, against epoch",
+            "A line for each layer: how large a gradient is for the weights that it changes.",
+            source(NORMS, "train"),
+            gradient_to_weight(norms, members),
+        )
+        for members in studies
+    ]
 
 
 def gradient_by_layer(norms: pd.DataFrame, members: Members) -> Spec:
-    """Gradient norm AGAINST LAYER: a panel for each architecture, a line for its first, middle, last epoch."""
+    """Gradient norm AGAINST LAYER: a panel for each architecture, a line for its first, middle, last epoch.
+
+    Without the middle one, of runs of two epochs; of runs of one, that one is the first.
+    """
     rows = positive(members.rows(norms), "gradient_norm")
     epochs = rows.groupby("architecture")["epoch"]
     ends = [rows["epoch"] == epochs.transform("min"), rows["epoch"] == epochs.transform("max")]
-    labels = ["first", "middle", "last"]
     rows = rows.assign(time=np.select(ends, ["first", "last"], "middle"))
-    there = [label for label in labels if label in set(rows["time"])]
-    colours = [colour for label, colour in zip(labels, FIRST_MIDDLE_LAST, strict=True) if label in there]
-    shared = {"field": "time", "type": "nominal", "title": "epoch", "legend": {"orient": "top"}}
+    there = [label for label in EPOCHS if label in set(rows["time"])]
+    colours = [colour for label, colour in zip(EPOCHS, FIRST_MIDDLE_LAST, strict=True) if label in there]
+    legend = {"orient": "top"} if len(there) > 1 else None
+    shared = {"field": "time", "type": "nominal", "title": "epoch", "legend": legend}
     encoding = {
         "x": LAYER_ACROSS,
         "y": quantity("gradient_norm", GRADIENT_NORM, scale=LOG, axis=LOG_AXIS),
@@ -84,7 +128,7 @@ def gradient_by_layer(norms: pd.DataFrame, members: Members) -> Spec:
         "tooltip": [tip("name", "network"), tip("layer"), tip("epoch"), tip("gradient_norm", "norm", ".3g")],
     }
     return panels(
-        f"{members.title}: gradient norm AGAINST LAYER, in the first, middle and last epoch",
+        f"{members.title}: gradient norm AGAINST LAYER",
         rows[["name", "layer", "depth", "epoch", "time", "gradient_norm"]],
         {"mark": line_with_points(), "encoding": encoding, "width": 245},
         independent=["x"],
@@ -165,18 +209,44 @@ def first_over_last_chart(ratios: pd.DataFrame, members: Members) -> Spec:
 
 
 def _by_epoch(norms: pd.DataFrame, members: Members, field: str, y_title: str, title: str) -> Spec:
+    """The layers' colours go from the image to the output; the lines of both ends are named."""
     rows = positive(members.rows(norms), field)
-    encoding = {
-        "x": epoch_axis(),
-        "y": quantity(field, y_title, scale=LOG, axis=LOG_AXIS),
+    rows = rows.assign(place=_from_image_to_output(rows), end=_names_of_ends(rows))
+    at = {"x": epoch_axis(), "y": quantity(field, y_title, scale=LOG, axis=LOG_AXIS)}
+    colour = {
         "color": {
-            "field": "depth",
-            "type": "ordinal",
-            "title": "layer, counted from the image",
-            "scale": SEQUENCE,
-            "legend": {"orient": "top"},
+            "field": "place",
+            "type": "quantitative",
+            "title": "layer, from image to output",
+            "scale": {"domain": [0, 0.5, 1], "range": list(FIRST_MIDDLE_LAST)},
+            "legend": {"orient": "top", "gradientLength": 200, "values": [0, 1],
+                       "labelExpr": "datum.value ? 'output' : 'first'"},
         },
-        "tooltip": [tip("name", "network"), tip("layer"), tip("epoch"), tip(field, y_title, ".3g")],
+        "detail": {"field": "layer"},
+    }  # fmt: skip
+    tips = [tip("name", "network"), tip("layer"), tip("epoch"), tip(field, y_title, ".3g")]
+    lines_of_layers = {"mark": line_with_points(), "encoding": at | colour | {"tooltip": tips}}
+    names = {
+        "transform": [{"filter": "datum.end"}],
+        "mark": {"type": "text", "align": "left", "dx": 6, "baseline": "middle"},
+        "encoding": at | {"text": {"field": "end"}},
     }
-    unit = {"mark": line_with_points(), "encoding": encoding, "width": 245}
-    return panels(title, rows[["name", "layer", "depth", "epoch", field]], unit)
+    columns = ["name", "layer", "depth", "epoch", field, "place", "end"]
+    spec = panels(title, rows[columns], {"layer": [lines_of_layers, names], "width": 200})
+    return spec | {"spacing": {"column": 90, "row": 20}}
+
+
+def _from_image_to_output(rows: pd.DataFrame) -> "pd.Series[float]":
+    """0 for a network's first layer with weights, 1 for its last."""
+    depths = rows.groupby("architecture")["depth"]
+    first, last = depths.transform("min"), depths.transform("max")
+    return (rows["depth"] - first) / (last - first).clip(lower=1)
+
+
+def _names_of_ends(rows: pd.DataFrame) -> "pd.Series[str]":
+    """The name of a network's first and of its last layer at their last epoch, else nothing."""
+    by_network = rows.groupby("architecture")
+    at_end = rows["epoch"] == by_network["epoch"].transform("max")
+    depths = by_network["depth"]
+    outer = (rows["depth"] == depths.transform("min")) | (rows["depth"] == depths.transform("max"))
+    return rows["layer"].where(at_end & outer, "")

@@ -1,115 +1,89 @@
-"""What is said of gradients."""
+"""What is said of gradients: whether they vanish or explode, in how many networks, and where most."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from cnn_study.analysis.summaries import Summary
-from cnn_study.params.study import Control, Study
-from cnn_study.report.kit.findings import Finding
-from cnn_study.report.kit.wording import Studies, capitalized, counted, named, times, with_status
-from cnn_study.report.topics.gradients.tables import NORMS, first_over_last
+from cnn_study.report.kit.findings import CONCLUSIONS, Finding
+from cnn_study.report.kit.members import Members
+from cnn_study.report.kit.wording import Studies, counted, listed, quoted, times, with_status
+from cnn_study.report.topics.gradients.flows import Flow, Kind
+from cnn_study.report.topics.gradients.tables import NORMS
 
-# The first convolution's gradient norm over the last one's, if the gradient is to be called vanishing (or, turned
-# over, exploding): less than a tenth, since layers of different sizes have norms that differ several-fold with
-# nothing wrong; and less than half its variance for each layer that it passes, which is what stops plain networks
-# of 30 layers from training (Xavier's initialisation with ReLUs: He et al., 2015, arXiv 1502.01852, section 2.2).
-# Up to 7 convolutions the first bound is the lower one.
-FACTOR = 10.0
-VARIANCE_FACTOR = 2.0
-# The norms come from a sample of an epoch's steps: a ratio that changes by less than this factor stays.
-STEADY = 1.25
+VERBS: tuple[Kind, ...] = ("vanishes", "explodes")
+NEITHER = "neither vanishes nor explodes"
+NAMED = 3  # networks in a figure's title
 
 
-def gradient_findings(gradients: pd.DataFrame, studies: Studies, summary: Mapping[str, Summary]) -> list[Finding]:
-    """Whether gradients vanish or explode: in all, what each control does to them, then network by network.
+def answer(flows: Mapping[str, Flow], summary: Mapping[str, Summary], studies: Studies) -> Finding:
+    """Whether the gradient vanishes or explodes, in how many networks, and in which most."""
+    if not flows:
+        text = f"There is nothing to compare: {_without_flow(len(summary))}."
+        return Finding(text, "gradients", "gradient_unknown", {"networks": len(summary)}, CONCLUSIONS)
+    names = {name: with_status(name, summary, studies) for name in flows}
+    groups = {verb: [name for name in flows if flows[name].kind == verb] for verb in VERBS}
+    there = [verb for verb in VERBS if groups[verb]]
+    least, most = min(flows, key=lambda name: flows[name].last), max(flows, key=lambda name: flows[name].last)
+    numbers: dict[str, Any] = {verb: len(found) for verb, found in groups.items()} | {"networks": len(flows)}
+    numbers |= {"ratios": {name: flow.last for name, flow in flows.items()}}
+    numbers |= {"bounds": sorted({flow.bounds for flow in flows.values()})}
+    if len(flows) == 1:
+        does, ratio = f"of {names[least]} {listed(there) or NEITHER}", _ratios(flows, {least: ""})
+    elif there:
+        of_kinds = [f"{verb} in {len(groups[verb])}" for verb in there]
+        worst = [max(groups[verb], key=lambda name: flows[name].reach) for verb in there]
+        does = f"{listed(of_kinds)} of {counted(len(flows), 'network')}"
+        ratio = f"at worst {_ratios(flows, {name: names[name] for name in worst})}"
+    else:
+        does = f"{NEITHER} in any of {counted(len(flows), 'network')}"
+        ratio = _ratios(flows, {name: names[name] for name in (least, most)})
+        if times(flows[least].last) == times(flows[most].last):
+            ratio = f"{_ratios(flows, {least: ''})} in each"
+        elif len(flows) > 2:
+            ratio += ", and in between elsewhere"
+    text = (
+        f"The gradient {does}: in the last epoch the first convolution's gradient norm is {ratio}. "
+        f"{_bounds_in_words(flows)}"
+    )
+    return Finding(text, "gradients", f"gradient_{'_and_'.join(there) or 'neither'}", numbers, NORMS)
 
-    ``gradients``: plots/data/gradient_norms.csv, means over seeds, as ``first_over_last`` takes it.
-    Networks that collapsed are spoken of as well, since a gradient that vanishes may be why; controls are pairs
-    of networks that trained.
-    """
-    ratios = first_over_last(gradients).dropna()
-    flows, ends = list[Finding](), dict[str, Finding]()
-    for architecture, rows in ratios.groupby("architecture", sort=False):
-        entry = summary.get(str(architecture))
-        if entry is None or entry.status == "diverged":
-            continue
-        rows = rows.sort_values("epoch")
-        finding = _flow(
-            str(architecture), rows, with_status(str(architecture), summary, studies), len(entry.seeds)
-        )
-        ends[str(architecture)] = finding
-        flows.append(finding)
-    if not ends:
-        return []
-    controls = [
-        _controlled(control, study, ends[control.of].numbers["ratio"], ends[control.against].numbers["ratio"])
-        for study in studies.values()
-        for control in study.controls
-        if all(name in ends and summary[name].status == "trained" for name in (control.of, control.against))
+
+def _ratios(flows: Mapping[str, Flow], names: Mapping[str, str]) -> str:
+    """0.32× the last one's in residual and 1.2× in 3×3; of one network, without its name."""
+    parts = [times(flows[name].last) + (f" in {shown}" if shown else "") for name, shown in names.items()]
+    ratio, where, name = parts[0].partition(" in ")
+    return listed([f"{ratio} the last one's{where}{name}", *parts[1:]])
+
+
+def _without_flow(networks: int) -> str:
+    if networks == 1:
+        return "the network has a single convolution, or a run of it diverged"
+    return f"each of {counted(networks, 'network')} has a single convolution, or a run of it diverged"
+
+
+def _bounds_in_words(flows: Mapping[str, Flow]) -> str:
+    widths = sorted({flow.bounds[1] for flow in flows.values()})
+    narrow, wide = widths[0], widths[-1]
+    if narrow == wide:
+        return f"Below {times(1 / narrow)} it vanishes, above {times(narrow)} it explodes."
+    return (
+        f"It vanishes below {times(1 / narrow)} and explodes above {times(narrow)}, in the deepest network below "
+        f"{times(1 / wide)} and above {times(wide)}."
+    )
+
+
+def title_of(members: Members, flows: Mapping[str, Flow]) -> str:
+    """What the gradient does in the networks of a study, as the title of their figure."""
+    there = {name: flows[name] for name in members.names if name in flows}
+    if not there:
+        return f"{members.title}: gradient norm by layer"
+    parts = [
+        f"{verb} in {_named([quoted(members.names[name]) for name, flow in there.items() if flow.kind == verb])}"
+        for verb in VERBS
+        if any(flow.kind == verb for flow in there.values())
     ]
-    return [_flows(ends, summary, studies), *controls, *flows]
+    return f"{members.title}: the gradient {listed(parts) or NEITHER}"
 
 
-def bounds(convolutions: int) -> tuple[float, float]:
-    """The ratios below which a gradient through so many vanishes, and above which it explodes."""
-    most = max(FACTOR, VARIANCE_FACTOR ** ((convolutions - 1) / 2))
-    return 1 / most, most
-
-
-def _flow(architecture: str, rows: pd.DataFrame, name: str, seeds: int) -> Finding:
-    first, last = (float(rows["ratio"].iloc[end]) for end in (0, -1))
-    first_epoch, last_epoch = (int(rows["epoch"].iloc[end]) for end in (0, -1))
-    convolutions = int(rows["convolutions"].iloc[-1])
-    low, high = bounds(convolutions)
-    numbers: dict[str, Any] = {"of": architecture, "seeds": seeds, "epoch": last_epoch, "ratio": last}
-    numbers |= {"convolutions": convolutions, "bounds": [low, high]}
-    kind = "vanishing" if last < low else "exploding" if last > high else "neither"
-    says = {
-        "vanishing": f"vanishes (below {times(low)})",
-        "exploding": f"explodes (above {times(high)})",
-        "neither": f"neither vanishes (below {times(low)}) nor explodes (above {times(high)})",
-    }
-    text = (
-        f"{name}: in epoch {last_epoch} the first convolution's gradient norm is {times(last)} the last one's "
-        f"(mean over {counted(seeds, 'seed')}), so that the gradient {says[kind]}"
-    )
-    if first_epoch < last_epoch:
-        direction = "rises" if last >= STEADY * first else "falls" if last <= first / STEADY else "stays"
-        numbers |= {"first_epoch": first_epoch, "first_ratio": first, "direction": direction}
-        text += f"; from {times(first)} in epoch {first_epoch} it {direction}"
-    return Finding(f"{text}.", "gradients", f"gradient_{kind}", numbers, NORMS)
-
-
-def _flows(ends: Mapping[str, Finding], summary: Mapping[str, Summary], studies: Studies) -> Finding:
-    ratios = {name: float(finding.numbers["ratio"]) for name, finding in ends.items()}
-    low, high = min(ratios, key=lambda name: ratios[name]), max(ratios, key=lambda name: ratios[name])
-    kinds = [finding.rule for finding in ends.values()]
-    counts = {kind: kinds.count(f"gradient_{kind}") for kind in ("vanishing", "exploding")}
-    text = (
-        f"In the last epoch the gradient vanishes in {counts['vanishing']} and explodes in {counts['exploding']} "
-        f"of {counted(len(ends), 'network')}: the first convolution's gradient norm over the last one's is "
-        f"least in {with_status(low, summary, studies)}, {times(ratios[low])}, and greatest in "
-        f"{with_status(high, summary, studies)}, {times(ratios[high])}."
-    )
-    numbers = counts | {"networks": len(ends), "ratios": ratios}
-    return Finding(text, "gradients", "gradient_range", numbers, NORMS)
-
-
-def _controlled(control: Control, study: Study, of: float, against: float) -> Finding:
-    """What a control does to the ratio of the last epoch."""
-    rule = "leaves" if against / STEADY < of < against * STEADY else "raises" if of > against else "lowers"
-    says = {
-        "raises": "it raises this ratio",
-        "lowers": "it lowers this ratio",
-        "leaves": "it leaves this ratio about as it is",
-    }
-    text = (
-        f"{capitalized(control.question)}: in the last epoch the first convolution's gradient norm is {times(of)} "
-        f"the last one's in {named(control.of, study)} and {times(against)} in {named(control.against, study)}; "
-        f"{says[rule]} (by means over seeds, not tested)."
-    )
-    numbers: dict[str, Any] = {"question": control.question, "steady": STEADY}
-    numbers |= {"ratios": {control.of: of, control.against: against}}
-    return Finding(text, "gradients", f"gradient_control_{rule}", numbers, NORMS)
+def _named(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= NAMED else counted(len(names), "network")

@@ -12,7 +12,7 @@ from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, sentences, source
 from cnn_study.report.kit.page import Figure, Section, Table
 from cnn_study.report.kit.pictures import MEDIUM, axes_at, new_picture, show_image, text_at
-from cnn_study.report.kit.wording import counted, percent, quoted
+from cnn_study.report.kit.wording import percent, quoted
 from cnn_study.sources.prepared import Prepared
 
 DATA = "plots/data/images.csv"
@@ -28,8 +28,8 @@ def chapter(evidence: Evidence) -> Chapter:
     shown = bool(evidence.duplicates)
     figure = Figure(
         "images-duplicates",
-        "Images of two splits",
-        "Each is a test image, and equals the other file in every pixel once both are prepared.",
+        "Test images that are in another split as well",
+        "Each equals the other file in every pixel once both are prepared.",
         source(CONCLUSIONS),
         image=f"images/{PICTURE}",
     )
@@ -38,7 +38,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "images",
                 "The images",
-                "What do networks learn from, and is the test apart from it?",
+                "What are networks tested on, and is it apart from training?",
                 sentences(findings),
                 figure if shown else None,
                 None if is_balanced(prepared.test) else _table(counts),
@@ -91,13 +91,19 @@ def of_duplicates(prepared: Prepared) -> Finding:
     }
     if not prepared.of_test and not prepared.of_validation:
         return Finding("No two splits have an image in common.", "images", "no_duplicates", numbers, CONCLUSIONS)
-    fate = "left out there" if prepared.dropped else "in, as they are for everyone who uses this data set"
-    text = (
-        f"Of the images for training and validation, {prepared.of_test:,} equal a test image in every pixel "
-        f"({counted(prepared.tested, 'test image')} in all), and {prepared.of_validation:,} for training equal "
-        f"one for validation; they are {fate}."
+    fate = (
+        "left out of training and validation"
+        if prepared.dropped
+        else "kept, as by everyone who uses this data set"
     )
+    of_test = _equal(prepared.of_test, "training or validation image", f"one of {prepared.tested:,} for testing")
+    of_validation = _equal(prepared.of_validation, "training image", "one for validation")
+    text = f"{of_test} and {of_validation}, in every pixel; they are {fate}."
     return Finding(text, "images", "duplicates", numbers, CONCLUSIONS)
+
+
+def _equal(count: int, noun: str, others: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'} {'equals' if count == 1 else 'equal'} {others}"
 
 
 def draw_duplicates(evidence: Evidence) -> Picture:

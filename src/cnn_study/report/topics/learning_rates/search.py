@@ -1,4 +1,4 @@
-"""What the search for learning rates found, what another rate costs, and whose search was cut off."""
+"""What the search for learning rates found, and whose search was cut off."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +10,8 @@ from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.charts import CROSS, Spec, inline, lines, quantity, rate_axis, side_by_side, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members, numbers
-from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import Studies, counted, listed, percent, points, rate, shown, times
-from cnn_study.training.records import ShortRun
-from cnn_study.training.tuning import standard_error
+from cnn_study.report.kit.page import Figure
+from cnn_study.report.kit.wording import Studies, counted, listed, rate, shown, times
 
 DATA = "plots/data/learning_rates.csv"
 
@@ -75,43 +73,6 @@ def learning_rate_chart(rates: pd.DataFrame, members: Members) -> Spec:
     )
 
 
-def rate_table(results: Mapping[str, Result], studies: Studies) -> Table | None:
-    """What the neighbours of the chosen rate gave in the search; None where there was none."""
-    rows, errors = [], []
-    for name, result in results.items():
-        runs = sorted(result.tuning.runs, key=lambda run: run.learning_rate)
-        for lower, own, higher in zip([None, *runs], runs, [*runs[1:], None], strict=False):
-            if own.learning_rate == result.tuning.learning_rate and own.validation_accuracy and _trained(own):
-                accuracy = percent(own.validation_accuracy)
-                beside = (_against(own, other) for other in (lower, higher))
-                rows.append((shown(name, studies), rate(own.learning_rate), accuracy, *beside))
-                errors.append(standard_error(own.validation_accuracy, result.tuning.validation_images))
-    if not rows:
-        return None
-    error = 100 * sum(errors) / len(errors)
-    return Table(
-        "What another learning rate costs",
-        ("network", "rate", "validation accuracy", "with the next lower", "with the next higher"),
-        tuple(rows),
-        source(DATA, "tune"),
-        "In the runs of the search, one for each rate: differences in points; one standard error of an accuracy, "
-        f"by the validation images alone, is about {error:.1f}. –: not tried.",
-    )
-
-
-def _trained(run: ShortRun) -> bool:
-    return run.status == "trained"
-
-
-def _against(own: ShortRun, other: ShortRun | None) -> str:
-    if other is None:
-        return "–"
-    told: str = other.status
-    if _trained(other) and other.validation_accuracy is not None and own.validation_accuracy is not None:
-        told = points(100 * (other.validation_accuracy - own.validation_accuracy))
-    return f"{told} ({rate(other.learning_rate)})"
-
-
 def rate_findings(
     learning_rates: pd.DataFrame, summary: Mapping[str, Summary], studies: Studies, epochs: int
 ) -> list[Finding]:
@@ -133,11 +94,11 @@ def rate_findings(
     found += _higher_were_better(
         {str(name): float(missing) for name, missing in shortfall.items()}, studies, epochs
     )
-    for architecture in searched:
-        if summary[architecture].learning_rate_at_edge:
-            tried = learning_rates.loc[learning_rates["architecture"] == architecture, "learning_rate"]
-            found.append(_cut_off(architecture, sorted(tried.tolist()), studies))
-    return found
+    by_network = learning_rates.groupby("architecture", sort=False)["learning_rate"]
+    cut_off = {
+        str(name): sorted(tried.tolist()) for name, tried in by_network if summary[str(name)].learning_rate_at_edge
+    }
+    return [*found, *([_cut_off(cut_off, studies)] if cut_off else [])]
 
 
 def _chosen_rates(rates: Mapping[str, float], searched: Sequence[str], networks: int, studies: Studies) -> Finding:
@@ -154,7 +115,9 @@ def _chosen_rates(rates: Mapping[str, float], searched: Sequence[str], networks:
         f"{rate(value)} for {listed([shown(name, studies) for name in rates if rates[name] == value])}"
         for value in sorted(set(rates.values()))
     ]
-    if len(parts) == 1 and len(rates) == networks:
+    if len(rates) == 1:
+        rule, says = "rate_of_one", f"it is {parts[0]}"
+    elif len(parts) == 1 and len(rates) == networks:
         rule, says = "rates_agree", f"every network has the same: {parts[0]}"
     elif len(parts) == 1:
         rule, says = "rates_agree", f"those found are the same: {parts[0]}"
@@ -182,10 +145,11 @@ def _higher_were_better(shortfall: Mapping[str, float], studies: Studies, epochs
     return [Finding(text, "learning_rate", "higher_rates_were_better", numbers, DATA)]
 
 
-def _cut_off(architecture: str, tried: Sequence[float], studies: Studies) -> Finding:
-    text = (
-        f"{shown(architecture, studies)}: the search was cut off after {counted(len(tried), 'rate')}, from "
-        f"{rate(tried[0])} to {rate(tried[-1])}, and a better one may lie beyond."
-    )
-    numbers = {"of": architecture, "lowest": tried[0], "highest": tried[-1], "tried": len(tried)}
+def _cut_off(tried: Mapping[str, Sequence[float]], studies: Studies) -> Finding:
+    """Of searches that ended where a better rate may lie beyond; ``tried``: their rates, from the lowest."""
+    of_networks = [
+        f"{shown(name, studies)} ({rate(rates[0])} to {rate(rates[-1])})" for name, rates in tried.items()
+    ]
+    text = f"The search was cut off, and a better rate may lie beyond those tried, for {listed(of_networks)}."
+    numbers = {"ends": {name: [rates[0], rates[-1]] for name, rates in tried.items()}}
     return Finding(text, "learning_rate", "rate_search_cut_off", numbers, DATA)

@@ -128,10 +128,10 @@ def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
     judged = {name: found for name, change in changes.items() if (found := direction(change)) is not None}
     if not judged:
         low, high = min(means, key=lambda name: means[name]), max(means, key=lambda name: means[name])
+        to = f" to {pixels_within(changes[high], signed=True)} in {shown(high, studies)}" if low != high else ""
         text = (
             f"Training changes {what} by {pixels_within(changes[low], signed=True)} pixels in "
-            f"{shown(low, studies)} to {pixels_within(changes[high], signed=True)} in {shown(high, studies)}; one "
-            "seed has no interval."
+            f"{shown(low, studies)}{to}; one seed has no interval."
         )
         return Finding(text, "receptive_fields", "fields_of_one_seed", numbers, BY_LAYER)
     parts = []

@@ -1,12 +1,13 @@
 """The tables of receptive fields: theoretical, and in effect before and after training, over seeds."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from cnn_study.analysis.results import Result
-from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.statistics import Estimate, clipped
 from cnn_study.evaluation.effective_field import Field, side
 from cnn_study.evaluation.influence import Spread, deviations, even_deviation, sides
 
@@ -92,7 +93,7 @@ def fields_by_layer(fields: Mapping[str, Sequence[LayerField]]) -> pd.DataFrame:
             }
             for key in ("deviation_untrained", "deviation_trained", "change"):
                 estimate: Estimate = getattr(field, key)
-                low, high = estimate.ci95 or (None, None)
+                low, high = clipped(estimate.ci95, -math.inf if key == "change" else 0) or (None, None)
                 row |= {key: estimate.mean, f"{key}_low": low, f"{key}_high": high}
             row |= {"side_untrained": field.side_untrained.mean, "side_trained": field.side_trained.mean}
             rows.append(row)

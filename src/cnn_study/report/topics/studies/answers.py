@@ -11,9 +11,10 @@ from cnn_study.report.kit.wording import FAILURES, capitalized, counted, counted
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import ANSWERS as AGREEMENTS
 from cnn_study.report.topics.studies.optimizers import Mirror
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
 from cnn_study.report.topics.studies.what_differs import changes_with_depth
 
+MOST = 8  # names in a group
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
 MEMBERS = {
     "better": "more accurate than {baseline}: ",
@@ -21,7 +22,8 @@ MEMBERS = {
     "equivalent": "equivalent within {margin}: ",
     "not decided": "not decided: ",
     "one run": "of one run each, which decides nothing: ",
-    "not compared": "not compared: ",
+    "no variation": "without variation between runs, so not decided: ",
+    "not compared": "not compared{why}: ",
 }
 CONTROLS = {
     "better": "more accurate with ",
@@ -29,8 +31,12 @@ CONTROLS = {
     "equivalent": "equivalent within {margin} with or without ",
     "not decided": "not decided for ",
     "one run": "of one run each, which decides nothing, for ",
+    "no variation": "without variation between runs, so not decided, for ",
     "not compared": "not compared for ",
 }
+
+
+NAMED = 2  # comparisons whose order changes, in a sentence
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,10 @@ def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontie
 
 
 def kind_of(pair: Comparison) -> str:
-    """Its verdict; ``one run`` where there is none, ``not compared`` where one of the two has not trained."""
+    """Its verdict; why there is none (``one run``, ``no variation``); ``not compared`` if one has not trained."""
     if not is_measured(pair):
         return "not compared"
-    return pair.verdict or "one run"
+    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
 
 
 def of_members(study: ComparedStudy) -> Answered:
@@ -72,7 +78,10 @@ def of_members(study: ComparedStudy) -> Answered:
     pairs = [pair for pair in study.comparison.against_baseline if (pair.of, pair.against) not in asked]
     pairs = pairs or study.comparison.against_baseline
     text = _grouped(study, MEMBERS, [(_named(study, pair), pair) for pair in pairs])
-    text = text or f"{study.name(study.spec.baseline)} is the only network."
+    if not pairs:
+        text = f"{study.name(study.spec.baseline)} is the only network."
+    elif not study.comparison.ranking:
+        text = "No network trained."
     return Answered(study.spec.title, study.finding("members", text, _numbers(study, pairs)))
 
 
@@ -81,7 +90,7 @@ def of_topics(study: ComparedStudy) -> list[Answered]:
     pairs = {(pair.of, pair.against): pair for pair in study.comparison.controls}
     topics: dict[str, list[tuple[str, Comparison]]] = {}
     for control in study.spec.controls:
-        topic = control.topic or capitalized(control.question)
+        topic = control.topic or control.question
         topics.setdefault(topic, []).append((control.question, pairs[control.of, control.against]))
     return [_of_topic(study, topic, asked) for topic, asked in topics.items()]
 
@@ -95,14 +104,22 @@ def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tup
     """A sentence: what is shown of each pair, under its name, with the difference in points."""
     parts = []
     for kind, said in words.items():
-        group = [
-            f"{name}{_size(pair, place == 0)}"
-            for place, (name, pair) in enumerate(one for one in pairs if kind_of(one[1]) == kind)
-        ]
+        group = [one for one in pairs if kind_of(one[1]) == kind]
         if group:
-            said = said.format(baseline=study.name(study.spec.baseline), margin=counted_points(study.margin))
-            parts.append(f"{said}{listed(group)}")
+            baseline, status = study.name(study.spec.baseline), study.summary[study.spec.baseline].status
+            why = f", since {baseline} {status}" if status in FAILURES else ""
+            said = said.format(baseline=baseline, margin=counted_points(study.margin), why=why)
+            parts.append(f"{said}{_listed(group, len(pairs))}")
     return f"{capitalized('; '.join(parts))}." if parts else ""
+
+
+def _listed(group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
+    """The names with their differences, the first with the unit; of many, how many and between which."""
+    if len(group) > MOST:
+        found = [pair.points for _, pair in group if pair.points is not None]
+        between = f" ({points(min(found))} to {points(max(found))} points)" if found else ""
+        return f"{len(group)} of {of_all}{between}"
+    return listed([f"{name}{_size(pair, place == 0)}" for place, (name, pair) in enumerate(group)])
 
 
 def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
@@ -115,31 +132,37 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     }
     if not pairs:
         return []
-    reversed_ones, stable = [], 0
+    stable, reversals = 0, []
     for study, pair in pairs.values():
         stable += pair.changes[-1].stable
-        reversals = [place for place, change in enumerate(pair.changes) if change.reversed]
-        if reversals and pair.largest:
-            before = pair.smaller[reversals[0]]
-            reversed_ones.append(
-                f"{study.name(pair.of)} − {study.name(pair.against)} ({points(before.points)} points at "
-                f"{counted(before.budget, 'epoch')}, {points(pair.largest.points)} at {pair.largest.budget})"
+        places = [place for place, change in enumerate(pair.changes) if change.reversed]
+        if places and pair.largest:
+            reversals.append(
+                (f"{study.name(pair.of)} − {study.name(pair.against)}", pair.smaller[places[0]], pair.largest)
             )
-    compared = counted(len(pairs), "comparison")
+    compared, margin = counted(len(pairs), "comparison"), counted_points(studies[0].margin)
+    named = [
+        f"{name} ({points(before.points)} points at {counted(before.budget, 'epoch')}, {points(last.points)} at "
+        f"{last.budget})"
+        for name, before, last in reversals[:NAMED]
+    ]
     order = (
-        f"the order changes significantly with the budget in {len(reversed_ones)} of {compared}: "
-        f"{listed(reversed_ones[:2])}{', say' if len(reversed_ones) > 2 else ''}"
-        if reversed_ones
-        else f"in none of {compared} does the order change significantly with the budget"
+        f"the order changes significantly with the budget in {len(reversals)} of {compared}: {listed(named)}"
+        f"{' among them' if len(reversals) > NAMED else ''}"
+        if reversals
+        else f"the order changes significantly with the budget in none of {compared}"
     )
-    margin = counted_points(studies[0].margin)
-    text = (
-        f"{order}. Between the two largest budgets the difference is shown to stay within {margin} in {stable}; "
-        "the others may still change."
-    )
+    stays = f"shown to stay within {margin} between the two largest budgets"
+    if stable in (0, len(pairs)):
+        text = f"{order}. {'Every' if stable else 'No'} difference is {stays}."
+    else:
+        text = f"{order}. {stable} of {len(pairs)} differences are {stays}; the others may still change."
     numbers = {
         "comparisons": len(pairs),
-        "reversed": len(reversed_ones),
+        "reversed": len(reversals),
+        "named": {
+            name: [before.budget, before.points, last.budget, last.points] for name, before, last in reversals
+        },
         "stable": stable,
         "margin": studies[0].margin,
     }
@@ -157,7 +180,8 @@ def of_mirror(mirror: Mirror) -> Answered:
             parts.append(f"{said}: {listed(names)}")
     where = f"with {here} and {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}, the conclusions about pairs are {'; '.join(parts)}."
-    numbers = {"pairs": {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}}
+    agreements = {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}
+    numbers = {"budget": mirror.budget, "agreement": agreements}
     finding = Finding(capitalized(text), mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
     return Answered("Another optimizer" if here != there else mirror.other.title, finding)
 
@@ -167,11 +191,16 @@ def of_times(frontier: Frontier) -> list[Answered]:
     chosen = frontier.by_time()
     if not chosen:
         return []
+    times = [time for time, _ in chosen[:-1]] + [f"{chosen[-1][0]} or more"]
     parts = [
-        f"in {time}, {point.name} for {counted(point.budget, 'epoch')} ({point.percent})" for time, point in chosen
+        f"in {time}, {quoted(point.name)} for {counted(point.budget, 'epoch')} ({point.percent})"
+        for time, (_, point) in zip(times, chosen, strict=True)
     ]
     text = f"highest mean accuracy {'; '.join(parts)}; training steps alone, on {frontier.machine}."
-    numbers = {time: {"of": point.architecture, "budget": point.budget} for time, point in chosen}
+    numbers = {
+        time: {"of": point.architecture, "budget": point.budget, "test_accuracy": point.accuracy}
+        for time, point in chosen
+    }
     finding = Finding(capitalized(text), "answer", "times", numbers, frontier.data, timed=True)
     return [Answered("Which network", finding)]
 
@@ -183,8 +212,9 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         for s in studies
         for p in (*s.comparison.against_baseline, *s.comparison.controls)
     }
-    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run")]
-    parts, numbers = [], {"undecided": len(undecided), "comparisons": len(pairs)}
+    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run", "no variation")]
+    parts: list[str] = []
+    numbers: dict[str, Any] = {"undecided": len(undecided), "comparisons": len(pairs)}
     if undecided:
         parts.append(
             f"that networks are equally accurate where nothing is decided ({len(undecided)} of "
@@ -192,7 +222,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         )
     for study in studies:
         best = study.comparison.best
-        if best is not None and not best.significant:
+        if best is not None and study.best is None and len(study.leaders) == 1:
             parts.append(
                 f"that {study.name(best.network)}, which has the highest mean, is the best of “{study.spec.title}”"
             )
@@ -211,7 +241,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
 
 def _named(study: ComparedStudy, pair: Comparison) -> str:
     status = study.summary[pair.of].status
-    return study.name(pair.of) + (f" ({FAILURES[status]})" if status in FAILURES else "")
+    return study.name(pair.of) + (f" ({status})" if status in FAILURES else "")
 
 
 def _size(pair: Comparison, first: bool) -> str:

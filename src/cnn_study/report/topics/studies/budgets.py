@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Change, Comparison, StudyComparison
-from cnn_study.report.kit.charts import ONCE, Spec, quantity, single, tip
-from cnn_study.report.kit.findings import CONCLUSIONS, Finding, source
+from cnn_study.analysis.statistics import clipped
+from cnn_study.report.kit.charts import ONCE, SIGNED, Spec, quantity, single, tip
+from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import counted, counted_points, listed, points, points_within
+from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, listed, points, points_within
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
 
 DATA = "plots/data/budgets.csv"
+MOST_CHANGE = 2 * MOST_POINTS  # of a difference
 
 
 def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
@@ -29,18 +31,22 @@ def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "against": pair.against,
             "budget": one.budget,
             "points": one.points,
-            "low": None if one.interval is None else one.interval[0],
-            "high": None if one.interval is None else one.interval[1],
+            "low": low,
+            "high": high,
             "verdict": pair.verdict if one is pair.largest else None,
             "change": None if change is None else change.points,
-            "change_low": None if change is None or change.interval is None else change.interval[0],
-            "change_high": None if change is None or change.interval is None else change.interval[1],
+            "change_low": change_low,
+            "change_high": change_high,
         }
         for key, study in compared.items()
         for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
         for pair in group
         if pair.largest is not None
         for one, change in (*zip(pair.smaller, pair.changes, strict=True), (pair.largest, None))
+        for low, high in [clipped(one.interval, -MOST_POINTS, MOST_POINTS) or (None, None)]
+        for change_low, change_high in [
+            clipped(change.interval if change else None, -MOST_CHANGE, MOST_CHANGE) or (None, None)
+        ]
     ]
     columns = [
         "study", "kind", "of", "against", "budget", "points", "low", "high", "verdict", "change", "change_low",
@@ -59,8 +65,8 @@ def budget_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"studies-{members.key}-budgets",
             f"{members.title}: differences to the baseline by training budget",
-            "Lines reach over the 95 % confidence interval of each comparison alone. Only the largest budget has "
-            "verdicts: its points are filled.",
+            "Lines are 95 % CIs of each comparison alone. Points are filled at the largest budget, the only one "
+            "with verdicts.",
             source(DATA),
             budget_chart(rows, members),
         )
@@ -73,8 +79,7 @@ def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
     styles = members.by_name(rows, "color", "shape")
     x = {"field": "budget", "type": "ordinal", "title": "epochs", "axis": {"labelAngle": 0}}
     beside = {"xOffset": {"field": "name", "sort": list(rows["name"].unique())}}
-    axis = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'"}
-    y = quantity("points", "percentage points more than the baseline", axis=axis)
+    y = quantity("points", "percentage points more than the baseline", axis=SIGNED)
     last = {"condition": {"test": f"datum.budget == {rows['budget'].max()}", "value": 1}, "value": 0}
     tips = [
         tip("name", "network"),
@@ -102,15 +107,14 @@ def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
 def order_changes(study: ComparedStudy) -> list[Finding]:
     """Each comparison that has another sign at a smaller budget, by a change that is significant itself."""
     findings = []
-    for pair in _pairs(study):
+    for pair in filter(is_measured, study.pairs):
         for before, change in zip(pair.smaller, pair.changes, strict=True):
             if not (change.reversed and pair.largest and change.interval):
                 continue
-            names = f"{study.name(pair.of)} − {study.name(pair.against)}"
             text = (
-                f"The order changes with the budget: {names} is {points(before.points)} points at "
-                f"{counted(before.budget, 'epoch')} and {points(pair.largest.points)} at {pair.largest.budget}, a "
-                f"change of {points_within(change.points, change.interval)}."
+                f"{_named(study, pair)} changes its sign with the budget: from {points(before.points)} points at "
+                f"{counted(before.budget, 'epoch')} to {points(pair.largest.points)} at {pair.largest.budget}, by "
+                f"{points_within(change.points, change.interval, MOST_CHANGE)}."
             )
             numbers = {
                 "of": pair.of,
@@ -120,49 +124,35 @@ def order_changes(study: ComparedStudy) -> list[Finding]:
                 "change": change.points,
                 "interval": list(change.interval),
             }
-            findings.append(study.finding("order_changes", text, numbers, CONCLUSIONS))
+            findings.append(study.finding("order_changes", text, numbers))
     return findings
 
 
 def stability(study: ComparedStudy) -> list[Finding]:
     """From which budget on each difference is shown to stay the same but for less than the margin."""
-    pairs = [pair for pair in _pairs(study) if pair.changes and pair.largest]
+    pairs = [pair for pair in study.pairs if pair.changes and pair.largest]
     if not pairs:
         return []
     since = {f"{pair.of} - {pair.against}": _stable_from(pair.changes) for pair in pairs}
-    names = [f"{study.name(pair.of)} − {study.name(pair.against)}" for pair in pairs]
-    stable = [
-        f"{name} from {counted(budget, 'epoch')} on"
-        for name, budget in zip(names, since.values(), strict=True)
-        if budget is not None
-    ]
-    others = [name for name, budget in zip(names, since.values(), strict=True) if budget is None]
-    margin = counted_points(study.margin)
-    said = [
-        *(
-            [f"within {margin} of the difference at the largest budget (95 % CI) stay {listed(stable)}"]
-            if stable
-            else []
-        ),
-        *(
-            [
-                f"not shown to do so: {listed(others)}"
-                if stable
-                else f"no difference is shown to stay within {margin}"
-            ]
-            if others
-            else []
-        ),
-    ]
-    text = f"Over training budgets, {'; '.join(said)}."
-    return [study.finding("stability", text, {"margin": study.margin, "stable_from": since}, CONCLUSIONS)]
+    by_budget: dict[int, list[str]] = {}
+    for pair, budget in zip(pairs, since.values(), strict=True):
+        if budget is not None:
+            by_budget.setdefault(budget, []).append(_named(study, pair))
+    stable = [f"from {counted(budget, 'epoch')} on {listed(by_budget[budget])}" for budget in sorted(by_budget)]
+    within = f"within {counted_points(study.margin)} of"
+    unshown = sum(budget is None for budget in since.values())
+    text = f"No difference is shown to stay {within} its value at the largest budget"
+    if stable:
+        count = len(pairs) - unshown
+        which = "This difference is" if count == 1 else "These differences are"
+        text = f"{which} shown to stay {within} the value at the largest budget (95 % CI): {'; '.join(stable)}"
+        text += f". For {unshown} of {len(pairs)} this is not shown" if unshown else ""
+    numbers = {"margin": study.margin, "stable_from": since, "pairs": len(pairs), "not_shown": unshown}
+    return [study.finding("stability", f"{text}.", numbers)]
 
 
-def _pairs(study: ComparedStudy) -> list[Comparison]:
-    pairs = (*study.comparison.against_baseline, *study.comparison.controls)
-    return [
-        pair for pair in {frozenset((one.of, one.against)): one for one in pairs}.values() if is_measured(pair)
-    ]
+def _named(study: ComparedStudy, pair: Comparison) -> str:
+    return f"{study.name(pair.of)} − {study.name(pair.against)}"
 
 
 def _stable_from(changes: tuple[Change, ...]) -> int | None:

@@ -36,8 +36,8 @@ def class_figures(table: pd.DataFrame, members: Members, study: Study) -> list[F
         Figure(
             f"studies-{members.key}-class_changes",
             f"{members.title}: classes helped and hurt",
-            f"Against the baseline {study.members.get(study.baseline, study.baseline)}, means over seeds; "
-            "single classes are not tested."
+            f"Percentage points more or less than {study.members.get(study.baseline, study.baseline)}, means over "
+            "seeds; single classes are not tested."
             + (f" The {MOST_CLASSES} that change most." if table["class"].nunique() > MOST_CLASSES else ""),
             source(DATA),
             class_chart(table, members),
@@ -88,15 +88,21 @@ def winner_classes(study: ComparedStudy) -> list[Finding]:
     least = min(against.classes, key=lambda label: against.classes[label])
     high, low = (f"{label} ({points(against.classes[label])} points)" for label in (most, least))
     gains, loses = against.classes[most] > 0, against.classes[least] < 0
-    rule = "classes_both" if gains and loses else "classes_gain" if gains else "classes_lose"
+    rule = {
+        (True, True): "classes_both",
+        (True, False): "classes_gain",
+        (False, True): "classes_lose",
+        (False, False): "classes_same",
+    }[gains, loses]
     ends = {
         "classes_both": f"gains most on {high} and loses most on {low}",
-        "classes_gain": f"loses on no class; it gains most on {high} and least on {low}",
-        "classes_lose": f"gains on no class; it loses most on {low} and least on {high}",
+        "classes_gain": f"loses on no class and gains most on {high}",
+        "classes_lose": f"gains on no class and loses most on {low}",
+        "classes_same": "has the same accuracy in each class",
     }
     text = (
-        f"Against the baseline {study.name(against.against)}, {study.name(against.of)} {ends[rule]}; "
-        f"these are means over {seeds_in_words(against)}, and single classes are not tested."
+        f"{study.name(against.of)}, which has the highest mean, {ends[rule]}, compared with "
+        f"{study.name(against.against)} ({seeds_in_words(against)}; single classes are not tested)."
     )
     numbers = {
         "of": against.of,

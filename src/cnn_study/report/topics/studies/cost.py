@@ -14,13 +14,13 @@ from cnn_study.analysis.summaries import Timing
 from cnn_study.analysis.variance import LEVEL
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import (
-    BELOW,
     PICK,
     TEXT,
     Spec,
     all_seeds_trained,
     down,
     inline,
+    panels,
     picked,
     quantity,
     scale_for,
@@ -34,7 +34,9 @@ from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, time
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA, STEPS = "plots/timing/cost.csv", "plots/timing/steps.csv"
-PARTS = {"forward": 1.0, "backward": 0.65, "optimizer": 0.35}  # of a step, with their opacities in a bar
+PARTS = ("forward", "backward", "optimizer")  # of a step
+WHOLE = "whole step"
+SHOWN = ["name", "part", "milliseconds", "ratio", "low", "high"]
 FACTS = {"training_flops": "training FLOPs", "parameters": "parameters"}
 
 
@@ -93,15 +95,19 @@ def steps(studies: Sequence[ComparedStudy]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["study", "architecture", "part", "milliseconds", "ratio", "low", "high"])
 
 
-def run_figures(table: pd.DataFrame, members: Members, front: Sequence[str]) -> list[Figure]:
-    """What accuracy costs in time, with the Pareto ``front``."""
+def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> list[Figure]:
+    """What accuracy costs in time, with the Pareto front; of networks all of whose seeds trained, if measured."""
+    if all_seeds_trained(members.rows(table)).dropna(subset="run_seconds").empty:
+        return []
+    front = study.comparison.pareto
+    close = listed([f"{study.name(one)} and {study.name(other)}" for one, other in close_in_time(study)])
     return [
         Figure(
             f"studies-{members.key}-accuracy_against_time",
             f"{members.title}: test accuracy against the cost of training",
-            "Small points are runs, large ones means. On the Pareto front is what is more accurate than all "
-            "that is cheaper, with p-values below 0.05, not corrected. The cost of a run is the time of its "
-            "steps, measured apart from it.",
+            "Small points are runs, large ones means. Cost: measured time of a step times steps. The dashed line "
+            "joins the networks that are more accurate than all with a shorter training time (p < 0.05, not "
+            "corrected)" + (f"; times do not differ significantly between {close}." if close else "."),
             source(DATA, "cost and analyze"),
             accuracy_against_time(table, members, front),
         )
@@ -115,8 +121,8 @@ def step_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
     return [
         Figure(
             f"studies-{members.key}-step_time",
-            f"{members.title}: time of a training step",
-            "Forward pass, backward pass and optimizer, from left to right; all networks measured in turns.",
+            f"{members.title}: time of a training step, and of its parts",
+            "All networks were measured in turns.",
             source(STEPS, "cost"),
             step_time(table, members),
         )
@@ -171,32 +177,37 @@ def accuracy_against_time(cost: pd.DataFrame, members: Members, front: Sequence[
 
 
 def step_time(steps: pd.DataFrame, members: Members) -> Spec:
-    """The time of a training step: bars of forward pass, backward pass and optimizer, in a row."""
-    rows = members.rows(steps).assign(place=lambda table: table["part"].map(list(PARTS).index))
-    parts = {"domain": list(PARTS), "range": list(PARTS.values())}
+    """The time of a training step: bars, in a panel for the whole and one for each of its parts."""
+    rows = members.rows(steps)
+    whole = rows.groupby("name", sort=False, as_index=False).agg(
+        {"architecture": "first", "milliseconds": "sum", "ratio": "first", "low": "first", "high": "first"}
+    )
+    rows = pd.concat([whole.assign(part=WHOLE), rows])
     tips = [
         tip("name", "network"),
         tip("part"),
         tip("milliseconds", form=".3~r"),
         *(
             tip(key, title, ".3f")
-            for key, title in (("ratio", "step over the baseline's"), ("low", None), ("high", None))
+            for key, title in (("ratio", "step over the baseline's"), ("low", "95 % CI, low"), ("high", "high"))
         ),
     ]
-    return single(
-        f"{members.title}: time of a training step",
-        rows[["name", "part", "place", "milliseconds", "ratio", "low", "high"]],
-        height=26 * rows["name"].nunique(),
-        mark={"type": "bar", "height": {"band": 0.75}},
-        encoding={
-            "y": down("name", rows),
-            "x": quantity("milliseconds", "milliseconds", stack="zero"),
-            "opacity": {"field": "part", "type": "nominal", "title": None, "scale": parts, "legend": BELOW},
-            "order": {"field": "place"},
-            "tooltip": tips,
-        }
+    x = quantity("milliseconds", "milliseconds", axis={"tickCount": 4})
+    panel = {
+        "width": 150,
+        "height": {"step": 24},
+        "mark": {"type": "bar", "height": {"band": 0.75}},
+        "encoding": {"y": down("name", rows), "x": x, "tooltip": tips}
         | members.by_name(rows, "color", legend=False),
-    )
+    }
+    columns = {"field": "part", "type": "nominal", "title": None, "sort": [WHOLE, *PARTS]}
+    # Without a width of its own: panels stand side by side, and scroll where they find no room.
+    return {
+        **panels(f"{members.title}: time of a training step", rows[SHOWN], panel),
+        "facet": {"column": columns | {"header": {"orient": "top"}}},
+        "columns": None,
+        "resolve": {},
+    }
 
 
 def winner_cost(study: ComparedStudy) -> list[Finding]:
@@ -227,6 +238,17 @@ def _facts(study: ComparedStudy, of: str, against: str) -> dict[str, float]:
     return {key: one / other for key, (one, other) in found.items() if one and other}
 
 
+def close_in_time(study: ComparedStudy) -> list[tuple[str, str]]:
+    """Neighbours on the front of which it is not shown that the first trains in less time than the second."""
+    front = {name: run for name in study.comparison.pareto if (run := study.run(name)) is not None}
+    found = []
+    for cheaper, dearer in pairwise(front):
+        step = study.costs.ratio(dearer, cheaper)
+        if step is None or not step.times(front[dearer].images / front[cheaper].images).sign:
+            found.append((cheaper, dearer))
+    return found
+
+
 def pareto(study: ComparedStudy) -> list[Finding]:
     """Which networks are the front of cost and mean accuracy, and which of them do not differ in cost."""
     front = {name: run for name in study.comparison.pareto if (run := study.run(name)) is not None}
@@ -237,20 +259,18 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         f"{study.name(name)} ({seconds(run.seconds)}, {percent(mean_of(accuracies[name]))})"
         for name, run in front.items()
     ]
-    machine = study.costs.machine(*front)
+    machine, close = study.costs.machine(*front), close_in_time(study)
+    shown = f"p < {LEVEL}, not corrected for the number of pairs"
     text = (
-        f"Worth its cost is {listed(parts)} ({machine}): nothing that costs more is more accurate than all that "
-        "is cheaper, with p-values below 0.05"
+        f"No network is shown to be more accurate than all with a shorter training time ({shown}); the shortest "
+        f"is that of {listed(parts)}, on {machine}"
         if len(front) == 1
-        else f"Worth their cost are {listed(parts)} ({machine}): each is more accurate than all that are cheaper, "
-        "with p-values below 0.05, not corrected for the number of pairs"
+        else f"{listed(parts)} are each more accurate than all networks with a shorter training time ({shown}), "
+        f"on {machine}"
     )
-    unclear: set[str] = set()
-    for cheaper, dearer in pairwise(front):
-        step = study.costs.ratio(dearer, cheaper)
-        if step is None or not step.times(front[dearer].images / front[cheaper].images).sign:
-            unclear.update((cheaper, dearer))
-    close = [name for name in front if name in unclear]
+    if close:
+        pairs = listed([f"{study.name(one)} and {study.name(other)}" for one, other in close])
+        text += f"; the difference in time is not significant between {pairs}"
     numbers = {
         "machine": machine,
         "level": LEVEL,
@@ -260,9 +280,4 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         },
         "not_significant_in_time": close,
     }
-    if close:
-        names = listed([study.name(name) for name in close])
-        text += f"; the difference in time to the next of them is not significant for {names}"
-    elif len(front) > 1:
-        text += "; their times differ significantly"
     return [study.finding("pareto", f"{text}.", numbers, TIMING, timed=True)]

@@ -1,34 +1,38 @@
 """Which differences in accuracy are significant: of members to the baseline, and of controls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from cnn_study.analysis.comparisons import Comparison, StudyComparison
-from cnn_study.analysis.what_differs import choices
+from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Control
-from cnn_study.report.kit.charts import BELOW, ONCE, TEXT, Spec, down, inline, quantity, single, tip
-from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
+from cnn_study.report.kit.charts import BELOW, ONCE, SIGNED, TEXT, Spec, down, inline, quantity, single, tip
+from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
-from cnn_study.report.kit.page import Figure, Table
+from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import COLOURS
 from cnn_study.report.kit.wording import (
     FAILURES,
-    capitalized,
-    counted,
+    MOST_POINTS,
     counted_points,
     listed,
-    points,
     points_within,
-    times_within,
 )
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
-# What a chart says of a verdict, in the order of its legend.
-SHOWN = {"significant": ("better", "worse"), "equivalent": ("equivalent",), "not decided": ("not decided",)}
-INK = COLOURS[0]
+INK, HOLLOW = COLOURS[0], "transparent"
+# How a chart shows a verdict, in the order of its legend: shape and filling.
+MARKS = {
+    "better": ("triangle-up", INK),
+    "worse": ("triangle-down", INK),
+    "equivalent": ("square", INK),
+    "not decided": ("circle", HOLLOW),
+    "no verdict": ("cross", HOLLOW),
+}
+NAMED = 3  # networks in a title; of more, how many
 
 
 def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
@@ -43,42 +47,88 @@ def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "of": pair.of,
             "against": pair.against,
             "points": pair.points,
-            "low": None if pair.interval is None else pair.interval[0],
-            "high": None if pair.interval is None else pair.interval[1],
+            "low": low,
+            "high": high,
             "verdict": pair.verdict,
         }
         for key, study in compared.items()
         for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
         for pair in group
         if pair.points is not None
+        for low, high in [clipped(pair.interval, -MOST_POINTS, MOST_POINTS) or (None, None)]
     ]
     columns = ["study", "kind", "of", "against", "points", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStudy) -> Figure | None:
-    """Every comparison of the study with its interval, each pair once; None where nothing has an interval."""
-    rows = table[(table["study"] == members.key) & table["low"].notna()]
-    pairs = rows[["of", "against"]].apply(lambda pair: "-".join(sorted(pair)), axis=1) if len(rows) else None
-    if pairs is None:
+    """Every comparison of the study with its interval, each pair once; None where nothing was compared."""
+    rows = table[table["study"] == members.key]
+    if rows.empty:
         return None
-    rows = rows[~pairs.duplicated()]
-    counts = {what: int(rows["verdict"].isin(verdicts).sum()) for what, verdicts in SHOWN.items()}
-    margin = counted_points(study.margin)
-    found = listed([f"{count} {what}" for what, count in counts.items() if count])
-    labels = [
-        f"{study.name(of)} − {study.name(against)} {points(value)} points ({verdict})"
-        for of, against, value, verdict in rows[["of", "against", "points", "verdict"]].itertuples(index=False)
+    pairs = ["-".join(sorted(pair)) for pair in zip(rows["of"], rows["against"], strict=True)]
+    rows = rows[~pd.Series(pairs, index=rows.index).duplicated()]
+    seen = [
+        f"{study.name(pair.of)} − {study.name(pair.against)} {points_within(pair.points, pair.interval)}"
+        f" ({pair.verdict or 'no verdict'})"
+        for pair in study.pairs
+        if pair.points is not None
     ]
     return Figure(
         f"studies-{members.key}-differences",
-        f"{members.title}: of {counted(len(rows), 'difference')}, {found}",
-        "Differences in mean test accuracy with 95 % CIs; verdicts account for all comparisons. "
-        f"Band: ± {margin}, within which networks are equivalent.",
+        title_of(study),
+        f"Differences in mean test accuracy{' with 95 % CIs' if rows['low'].notna().any() else ''}. "
+        f"Band: ± {counted_points(study.margin)}.",
         source(DATA),
         difference_chart(rows, members, study.margin),
-        alt=f"Differences in test accuracy: {'; '.join(labels)}.",
+        alt=f"Differences in test accuracy: {'; '.join(seen)}.",
     )
+
+
+def title_of(study: ComparedStudy) -> str:
+    """What the verdicts on members and baseline say; where there are none, how many of all are significant."""
+    baseline = study.name(study.spec.baseline)
+    judged = [pair for pair in study.comparison.against_baseline if pair.judged]
+    better, worse, equivalent = (
+        [pair.of for pair in judged if pair.verdict == verdict] for verdict in ("better", "worse", "equivalent")
+    )
+    if not judged:
+        return _title_of_controls(study)
+    if better or worse:
+        first = f"{_who(study, better, judged, 'more accurate than')} {baseline}" if better else ""
+        second = _who(study, worse, judged, "less accurate" if better else "less accurate than")
+        return " and ".join(filter(None, [first, second and (second if better else f"{second} {baseline}")]))
+    if len(equivalent) == len(judged):
+        within = f"equivalent to {baseline} within {counted_points(study.margin)}"
+        return _who(study, equivalent, judged, within)
+    who = f"{study.name(judged[0].of)} is not" if len(judged) == 1 else "No network is"
+    return f"{who} significantly more or less accurate than {baseline}"
+
+
+def _title_of_controls(study: ComparedStudy) -> str:
+    judged = [pair for pair in study.pairs if pair.judged]
+    if not judged:
+        return "No difference is decided"
+    if len(judged) > 1:
+        return f"{sum(pair.significant for pair in judged)} of {len(judged)} differences are significant"
+    of, against = (study.name(name) for name in (judged[0].of, judged[0].against))
+    return {
+        "better": f"{of} is more accurate than {against}",
+        "worse": f"{of} is less accurate than {against}",
+        "equivalent": f"{of} and {against} are equivalent within {counted_points(study.margin)}",
+    }.get(judged[0].verdict or "", f"{of} is not significantly more or less accurate than {against}")
+
+
+def _who(study: ComparedStudy, names: Sequence[str], judged: Sequence[Comparison], what: str) -> str:
+    """5×5 is more accurate than; 5×5 and 7×7 are; 5 of 8 networks are; all 8 networks are. Of none: nothing."""
+    if not names:
+        return ""
+    be = "is" if len(names) == 1 else "are"
+    if len(names) <= NAMED:
+        return f"{listed([study.name(name) for name in names])} {be} {what}"
+    if len(names) == len(judged):
+        return f"All {len(judged)} others {be} {what}"
+    return f"{len(names)} of {len(judged)} networks {be} {what}"
 
 
 def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float) -> Spec:
@@ -86,36 +136,41 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
 
     The rows of one study: all against its baseline, and pairs of any.
     """
-    names = {**{name: name for name in members.styles}, **members.names}
+    names = members.names
     rows = comparisons.assign(
         label=[
             f"{names.get(of, of)} − {names.get(against, against)}"
             for of, against in zip(comparisons["of"], comparisons["against"], strict=True)
         ],
-        shows=comparisons["verdict"].map(
-            {verdict: what for what, verdicts in SHOWN.items() for verdict in verdicts}
-        ),
+        verdict=comparisons["verdict"].fillna("no verdict"),
     )
     tips = [
         tip("label", "difference"),
-        *(tip(key, form="+.2f") for key in ("points", "low", "high")),
+        *(tip(key, title, "+.2f") for key, title in (("points", None), ("low", "95 % CI, low"), ("high", "high"))),
         tip("verdict"),
     ]
-    axis = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'", "grid": True, "titleAnchor": "end"}
-    x = quantity("points", "percentage points", axis=axis)
-    shared = {"y": down("label", rows) | {"axis": {"labelLimit": 320}}, "tooltip": tips}
-    there = [what for what in SHOWN if what in set(rows["shows"])]
-    looks = {"significant": ("circle", 1), "equivalent": ("square", 1), "not decided": ("circle", 0)}
-    by_verdict = {"field": "shows", "type": "nominal", "title": None, "legend": BELOW}
+    axis = SIGNED | {"grid": True, "tickCount": {"expr": "width < 300 ? 4 : 8"}}
+    x = quantity("points", "difference in percentage points", axis=axis)
+    shared = {"y": down("label", rows) | {"axis": {"labelLimit": 280}}, "tooltip": tips}
+    there = [verdict for verdict in MARKS if verdict in set(rows["verdict"])]
+    by_verdict = {
+        "field": "verdict",
+        "type": "nominal",
+        "title": None,
+        "legend": BELOW | {"symbolStrokeColor": INK},
+    }
+    shapes, fills = zip(*(MARKS[verdict] for verdict in there), strict=True)
     dots = shared | {
         "x": x,
-        "shape": by_verdict | {"scale": {"domain": there, "range": [looks[what][0] for what in there]}},
-        "fillOpacity": by_verdict | {"scale": {"domain": there, "range": [looks[what][1] for what in there]}},
+        "shape": by_verdict | {"scale": {"domain": there, "range": list(shapes)}},
+        "fill": by_verdict | {"scale": {"domain": there, "range": list(fills)}},
+        # The same for all, yet a scale: else the legend has no strokes.
+        "stroke": by_verdict | {"scale": {"domain": there, "range": [INK] * len(there)}},
     }
     return single(
         f"{members.title}: differences in test accuracy with 95 % confidence intervals",
-        rows[["label", "points", "low", "high", "verdict", "shows"]],
-        height=26 * len(rows),
+        rows[["label", "points", "low", "high", "verdict"]],
+        height={"step": 26},
         layer=[
             {
                 "data": inline(pd.DataFrame([{"from": -margin, "to": margin}])),
@@ -124,55 +179,31 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
             },
             {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"x": {"datum": 0}}},
             {
+                "transform": [{"filter": "isValid(datum.low)"}],
                 "mark": {"type": "rule", "strokeWidth": 2, "color": INK},
                 "encoding": shared | {"x": x | {"field": "low"}, "x2": {"field": "high"}},
             },
             {
-                "mark": {"type": "point", "size": 110, "strokeWidth": 2, "fill": INK, "stroke": INK},
+                "mark": {"type": "point", "size": 90, "strokeWidth": 2},
                 "encoding": dots,
             },
         ],
     )
 
 
-def controls_table(study: ComparedStudy) -> Table:
-    """Every control: what it asks, the pair, what differs, the difference, the ratio of the times of a step."""
-    rows = []
-    for control, pair in zip(study.spec.controls, study.comparison.controls, strict=True):
-        names = [study.spec.members.get(name, name) for name in (control.of, control.against)]
-        ratio = study.costs.ratio(control.of, control.against)
-        time = "–" if ratio is None else times_within(ratio)
-        what = listed([one.what for one in choices(study.differing.get((control.of, control.against), ()))])
-        rows.append((control.question, " − ".join(names), what, cell(pair), time))
-    return Table(
-        f"{study.spec.title}: controls",
-        ("question", "pair", "what differs", "test accuracy", "training step"),
-        tuple(rows),
-        source(f"{CONCLUSIONS}, {TIMING}"),
-    )
-
-
-def cell(pair: Comparison | None) -> str:
-    """A comparison in a table's cell."""
-    if pair is None or pair.points is None:
-        return "–"
-    verdict = "" if pair.verdict is None else f": {pair.verdict}"
-    return points_within(pair.points, pair.interval) + verdict
+def in_words(study: ComparedStudy) -> list[Finding]:
+    """Each comparison of the study, under its question where it is a control's."""
+    return [*against_baseline(study), *controls(study)]
 
 
 def against_baseline(study: ComparedStudy) -> list[Finding]:
-    """But for the winner and for what a control asks, of which there are sentences already."""
-    elsewhere = {(control.of, control.against) for control in study.spec.controls}
-    elsewhere |= {(name, study.spec.baseline) for name in study.comparison.ranking[:1]}
+    """But for what a control asks, which has a sentence of its own."""
+    asked = {frozenset((control.of, control.against)) for control in study.spec.controls}
     findings = []
-    for comparison in filter(is_measured, study.comparison.against_baseline):
-        if (comparison.of, comparison.against) in elsewhere:
-            continue
-        name = f"the baseline {study.name(comparison.against)}"
-        text = study.in_words(comparison, study.name(comparison.of), name)
-        if text.startswith("the difference"):  # else it begins with a name, which stays as it is
-            text = capitalized(text)
-        findings.append(study.finding(f"baseline_{rule_of(comparison)}", f"{text}.", study.numbers_of(comparison)))
+    for pair in filter(is_measured, study.comparison.against_baseline):
+        if frozenset((pair.of, pair.against)) not in asked:
+            text = study.in_words(pair, study.name(pair.of), study.name(pair.against))
+            findings.append(study.finding(f"baseline_{rule_of(pair)}", f"{text}.", study.numbers_of(pair)))
     return findings
 
 
@@ -182,7 +213,7 @@ def controls(study: ComparedStudy) -> list[Finding]:
     findings = []
     for control in study.spec.controls:
         differing = in_brackets(study.differing.get((control.of, control.against), ()))
-        asked = f"{capitalized(control.question)}{differing}"
+        asked = f"{control.question}{differing}"
         if (comparison := measured.get((control.of, control.against))) is None:
             findings.append(_unanswered(study, control, asked))
             continue

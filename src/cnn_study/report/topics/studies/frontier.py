@@ -8,22 +8,26 @@ from itertools import accumulate
 import pandas as pd
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Study
 from cnn_study.report.kit.charts import LOG, PICK, TEXT, Spec, inline, quantity, single, tip
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import styles_of
-from cnn_study.report.kit.wording import counted_points, duration, listed, mean_of, percent, shown
+from cnn_study.report.kit.wording import counted_points, duration, first_name, listed, mean_of, percent, quoted
 
 DATA = "plots/timing/frontier.csv"
 TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
-NAMED = 4  # networks that the title names
+LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 270 ? 1 : width < 400 ? 2 : width < 700 ? 3 : 5"}}
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network at one ``budget``: the ``seconds`` of its steps, mean ``accuracy`` and its interval, 0 to 1."""
+    """A network at one ``budget``: the ``seconds`` of its steps, mean ``accuracy`` and its interval, 0 to 1.
+
+    ``name``: that the first study which has it shows.
+    """
 
     architecture: str
     name: str
@@ -65,11 +69,11 @@ class Frontier:
             for budget, found in summary.by_budget.items():
                 if step is None or budget not in step.runs or found.status != "trained":
                     continue
-                low, high = found.test_accuracy.ci95 or (None, None)
+                low, high = clipped(found.test_accuracy.ci95, 0, 1) or (None, None)
                 points.append(
                     Point(
                         name,
-                        shown(name, studies),
+                        first_name(name, studies),
                         int(budget),
                         step.runs[budget].seconds,
                         mean_of(found.test_accuracy),
@@ -120,12 +124,12 @@ class Frontier:
         """None where no step was measured, or nothing trained."""
         if not self.points:
             return None
-        names = list(dict.fromkeys(point.name for point in reversed(self.front)))[::-1]
+        names = list(dict.fromkeys(quoted(point.name) for point in reversed(self.front)))[::-1]
         first, last = self.front[0], self.front[-1]
         title = (
-            f"For little time {first.name}, for more {last.name}: accuracy against the cost of training"
+            f"Most accurate in little time: {first.name}; in more: {last.name}"
             if first.architecture != last.architecture
-            else f"{first.name} is the most accurate for any time: accuracy against the cost of training"
+            else f"Highest mean for any time: {first.name}"
         )
         band = counted_points(self.margin)
         return Figure(
@@ -156,9 +160,13 @@ def frontier_chart(frontier: Frontier) -> Spec:
     rows = rows.assign(shown_on_front=rows["name"].isin(on_front))
     margin = frontier.margin / 100
     baseline = rows[rows["architecture"] == frontier.baseline]
-    around = baseline.assign(low=baseline["accuracy"] - margin, high=baseline["accuracy"] + margin)
+    low, high = ((baseline["accuracy"] + side).clip(0, 1) for side in (-margin, margin))
+    around = baseline.assign(low=low, high=high)
     best = pd.DataFrame([vars(point) for point in frontier.front]).groupby("name", sort=False).tail(1)
-    encodings = members.by_name(rows, "color", "shape", "strokeDash")
+    encodings = {
+        channel: encoding | {"legend": LEGEND}
+        for channel, encoding in members.by_name(rows, "color", "shape", "strokeDash").items()
+    }
     bold = {"condition": {"test": "datum.shown_on_front", "value": 2.6}, "value": 1}
     x = quantity(
         "seconds",

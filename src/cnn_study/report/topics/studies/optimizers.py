@@ -1,5 +1,6 @@
 """Which conclusions hold under both optimizers: the pairs of a study beside those of the one that it mirrors."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,10 +13,16 @@ from cnn_study.analysis.what_differs import recipe_differences
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import counted, listed, named, points_within
+from cnn_study.report.kit.wording import OPTIMIZERS, counted, listed, named, points_cell, points_within
+from cnn_study.report.topics.studies.verdicts import SIGNS
 
 DATA = "plots/data/mirrors.csv"
-OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "muon": "Muon"}
+COUNTED: Mapping[Agreement, str] = {
+    "same": "the same",
+    "reversed": "reversed",
+    "differs": "not the same",
+    "not decided": "not decided",
+}
 RELATIONS = {
     "better": "more accurate",
     "worse": "less accurate",
@@ -109,22 +116,38 @@ def under_both_table(mirror: Mirror) -> Table:
     rows = [
         (
             mirror.name(pair.of, pair.against),
-            *(
-                f"{points_within(one.points, one.interval)}, {RELATIONS[one.verdict]}"
-                for one in (pair.there, pair.here)
-            ),
-            ANSWERS[pair.agreement],
+            *(f"{points_cell(one.points, one.interval)} {SIGNS[one.verdict]}" for one in (pair.there, pair.here)),
+            COUNTED[pair.agreement],
         )
         for pair in mirror.pairs
     ]
     return Table(
-        f"{params.studies[mirror.key].title}: which conclusions hold under both",
+        f"Differences in percentage points{_at(mirror.budget)}, with {there} and with {here}",
         ("pair", there, here, "conclusion"),
         tuple(rows),
         source(DATA),
-        f"Differences in test accuracy{_at(mirror.budget)}, with 95 % intervals; verdicts are corrected for all "
-        f"comparisons of this table. The recipes differ in {changes or 'nothing'}.",
+        f"With 95 % CIs; verdicts are corrected for all comparisons of this table. The recipes differ in "
+        f"{changes or 'nothing'}.",
     )
+
+
+def agreement(mirror: Mirror) -> Finding:
+    """How many conclusions are the same under both; which, the table says."""
+    here, there = mirror.ways
+    counts = Counter(pair.agreement for pair in mirror.pairs)
+    total = len(mirror.pairs)
+    numbers = {"pairs": total, "budget": mirror.budget, "agreement": dict(counts)}
+    if not total:
+        text = f"Nothing could be compared between {there} and {here}."
+        return Finding(text, mirror.key, "agreement_not_compared", numbers, DATA)
+    first, *others = [(said, counts[one]) for one, said in COUNTED.items() if counts[one]]
+    of_all = f"{first[1]} of {total} comparisons" if others else f"all {total} comparisons"
+    parts = [
+        f"{first[0]} for {of_all if total > 1 else 'the only comparison'}",
+        *(f"{said} for {count}" for said, count in others),
+    ]
+    text = f"With {there} and with {here}{_at(mirror.budget)}, the conclusion is {listed(parts)}."
+    return Finding(text, mirror.key, "agreement", numbers, DATA)
 
 
 def under_both(mirror: Mirror) -> list[Finding]:

@@ -1,173 +1,189 @@
-"""Who is the most accurate: the members in a table, the winner, the runner-up, those that are not ranked."""
+"""Who is the most accurate: the members in a table, the one with the highest mean, those that failed."""
 
+from collections import Counter
 from typing import Any
 
 from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.variance import LEVEL
-from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING, Finding, source
+from cnn_study.report.kit.findings import SUMMARY, TIMING, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
-    FAILURES,
     accuracy_within,
+    capitalized,
+    chance,
     counted,
     listed,
     mean_of,
     milliseconds,
     percent,
-    points,
-    round_percent,
     times_within,
 )
-from cnn_study.report.topics.studies.differences import cell
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
+from cnn_study.report.topics.studies.study import ComparedStudy
 
 CANDIDATE = 0.05  # a probability of being the best from which a network is named
+RIVALS = 2  # of these, how many
+NAMED = 3  # networks in a sentence; of more, how many
+FAILED = {"collapsed": "collapsed to chance", "diverged": "diverged"}
 
 
 def members_table(study: ComparedStudy) -> Table:
-    """Every member: accuracy, what it is against the baseline, cost."""
-    balanced = any(study.summary[name].balanced_accuracy is not None for name in study.spec.members)
-    against_baseline = {pair.of: pair for pair in study.comparison.against_baseline}
-    rows = []
-    for name, label in study.spec.members.items():
-        summary = study.summary[name]
-        trained = name in study.comparison.ranking
-        rows.append(
-            (
-                label,
-                accuracy_within(summary.test_accuracy) if trained else summary.status,
-                *((_balanced(summary, trained),) if balanced else ()),
-                "baseline" if name == study.spec.baseline else cell(against_baseline.get(name)),
-                step_cell(study, name),
-                f"{summary.parameters:,}",
-                f"{summary.conv_parameters:,}",
-                f"{summary.forward_flops / 1e6:.1f}",
-                "–" if summary.training_flops is None else f"{summary.training_flops / 1e6:.1f}",
-                f"{summary.learning_rate:g}" + (", search cut off" if summary.learning_rate_at_edge else ""),
-            )
-        )
-    return Table(
-        f"{study.spec.title}: accuracy and cost",
+    """Every member: its accuracy, and the time of a training step over the baseline's where that was measured."""
+    members, baseline = study.spec.members, study.spec.baseline
+    balanced = any(study.summary[name].balanced_accuracy is not None for name in members)
+    timed = any(study.timing[name].step is not None for name in members)
+    rows = [
         (
-            "network", "test accuracy", *(("balanced accuracy",) if balanced else ()), "against the baseline",
-            "training step", "parameters", "in convolutions", "MFLOPs", "MFLOPs in training", "learning rate",
+            label,
+            *_accuracies(study, name, balanced),
+            *((_step(study, name),) if timed else ()),
+        )
+        for name, label in members.items()
+    ]
+    estimates = [study.accuracy(name) for name in study.comparison.ranking]
+    means = "Means over seeds with 95 % CIs" if any(one.ci95 for one in estimates) else "Single runs"
+    notes, step = [means] if estimates else [], study.timing[baseline].step
+    if step is not None:
+        machine = study.costs.machine(baseline)
+        notes.append(f"a training step of {study.name(baseline)} takes {milliseconds(step.seconds)} ({machine})")
+    return Table(
+        f"{study.spec.title}: accuracy{' and training time' if timed else ''}",
+        (
+            "network",
+            f"test accuracy{study.epochs}",
+            *(("balanced accuracy",) if balanced else ()),
+            *((f"training step, {members[baseline]} = 1",) if timed else ()),
         ),
         tuple(rows),
-        source(f"{SUMMARY}, {CONCLUSIONS}, {TIMING}"),
-        "Means over seeds with 95 % confidence intervals. A training step: its time, measured in turns, and the "
-        f"ratio to the baseline's{_on(study)}. FLOPs: of one image, multiply and add counted as two, of a forward "
-        "pass; in training of all passes, and the image's share of what the optimizer takes. An interval is of "
-        "one comparison alone; a verdict accounts for all comparisons of all studies. Where the search for a rate "
-        "was cut off, a better one may lie beyond those it tried.",
-    )  # fmt: skip
+        source(f"{SUMMARY}, {TIMING}" if timed else SUMMARY),
+        f"{capitalized('; '.join(notes))}." if notes else "",
+    )
 
 
-def step_cell(study: ComparedStudy, name: str) -> str:
-    """The time of a training step, and its ratio to the baseline's, in a table's cell."""
-    step, ratio = study.timing[name].step, study.costs.ratio(name, study.spec.baseline)
-    if step is None:
-        return "–"
-    return milliseconds(step.seconds) + ("" if ratio is None else f", {times_within(ratio)}")
+def _accuracies(study: ComparedStudy, name: str, balanced: bool) -> tuple[str, ...]:
+    summary: Summary = study.summary[name]
+    if name not in study.comparison.ranking:
+        return (summary.status, *(("–",) if balanced else ()))
+    by_class = summary.balanced_accuracy
+    of_classes = accuracy_within(by_class) if by_class is not None else "–"
+    return (accuracy_within(study.accuracy(name)), *((of_classes,) if balanced else ()))
 
 
-def _on(study: ComparedStudy) -> str:
-    machine = study.costs.machine(*study.spec.members)
-    return f" ({machine})" if machine else ""
+def _step(study: ComparedStudy, name: str) -> str:
+    if study.timing[name].step is not None and name == study.spec.baseline:
+        return "1×"
+    ratio = study.costs.ratio(name, study.spec.baseline)
+    return "–" if ratio is None else times_within(ratio)
 
 
-def _balanced(summary: Summary, trained: bool) -> str:
-    return accuracy_within(summary.balanced_accuracy) if trained and summary.balanced_accuracy else "–"
-
-
-def winner(study: ComparedStudy) -> list[Finding]:
-    """Who has the highest mean, and what the comparison with the baseline says of it."""
-    ranking, baseline = study.comparison.ranking, study.spec.baseline
-    if not ranking:
-        count = len(study.comparison.not_ranked)
-        text = f"None is the most accurate: of {counted(count, 'network')}, none trained."
-        return [study.finding("no_winner", text, {"networks": count})]
-    winner = ranking[0]
-    numbers: dict[str, Any] = {
-        "winner": winner,
-        "ranked": len(ranking),
-        "test_accuracy": study.accuracy(winner).summary,
-    }
-    reached = accuracy_within(study.accuracy(winner))
-    of_all = f"of {counted(len(ranking), 'ranked network')}{study.epochs}, {reached}"
-    if winner == baseline:
-        text = f"The baseline {study.name(winner)} has the highest mean test accuracy {of_all}."
-        return [study.finding("winner_is_baseline", text, numbers)]
-    text = f"{study.name(winner)} has the highest mean test accuracy {of_all}"
-    against, name = study.against_baseline(winner), f"the baseline {study.name(baseline)}"
-    if against is None:
-        status = study.comparison.not_ranked.get(baseline)
-        why = f", which {FAILURES[status]}" if status in FAILURES else ""
-        text += f"; it is not compared with {name}{why}."
-        return [study.finding("winner_not_compared", text, numbers)]
-    rule = "winner" if against.verdict == "better" else f"winner_{rule_of(against)}"
-    text += f"; {study.in_words(against, 'it', name)}."
-    return [study.finding(rule, text, numbers | {"against_baseline": study.numbers_of(against)})]
-
-
-def best(study: ComparedStudy) -> list[Finding]:
-    """Whether the network with the highest mean may be called the best of its study."""
+def leader(study: ComparedStudy) -> Finding:
+    """Who has the highest mean, and whether that is the best."""
+    ranking = study.comparison.ranking
+    if len(ranking) < 2:
+        return _alone(study)
+    if len(study.leaders) > 1:
+        return _tie(study, study.leaders)
+    name = ranking[0]
     found = study.comparison.best
-    if found is None:
-        return []
-    name, chance = study.name(found.network), found.probability[found.network]
-    numbers = {
-        "budget": found.budget,
-        "best": found.network,
-        "p_value": found.p_value,
-        "probability": found.probability,
+    some = f"the {len(ranking)} networks that trained"
+    of_all = (some if study.comparison.not_ranked else f"{len(ranking)} networks") + study.epochs
+    reached = accuracy_within(study.accuracy(name))
+    numbers: dict[str, Any] = {
+        "of": name,
+        "ranked": len(ranking),
+        "budget": study.comparison.budget,
+        "test_accuracy": study.accuracy(name).summary,
     }
-    sure = f"{percent(chance)} probability"
-    if found.significant:
-        text = (
-            f"{name} is the most accurate of the study: the p-value against each of the others is below 0.05 "
-            f"({sure} of being the best)."
+    has = f"{study.name(name)} has the highest mean test accuracy of {of_all}, {reached}"
+    if found is None:
+        shared = study.comparison.budget is not None
+        why = (
+            "one run has no confidence interval"
+            if shared
+            else "they share no training budget, and each is taken at its own largest"
         )
-        return [study.finding("best", text, numbers | {"level": LEVEL})]
-    likely = [one for one, share in found.probability.items() if share >= CANDIDATE]
+        rule = "one_run" if shared else "no_shared_budget"
+        return study.finding(rule, f"{has}; whether it is the best is not decided, since {why}.", numbers)
+    numbers |= {"p_value": found.p_value, "probability": found.probability, "candidate": CANDIDATE, "level": LEVEL}
+    if study.best is not None:
+        text = (
+            f"{study.name(name)} is the most accurate of {of_all}, with a test accuracy of {reached} "
+            f"(p < {LEVEL} against {'the other' if len(ranking) == 2 else 'each of the others'})."
+        )
+        return study.finding("best", text, numbers)
+    likely = sorted(found.probability, key=lambda one: -found.probability[one])
+    others = [one for one in likely if one != name and found.probability[one] >= CANDIDATE][:RIVALS]
+    chances = "".join(f", that of {study.name(one)} {chance(found.probability[one])}" for one in others)
     text = (
-        f"Which network is the most accurate of the study is not decided: {name} has a {sure} of being so; a "
-        f"probability of at least {round_percent(CANDIDATE)} have {listed([study.name(one) for one in likely])}."
+        f"{has}, but is not shown to be the best: its probability of being so is "
+        f"{chance(found.probability[name])}{chances}."
     )
-    return [study.finding("best_not_decided", text, numbers | {"candidate": CANDIDATE})]
+    return study.finding("best_not_decided", text, numbers)
 
 
-def runner_up(study: ComparedStudy) -> list[Finding]:
-    """Whether the second is less accurate than the first, where the study compares the two."""
-    if len(study.comparison.ranking) < 2:
+def _alone(study: ComparedStudy) -> Finding:
+    """Of a study in which fewer than two networks trained."""
+    members, ranking = study.spec.members, study.comparison.ranking
+    if not ranking:
+        text = (
+            "No network trained."
+            if len(members) > 1
+            else f"{study.name(*members)}, the only network of this study, did not train."
+        )
+        return study.finding("none_trained", text, {"networks": len(members)})
+    (name,) = ranking
+    accuracy = study.accuracy(name)
+    text = (
+        f"Of {counted(len(members), 'network')} only {study.name(name)} trained, with a test accuracy of "
+        if len(members) > 1
+        else f"{study.name(name)} is the only network of this study, with a test accuracy of "
+    )
+    numbers = {"of": name, "networks": len(members), "test_accuracy": accuracy.summary}
+    return study.finding("only_one", f"{text}{accuracy_within(accuracy)}.", numbers)
+
+
+def _tie(study: ComparedStudy, tied: list[str]) -> Finding:
+    """Of means that are equal to the last digit."""
+    ranked, mean = len(study.comparison.ranking), mean_of(study.accuracy(tied[0]))
+    who = (
+        f"All {ranked} networks have the same mean test accuracy"
+        if len(tied) == ranked
+        else f"{_named(study, tied)} share the highest mean test accuracy of {ranked} networks"
+    )
+    text = f"{who}{study.epochs}, {percent(mean)}; which is the best is not decided."
+    numbers = {"of": tied, "tied": len(tied), "ranked": ranked, "test_accuracy": mean}
+    return study.finding("tie", text, numbers | {"budget": study.comparison.budget})
+
+
+def _named(study: ComparedStudy, names: list[str]) -> str:
+    if len(names) > NAMED:
+        return f"{len(names)} networks"
+    return listed([study.name(name) for name in names])
+
+
+def failures(study: ComparedStudy) -> list[Finding]:
+    """Which members failed, and how many of their runs; of many, how many."""
+    members, failed = study.spec.members, study.comparison.not_ranked
+    if not failed:
         return []
-    first, second = study.comparison.ranking[:2]
-    pair = [
-        c
-        for c in (*study.comparison.against_baseline, *study.comparison.controls)
-        if {c.of, c.against} == {first, second} and is_measured(c)
-    ]
-    if pair:
-        text = f"Winner and runner-up: {study.in_words(pair[0], *map(study.name, (pair[0].of, pair[0].against)))}."
-        return [study.finding("runner_up_tested", text, study.numbers_of(pair[0]))]
-    accuracies = {architecture: study.accuracy(architecture) for architecture in (first, second)}
-    ahead = 100 * (mean_of(accuracies[first]) - mean_of(accuracies[second]))
-    reached = listed([accuracy_within(accuracies[architecture]) for architecture in (first, second)])
-    numbers = {"points": ahead, "test_accuracy": {name: of.summary for name, of in accuracies.items()}}
-    text = (
-        f"The means of {study.name(first)} and the runner-up {study.name(second)}, {reached}, differ by "
-        f"{points(ahead)} points; the study does not test this pair."
-    )
-    return [study.finding("runner_up_not_tested", text, numbers)]
-
-
-def not_ranked(study: ComparedStudy) -> list[Finding]:
-    """Which members failed, and how many of their runs."""
-    findings = []
-    for member, status in study.comparison.not_ranked.items():
-        runs = study.summary[member].statuses
-        failed = {kind: runs.count(kind) for kind in FAILURES if kind in runs}
-        parts = [f"{count} of {counted(len(runs), 'run')} {FAILURES[kind]}" for kind, count in failed.items()]
-        text = f"{study.name(member)} is not ranked: {listed(parts)}."
-        numbers = {"of": member, "status": status, "runs": len(runs), "failed": failed}
-        findings.append(study.finding("not_ranked", text, numbers, SUMMARY))
-    return findings
+    runs = {name: Counter(one for one in study.summary[name].statuses if one in FAILED) for name in failed}
+    of_all = {name: len(study.summary[name].statuses) for name in failed}
+    numbers = {
+        "failed": len(failed),
+        "networks": len(members),
+        "status": failed,
+        "runs": of_all,
+        "failed_runs": {name: dict(found) for name, found in runs.items()},
+    }
+    if len(failed) > NAMED:
+        by_status = Counter(failed.values())
+        kinds = [f"{count} {FAILED.get(status, status)}" for status, count in by_status.items()]
+        text = f"Of {len(members)} networks, {listed(kinds)}; these are not ranked."
+        return [study.finding("not_ranked", text, numbers | {"statuses": by_status}, SUMMARY)]
+    by_how: dict[str, list[str]] = {}
+    for name, found in runs.items():
+        (status, count), *others = found.most_common()
+        how = [f"{count} of {counted(of_all[name], 'run')} {FAILED[status]}"]
+        how += [f"{more} {FAILED[kind]}" for kind, more in others]
+        by_how.setdefault(listed(how), []).append(study.name(name))
+    parts = [f"{listed(names)} ({how}{', each' if len(names) > 1 else ''})" for how, names in by_how.items()]
+    return [study.finding("not_ranked", f"Not ranked: {'; '.join(parts)}.", numbers, SUMMARY)]

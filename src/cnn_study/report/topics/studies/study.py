@@ -17,6 +17,7 @@ from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import counted, counted_points, named, points_within
 
+OPPOSITE = {"worse": "better", "better": "worse"}
 HOPELESS = 30  # points, from which a minimum detectable difference says nothing more
 
 
@@ -66,6 +67,31 @@ class ComparedStudy:
         pairs = self.comparison.against_baseline
         return next((pair for pair in pairs if pair.of == architecture and is_measured(pair)), None)
 
+    @property
+    def pairs(self) -> list[Comparison]:
+        """Every comparison, each pair of networks once; what a control compares as well, as that has it."""
+        pairs = (*self.comparison.against_baseline, *self.comparison.controls)
+        return list({frozenset((pair.of, pair.against)): pair for pair in pairs}.values())
+
+    @property
+    def best(self) -> str | None:
+        """The network that is shown to be the most accurate: by all of its p-values, and no verdict denies it."""
+        found = self.comparison.best
+        if found is None or not found.significant:
+            return None
+        verdicts = {
+            pair.verdict if pair.of == found.network else OPPOSITE.get(pair.verdict or "")
+            for pair in self.pairs
+            if found.network in (pair.of, pair.against) and is_measured(pair)
+        }
+        return found.network if verdicts <= {"better"} else None
+
+    @property
+    def leaders(self) -> list[str]:
+        """Those with the highest mean: more than one where means are equal to the last digit."""
+        accuracies = {name: self.accuracy(name).mean for name in self.comparison.ranking}
+        return [name for name, mean in accuracies.items() if mean == accuracies[self.comparison.ranking[0]]]
+
     def in_words(self, comparison: Comparison, of: str, against: str) -> str:
         """As the function does."""
         return in_words(comparison, of, against, self.margin)
@@ -104,6 +130,11 @@ def is_measured(comparison: Comparison) -> bool:
     return comparison.points is not None
 
 
+def is_one_run(comparison: Comparison) -> bool:
+    """Whether one of the two has a single run, of which there is no interval."""
+    return is_measured(comparison) and min(comparison.largest_seeds) < 2
+
+
 def rule_of(comparison: Comparison) -> str:
     """The verdict as a part of a rule's name: ``better``, ``worse``, ``equivalent`` or ``not_decided``."""
     return (comparison.verdict or "not decided").replace(" ", "_")
@@ -117,9 +148,8 @@ def in_words(comparison: Comparison, of: str, against: str, margin: float) -> st
     difference = points_within(comparison.points or 0.0, comparison.interval)
     judged, seeds = comparison.judged, seeds_in_words(comparison)
     if judged is None:
-        return (
-            f"{of} and {against} differ by {difference}, of {seeds}: one run has no interval, nothing is decided"
-        )
+        why = "one run has no interval" if is_one_run(comparison) else "the runs do not vary"
+        return f"{of} and {against} differ by {difference} ({seeds}); {why}, so nothing is decided"
     within = f"by less than {counted_points(margin)}"
     texts = {
         "better": f"{of} is more accurate than {against}"
@@ -127,7 +157,7 @@ def in_words(comparison: Comparison, of: str, against: str, margin: float) -> st
         "worse": f"{of} is less accurate than {against}"
         + (f", but {within}" if judged.smaller_than_margin else ""),
         "equivalent": f"{of} and {against} are equivalent within {counted_points(margin)}",
-        "not decided": f"the difference between {of} and {against} is not decided",
+        "not decided": f"{of} against {against} is not decided",
     }
     text = f"{texts[judged.verdict]} ({difference}, {seeds})"
     if judged.verdict == "not decided":

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import counted, counted_points, points
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+from cnn_study.report.kit.wording import counted, counted_points, points_cell
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
 
 # A sign as well as a word, neither of them a colour.
 SIGNS = {"better": "▲ better", "worse": "▼ worse", "equivalent": "≈ equivalent", "not decided": "? not decided"}
@@ -23,7 +23,7 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
     budgets = sorted({one.budget for _, pair in pairs.values() for one in _differences(pair)}, reverse=True)
     rows = [
         (
-            f"{study.name(pair.of)} − {study.name(pair.against)}",
+            " − ".join(study.spec.members.get(name, name) for name in (pair.of, pair.against)),
             verdict_cell(pair, study.margin),
             *(_at(pair, budget) for budget in budgets),
         )
@@ -45,7 +45,7 @@ def verdict_cell(pair: Comparison, margin: float) -> str:
     if not is_measured(pair):
         return "not compared"
     if pair.judged is None:
-        return "one run"
+        return "one run" if is_one_run(pair) else "no variation"
     small = pair.significant and pair.judged.smaller_than_margin
     return SIGNS[pair.judged.verdict] + (f", by less than {counted_points(margin)}" if small else "")
 
@@ -58,5 +58,4 @@ def _at(pair: Comparison, budget: int) -> str:
     found = next((one for one in _differences(pair) if one.budget == budget), None)
     if found is None:
         return "–"
-    within = "" if found.interval is None else f" [{points(found.interval[0])}, {points(found.interval[1])}]"
-    return points(found.points) + within
+    return points_cell(found.points, found.interval)

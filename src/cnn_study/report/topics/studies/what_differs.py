@@ -1,4 +1,4 @@
-"""What the two networks of each comparison differ in: a table of all pairs, and what changes beside depth.
+"""What the two networks of each comparison differ in: a table of all pairs, and in brackets for a sentence.
 
 "Alone" is said here, and nowhere else in a study: of a pair in which exactly one thing differs.
 """
@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from cnn_study.analysis.what_differs import Difference, alone, choices, consequences
-from cnn_study.report.kit.findings import Finding, source
+from cnn_study.report.kit.findings import TIMING, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import listed
+from cnn_study.report.kit.wording import listed, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA = "plots/data/what_differs.csv"
-RATE = "learning rate"
+LAYERS = "layers"
 
 
 def differing_table(studies: Iterable[ComparedStudy]) -> pd.DataFrame:
@@ -37,20 +37,34 @@ def differing_table(studies: Iterable[ComparedStudy]) -> pd.DataFrame:
 
 
 def what_differs_table(study: ComparedStudy) -> Table:
-    """Every pair of the study, with both values of each thing that differs."""
+    """Every pair of the study: what a control asks, both values of what differs, the ratio of times of a step."""
     names = study.spec.members
+    asked = {(control.of, control.against): control.question for control in study.spec.controls}
+    ratios = {pair: study.costs.ratio(*pair) for pair in study.differing}
+    timed = any(ratios.values())
     rows = [
-        (f"{names[of]} − {names[against]}", _values(choices(found)), _values(consequences(found)))
+        (
+            f"{names.get(of, of)} − {names.get(against, against)}",
+            *((asked.get((of, against), ""),) if asked else ()),
+            _values(choices(found)),
+            _values(consequences(found)),
+            *(("–" if (ratio := ratios[of, against]) is None else times_within(ratio),) if timed else ()),
+        )
         for (of, against), found in study.differing.items()
     ]
     return Table(
         f"{study.spec.title}: what differs in each comparison",
-        ("pair", "what differs", "what follows from it"),
+        (
+            "comparison",
+            *(("question",) if asked else ()),
+            "what differs",
+            "what follows from it",
+            *(("time of a training step, ratio",) if timed else ()),
+        ),
         tuple(rows),
-        source(DATA),
-        "Worked out from the layers, heads and recipes of params.yaml; values of the second network of the pair "
-        "→ those of the first. Numbers of weights within 1 % of each other are equal. What follows is no "
-        "difference of its own; a learning rate follows where the same search has found it for each network.",
+        source(f"{DATA}, {TIMING}" if timed else DATA),
+        "Values of the second network → those of the first, from params.yaml. Numbers of weights within 1 % of "
+        "each other count as equal; a learning rate follows where the same search has found it for each network.",
     )
 
 
@@ -62,44 +76,11 @@ def in_brackets(differences: Sequence[Difference]) -> str:
     return f" ({names} differ)" if names else ""
 
 
-def more_than_depth(study: ComparedStudy) -> list[Finding]:
-    """What else changes where the number of layers does: a difference in accuracy is not owed to depth as such."""
-    findings = []
-    for (of, against), differences in study.differing.items():
-        layers, others = _beside_layers(differences)
-        if not (layers and others):
-            continue
-        text = (
-            f"From {study.name(against)} to {study.name(of)} more changes than the number of layers "
-            f"({_change(layers[0])}): {_values(others)}."
-        )
-        values = {one.what: [one.against, one.of] for one in (*layers, *others)}
-        findings.append(
-            study.finding("more_than_depth", text, {"of": of, "against": against, "differ": values}, DATA)
-        )
-    return findings
-
-
 def changes_with_depth(study: ComparedStudy) -> list[str]:
     """The choices that differ beside the number of layers in every pair in which that differs, of two or more."""
-    found = [
-        [one.what for one in others if not one.follows]
-        for layers, others in map(_beside_layers, study.differing.values())
-        if layers
-    ]
+    chosen = [[one.what for one in choices(differences)] for differences in study.differing.values()]
+    found = [[what for what in pair if what != LAYERS] for pair in chosen if LAYERS in pair]
     return [what for what in found[0] if all(what in others for others in found)] if len(found) > 1 else []
-
-
-def _beside_layers(differences: Sequence[Difference]) -> tuple[list[Difference], list[Difference]]:
-    """The number of layers, if it differs, and what else does; not the rate, which is searched for."""
-    counted, following = choices(differences), consequences(differences)
-    return (
-        [one for one in counted if one.what == "layers"],
-        [
-            *(one for one in counted if one.what != "layers"),
-            *(one for one in following if one.what != RATE),
-        ],
-    )
 
 
 def _values(differences: Iterable[Difference]) -> str:

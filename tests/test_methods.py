@@ -1,0 +1,51 @@
+"""Methods say in words what params.yaml says in keys."""
+
+from typing import Any
+
+import pytest
+
+from cnn_study.base.yaml import read_yaml
+from cnn_study.params.study import Params, validate
+from cnn_study.report.topics.methods import trained_otherwise, training_in_words
+from tests.conftest import REPOSITORY
+from tests.test_compose import made_up_evidence
+
+
+def with_recipe(**changes: Any) -> Params:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["training"]["recipe"].update(changes)
+    return validate(content)
+
+
+def test_the_recipe_has_the_names_that_people_use_and_its_schedule_in_words() -> None:
+    words = training_in_words(with_recipe())
+    assert words.startswith(
+        "Muon (momentum 0.8) for filters, AdamW at 0.01 times its rate for all else, weight decay 0.01, batches "
+        "of 128, "
+    )
+    assert "rises for 0.05 epochs, then is constant, and falls to 0 over the last 30 % of a run" in words
+    assert "Half of the training images are mirrored and all are shifted by up to 2 pixels." in words
+    assert "from 3 seeds (0, 1 and 2) to 1, 2, 4 and 8 epochs." in words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"optimizer": "sgd"}, "SGD (Nesterov momentum 0.8), weight"),
+        ({"optimizer": "adam"}, "Adam (beta1 0.8), weight"),
+        ({"schedule": "constant", "warmup": 0.0}, "The learning rate is constant."),
+        ({"augmentation": {"flip": False, "shift": 1}}, "All are shifted by up to 1 pixel."),
+        ({"initialization": "pytorch"}, "Initial weights are PyTorch's defaults."),
+    ],
+)
+def test_another_recipe_is_another_sentence(changes: dict[str, Any], words: str) -> None:
+    assert words in training_in_words(with_recipe(**changes))
+    assert words not in training_in_words(with_recipe())
+
+
+def test_networks_that_are_trained_otherwise_are_named_once_with_what_differs() -> None:
+    words = trained_otherwise(made_up_evidence())
+    assert words == (
+        "3×3 AdamW, 5×5 AdamW, 7×7 AdamW and 1×1+3×3 AdamW: optimizer AdamW instead of Muon and momentum 0.9 "
+        "instead of 0.8."
+    )
