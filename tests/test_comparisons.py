@@ -223,6 +223,18 @@ def test_a_change_within_the_margin_is_stable_and_one_of_sign_reverses_the_order
     assert [(change.stable, change.reversed) for change in changes] == [(True, False), (False, True)]
 
 
+def test_an_order_is_reversed_only_where_both_differences_are_significant() -> None:
+    base = two_budgets("base", right_ones([5000] * 3, 10_000), right_ones([6000] * 3, 10_000))
+    before = np.vstack([right_ones([4999], 10_000)] * 3)  # less by one image, which shows nothing
+    rises = two_budgets("rises", before, right_ones([6500] * 3, 10_000))
+    (found,) = compared([base, rises], study("base", "rises")).against_baseline
+    (smaller,), (change,) = found.smaller, found.changes
+    assert smaller.points < 0 < (found.points or 0)
+    assert change.interval is not None
+    assert change.interval[0] > 0
+    assert not change.reversed
+
+
 def test_verdicts_are_given_once_for_all_studies_together() -> None:
     networks = three_networks()
     studies = {"one": study("a", "b"), "two": study("b", "c", controls=[("a", "b")])}

@@ -154,7 +154,8 @@ class Made:
         generator = np.random.default_rng([1, place, seed])
         noise, luck = 40 * generator.normal(size=IMAGES), 2 * generator.normal()
         place_of = np.argsort(np.argsort(hard + noise))
-        return np.less(place_of, share * IMAGES + luck)
+        right: Right = np.less(place_of, share * IMAGES + luck)
+        return right
 
 
 def costs_of(names: Sequence[str]) -> Costs:
@@ -331,6 +332,24 @@ def test_only_what_no_verdict_denies_is_called_the_most_accurate(made: Report) -
                 sentence.text for section in made.page.sections for sentence in section.answer
             ):
                 assert f"that {named(name, study)}, which has the highest mean" not in denied.sentence.text
+
+
+def test_as_many_orders_change_with_the_budget_as_the_table_shows(made: Report) -> None:
+    said = [answer.sentence.text for answer in made.page.answers if answer.question == "Other budgets"]
+    own = [study for study in made.studies.values() if study.mirrors is None]
+    pairs = [made.evidence.confirmatory[pair] for pair in {pair for study in own for pair in study.pairs}]
+    with_both = [pair for pair in pairs if pair.interval and pair.smaller]
+    assert len(said) == bool(with_both)
+    signs = [(_sign(pair.smaller[0].interval), _sign(pair.interval)) for pair in with_both]
+    count = sum(before * after < 0 for before, after in signs)
+    for text in said:
+        found = re.search(r"with the budget in (\d+|none) of", text)
+        assert found
+        assert found[1] == (str(count) if count else "none")
+
+
+def _sign(interval: tuple[float, float] | None) -> int:
+    return 0 if interval is None else int(interval[0] > 0) - int(interval[1] < 0)
 
 
 def test_titles_of_figures_say_what_the_table_says(made: Report) -> None:

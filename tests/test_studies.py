@@ -111,6 +111,9 @@ def test_a_highest_mean_that_is_not_shown_to_be_the_best_names_those_that_may_be
         "“wide, twice” has the highest mean test accuracy of 3 networks, 72.3 % [71.9, 72.7], but is not shown to "
         "be the best: its probability of being so is 60 %, that of narrow one 36 %."
     )
+    many = {"wide": 0.3, "a": 0.1, "b": 0.2, "c": 0.4}
+    text = found_in_study(best=replace(CLOSE, probability=many))["best_not_decided"].text
+    assert text.endswith("its probability of being so is 30 %, that of c 40 %, that of b 20 %.")
 
 
 @pytest.mark.parametrize("verdict", ["not decided", "equivalent"])
@@ -187,7 +190,7 @@ def test_a_cost_that_is_not_known_is_left_out() -> None:
 
 def test_the_table_has_accuracies_and_times_of_a_step_over_the_baseline_s() -> None:
     table = members_table(compared_study())
-    assert table.columns == ("network", "test accuracy", "time of a training step, narrow one = 1")
+    assert table.columns == ("network", "test accuracy", "training step, narrow one = 1")
     assert table.rows == (
         ("narrow one", "70.1 % [69.7, 70.5]", "1×"),
         ("wide, twice", "72.3 % [71.9, 72.7]", "0.20× [0.19, 0.21]"),
@@ -516,8 +519,8 @@ def test_only_neighbours_on_the_front_that_do_not_differ_in_time_are_named() -> 
 def test_a_front_of_one_has_no_neighbours() -> None:
     assert found_in_study(pareto=["wide"])["pareto"].text == (
         "No network is shown to be more accurate than all with a shorter training time (p < 0.05, not corrected "
-        "for the number of pairs); the shortest has “wide, twice” (0.8 s, 72.3 %), on a processor, 2 threads, "
-        "fp32."
+        "for the number of pairs); the shortest is that of “wide, twice” (0.8 s, 72.3 %), on a processor, 2 "
+        "threads, fp32."
     )
 
 

@@ -78,10 +78,10 @@ def show_image(axis: Axes, image: Pixels) -> None:
 
 def show_pixels(axis: Axes, pixels: npt.NDArray[Any], **style: Any) -> AxesImage:
     """An array (H, W) or (H, W, 3) with sharp pixels, which take less room in a file, unless they are too many."""
+    picture = axis.get_figure(root=True)
+    assert picture
     extent = axis.get_window_extent()
-    picture = axis.figure
-    across = min(extent.width, extent.height) / picture.dpi * DPI
-    sharp = across >= min(pixels.shape[:2])
+    sharp = min(extent.width, extent.height) / picture.dpi * DPI >= min(pixels.shape[:2])
     return axis.imshow(pixels, interpolation="nearest" if sharp else None, **style)
 
 

@@ -10,13 +10,13 @@ from cnn_study.networks.layers import Window
 from cnn_study.report.topics.networks.blocks import DENSE, POOLS, Block, Drawing
 
 NORM = "batch normalisation"
-WIDTH, COLUMNS = 1040, 12  # of the whole; a drawing takes some of the columns
+WIDTH, COLUMNS = 1020, 12  # of the whole; a drawing takes some of the columns
 IMAGE_SIDE = 56
 ROOT = 2.0  # the width of a block is so many times the root of its channels
 FLAT, STRIP = 8, 4  # the width of a pool or a dense layer, and of normalisation behind a block
 NARROWEST, LOWEST = 3, 2
-GAP, TIGHT = 8, 1.5  # between blocks with labels, and between blocks that are too many for any
-LETTER, BOLD = 5.8, 7.2
+GAP, TIGHT = 9, 1.5  # between blocks with labels, and between blocks that are too many for any
+LETTER, BOLD = 6.2, 7.4
 HEAD, ARC, BELOW, BETWEEN = 32, 15, 50, 20  # above the blocks, below them, and to the next row
 PITCH, WIDEST = 2.6, 22  # of a window: a unit of it, and all of it
 MOST_POINTS = 11  # of a window in a row, that are seen one by one

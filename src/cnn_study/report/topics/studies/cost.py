@@ -263,7 +263,7 @@ def pareto(study: ComparedStudy) -> list[Finding]:
     shown = f"p < {LEVEL}, not corrected for the number of pairs"
     text = (
         f"No network is shown to be more accurate than all with a shorter training time ({shown}); the shortest "
-        f"has {listed(parts)}, on {machine}"
+        f"is that of {listed(parts)}, on {machine}"
         if len(front) == 1
         else f"{listed(parts)} are each more accurate than all networks with a shorter training time ({shown}), "
         f"on {machine}"

@@ -149,7 +149,7 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
         *(tip(key, title, "+.2f") for key, title in (("points", None), ("low", "95 % CI, low"), ("high", "high"))),
         tip("verdict"),
     ]
-    axis = SIGNED | {"grid": True}
+    axis = SIGNED | {"grid": True, "tickCount": {"expr": "width < 300 ? 4 : 8"}}
     x = quantity("points", "difference in percentage points", axis=axis)
     shared = {"y": down("label", rows) | {"axis": {"labelLimit": 280}}, "tooltip": tips}
     there = [verdict for verdict in MARKS if verdict in set(rows["verdict"])]

@@ -21,6 +21,7 @@ from cnn_study.report.kit.wording import (
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 CANDIDATE = 0.05  # a probability of being the best from which a network is named
+RIVALS = 2  # of these, how many
 NAMED = 3  # networks in a sentence; of more, how many
 FAILED = {"collapsed": "collapsed to chance", "diverged": "diverged"}
 
@@ -50,7 +51,7 @@ def members_table(study: ComparedStudy) -> Table:
             "network",
             f"test accuracy{study.epochs}",
             *(("balanced accuracy",) if balanced else ()),
-            *((f"time of a training step, {members[baseline]} = 1",) if timed else ()),
+            *((f"training step, {members[baseline]} = 1",) if timed else ()),
         ),
         tuple(rows),
         source(f"{SUMMARY}, {TIMING}" if timed else SUMMARY),
@@ -109,11 +110,12 @@ def leader(study: ComparedStudy) -> Finding:
             f"(p < {LEVEL} against {'the other' if len(ranking) == 2 else 'each of the others'})."
         )
         return study.finding("best", text, numbers)
-    others = [one for one, share in found.probability.items() if one != name and share >= CANDIDATE]
-    chances = ", ".join(f"that of {study.name(one)} {chance(found.probability[one])}" for one in others[:NAMED])
+    likely = sorted(found.probability, key=lambda one: -found.probability[one])
+    others = [one for one in likely if one != name and found.probability[one] >= CANDIDATE][:RIVALS]
+    chances = "".join(f", that of {study.name(one)} {chance(found.probability[one])}" for one in others)
     text = (
         f"{has}, but is not shown to be the best: its probability of being so is "
-        f"{chance(found.probability[name])}{', ' if chances else ''}{chances}."
+        f"{chance(found.probability[name])}{chances}."
     )
     return study.finding("best_not_decided", text, numbers)
 
