@@ -44,7 +44,7 @@ ODD: Spec = [
 
 def network(layers: Spec, hidden: Sequence[int] = (), name: str = "mine") -> Drawing:
     spec = spec_of({"layers": list(layers), "head": {"hidden": list(hidden)}})
-    return Drawing(name, name, (name,), *blocks_of(spec, SHAPE))
+    return Drawing(name, (), (name,), *blocks_of(spec, SHAPE))
 
 
 def sheet(*networks: Drawing) -> Sheet:
@@ -151,7 +151,7 @@ def test_any_network_is_drawn_inside_the_chart(layers: Spec) -> None:
 
 def test_a_network_too_long_for_the_chart_is_squeezed_and_says_so() -> None:
     seen, _ = lay_out([network([{"conv": 64, "kernel": 3}] * 100), network(RESIDUAL)], ["10 parameters"] * 2)
-    squeezed, whole = (name["note"] for name in seen.names)
+    squeezed, whole = (name["note"][0] for name in seen.names)
     assert re.fullmatch(r"10 parameters, drawn at \d\d% of its width", squeezed)
     assert whole == "10 parameters"
     assert {row["text"] for row in seen.labels} == {

@@ -85,14 +85,24 @@ class Shortcut:
 class Drawing:
     """A network from the image to the output.
 
-    ``label``: the first name that the studies show for it; ``name``: with all others.
+    ``label``: the first name that the studies show for it; ``others``: the rest.
     """
 
     label: str
-    name: str
+    others: tuple[str, ...]
     architectures: tuple[str, ...]
     blocks: tuple[Block, ...]
     shortcuts: tuple[Shortcut, ...]
+
+    @property
+    def also(self) -> str:
+        """Its other names: also 2 layers and 3×3 AdamW; empty if it has none."""
+        return f"also {listed([quoted(other) for other in self.others])}" if self.others else ""
+
+    @property
+    def name(self) -> str:
+        """With all its names."""
+        return f"{self.label} ({self.also})" if self.others else self.label
 
     @property
     def convolutions(self) -> int:
@@ -146,10 +156,10 @@ def _option(layer: BaseLayer, name: str) -> Any:
     return getattr(layer, name, WITHOUT[name])
 
 
-def _names(group: Sequence[str], params: Params) -> tuple[str, str]:
+def _names(group: Sequence[str], params: Params) -> tuple[str, tuple[str, ...]]:
     shown = [
         [study.members[name] for study in params.studies.values() if name in study.members] or [name]
         for name in group
     ]
     first, *others = dict.fromkeys(chain.from_iterable(shown))
-    return first, f"{first} (also {listed([quoted(other) for other in others])})" if others else first
+    return first, tuple(others)

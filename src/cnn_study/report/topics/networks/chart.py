@@ -50,7 +50,7 @@ def networks_drawn(title: str, drawings: Sequence[Drawing], notes: Sequence[str]
             _layer(height, sheet.blocks, {"type": "point", **stroke}, {"fill": fill} | tips, paths=True),
             _layer(height, sheet.windows, {"type": "point", "fill": TEXT, "strokeWidth": 0}, {}, paths=True),
             _layer(height, sheet.names, _text("left", 13, fontWeight="bold"), {"text": {"field": "name"}}),
-            _layer(height, sheet.names, _text("left", 11, dy=15), {"text": {"field": "note"}}),
+            _layer(height, sheet.names, _text("left", 11, dy=15, lineHeight=13), {"text": {"field": "note"}}),
             _layer(height, sheet.labels, _text("center", 10), {"text": {"field": "text"}}),
         ],
     )

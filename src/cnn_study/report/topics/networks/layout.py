@@ -16,8 +16,8 @@ ROOT = 2.0  # the width of a block is so many times the root of its channels
 FLAT, STRIP = 8, 4  # the width of a pool or a dense layer, and of normalisation behind a block
 NARROWEST, LOWEST = 3, 2
 GAP, TIGHT = 9, 1.5  # between blocks with labels, and between blocks that are too many for any
-LETTER, BOLD = 6.2, 7.4
-HEAD, ARC, BELOW, BETWEEN = 32, 15, 50, 20  # above the blocks, below them, and to the next row
+LETTER, BOLD = 6.2, 8.6
+HEAD, ARC, BELOW, BETWEEN = 44, 15, 50, 16  # above the blocks, below them, and to the next row
 PITCH, WIDEST = 2.6, 22  # of a window: a unit of it, and all of it
 MOST_POINTS = 11  # of a window in a row, that are seen one by one
 
@@ -67,8 +67,8 @@ class Scale:
 def lay_out(drawings: Sequence[Drawing], notes: Sequence[str]) -> tuple[Sheet, float]:
     """All drawings from left to right and from top to bottom, and the height of the whole.
 
-    ``notes``: a line for each, below its name. A network too long for labels has none; one too long for the chart
-    is squeezed, and its note says so.
+    ``notes``: a line for each, between its first name and the others. A network too long for labels has none; one
+    too long for the chart is squeezed, and its note says so.
     """
     sheet, unit = Sheet(), IMAGE_SIDE / max(drawing.blocks[0].size for drawing in drawings)
     left = top = height = 0.0
@@ -80,11 +80,14 @@ def lay_out(drawings: Sequence[Drawing], notes: Sequence[str]) -> tuple[Sheet, f
             scale = Scale(unit, min(1.0, WIDTH / sum(scale.bare(block) for block in drawing.blocks)))
             slots = [scale.bare(block) for block in drawing.blocks]
             note += f", drawn at {scale.squeezed:.0%} of its width" if scale.squeezed < 1 else ""
-        width = _in_columns(max(sum(slots) + BETWEEN, BOLD * len(drawing.name), LETTER * len(note)))
+        lines = [note, drawing.also]
+        width = _in_columns(
+            max(sum(slots) + BETWEEN, BOLD * len(drawing.label), *(LETTER * len(line) for line in lines))
+        )
         if left > 0 and left + width > WIDTH + 1:
             left, top, height = 0.0, top + height, 0.0
         tall = max(scale.height(block) for block in drawing.blocks)
-        sheet.names.append({"x": left, "y": top, "name": drawing.name, "note": note})
+        sheet.names.append({"x": left, "y": top, "name": drawing.label, "note": lines})
         _place(sheet, drawing, scale, slots, labelled, (left, top + HEAD + ARC + tall / 2), tall)
         left, height = left + width, max(height, HEAD + ARC + tall + BELOW * labelled + BETWEEN)
     return sheet, top + height
