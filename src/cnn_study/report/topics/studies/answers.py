@@ -102,7 +102,7 @@ def _of_topic(study: ComparedStudy, topic: str, asked: Sequence[tuple[str, Compa
 
 def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tuple[str, Comparison]]) -> str:
     """A sentence: what is shown of each pair, under its name, with the difference in points."""
-    parts = []
+    parts: list[str] = []
     for kind, said in words.items():
         group = [one for one in pairs if kind_of(one[1]) == kind]
         if group:
