@@ -1,5 +1,6 @@
 """The report's contents, put together from made-up results of every network in params.yaml."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,19 @@ def test_what_is_unfolded_can_be_read_in_some_minutes(whole: Page) -> None:
         assert 1 <= len(section.answer) <= 3, section.key
         for sentence in section.answer:
             assert len(sentence.text.split()) <= 45, sentence.text
+
+
+def unfolded(markdown: str) -> str:
+    """What a reader sees before he unfolds anything: without pictures' descriptions and marks of tables."""
+    kept = re.sub(r"(?s)<details>.*?</details>", "", markdown)
+    return re.sub(r"!\[.*?\]\([^)]*\)|<[^>]*>|^\| -.*$", "", kept, flags=re.MULTILINE)
+
+
+def test_unfolded_the_report_is_of_two_thousand_words_and_a_dozen_figures(whole: Page) -> None:
+    words = re.findall(r"\S*[^\W\d_]\S*", unfolded(render_markdown(whole)))
+    assert 1000 < len(words) <= 2000
+    shown = [figure for figure in (whole.figure, *(section.figure for section in whole.sections)) if figure]
+    assert len(shown) <= 12
 
 
 def test_what_holds_under_both_optimizers_is_said_of_every_kernel(whole: Page) -> None:

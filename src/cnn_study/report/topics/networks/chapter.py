@@ -72,14 +72,13 @@ def _table(evidence: Evidence) -> Table:
     cut_off = any(summary.learning_rate_at_edge for summary in summaries.values())
     return Table(
         "Size and cost",
-        ("network", "parameters", "in convolutions", "MFLOPs", "receptive field", "learning rate"),
+        ("network", "parameters", "in convolutions", "MFLOPs", "learning rate"),
         tuple(
             (
                 shown(name, studies),
                 f"{summary.parameters:,}",
                 f"{summary.conv_parameters:,}",
                 megaflops(summary.forward_flops),
-                f"{summary.receptive_field.theoretical} px",
                 _rate(summary),
             )
             for name, summary in summaries.items()

@@ -232,12 +232,11 @@ def _within(estimate: Estimate, signed: bool = False) -> str:
 def _table(last: Mapping[str, LayerField], evidence: Evidence) -> Table:
     return Table(
         "Receptive field of the last feature map, in pixels",
-        ("network", "side in theory", "SD before training", "after", "change"),
+        ("network", "side in theory", "SD after training", "change by training"),
         tuple(
             (
                 with_status(name, evidence.summaries, evidence.params.studies),
                 str(field.theoretical),
-                _mean(field.deviation_untrained),
                 _mean(field.deviation_trained),
                 _within(field.change, signed=True),
             )
