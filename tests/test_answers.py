@@ -213,3 +213,11 @@ def test_the_table_has_each_pair_once_with_a_word_for_its_verdict_and_every_budg
         ("odd one − narrow one", "? not decided", "−1.3 [−2.7, +0.1]", "–"),
     )
     assert verdict_table([study(against_baseline=[], controls=[])]) is None
+
+
+def test_of_labels_that_would_cover_one_another_the_more_expensive_point_keeps_its_own() -> None:
+    assert [one.architecture for one in FRONTIER.labelled] == ["wide", "thin"]
+    near = (*POINTS, point("close", 1, 79, 0.797))
+    assert [one.architecture for one in replace(FRONTIER, points=near).labelled] == ["wide", "thin"]
+    apart = (*POINTS, point("close", 1, 79, 0.75))
+    assert [one.architecture for one in replace(FRONTIER, points=apart).labelled] == ["wide", "close", "thin"]

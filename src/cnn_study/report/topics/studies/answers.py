@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnn_study.analysis.comparisons import Comparison
+from cnn_study.analysis.mirrors import Agreement
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.page import Answer
 from cnn_study.report.kit.wording import FAILURES, capitalized, counted, counted_points, listed, points, quoted
 from cnn_study.report.topics.studies.frontier import Frontier
-from cnn_study.report.topics.studies.optimizers import ANSWERS as AGREEMENTS
 from cnn_study.report.topics.studies.optimizers import Mirror
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
 from cnn_study.report.topics.studies.what_differs import changes_with_depth
@@ -36,6 +36,12 @@ CONTROLS = {
 }
 
 
+AGREEMENTS: Mapping[Agreement, str] = {
+    "same": "the same conclusion for",
+    "reversed": "the opposite for",
+    "differs": "another for",
+    "not decided": "not decided for",
+}
 NAMED = 2  # comparisons whose order changes, in a sentence
 
 
@@ -173,18 +179,17 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
 
 
 def of_mirror(mirror: Mirror) -> Answered:
-    """How many conclusions are the same with another recipe."""
+    """Which conclusions are the same with another recipe."""
     here, there = mirror.ways
     parts = []
     for agreement, said in AGREEMENTS.items():
         names = [mirror.name(pair.of, pair.against) for pair in mirror.pairs if pair.agreement == agreement]
         if names:
-            parts.append(f"{said}: {listed(names)}")
-    where = f"with {here} and {there}, at {counted(mirror.budget or 0, 'epoch')}"
-    text = f"{where}, the conclusions about pairs are {'; '.join(parts)}."
+            parts.append(f"{said} {listed(names)}")
+    text = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}: {'; '.join(parts)}."
     agreements = {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}
     numbers = {"budget": mirror.budget, "agreement": agreements}
-    finding = Finding(capitalized(text), mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
+    finding = Finding(text, mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
     return Answered("Another optimizer" if here != there else mirror.other.title, finding)
 
 

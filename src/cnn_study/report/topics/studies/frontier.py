@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from math import log
 
 import pandas as pd
 
@@ -19,6 +20,12 @@ from cnn_study.report.kit.wording import counted_points, duration, first_name, l
 
 DATA = "plots/timing/frontier.csv"
 TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
+TICKS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800, 36000, 108000, 360000)
+IN_WORDS = (
+    "datum.value >= 3600 ? datum.value / 3600 + ' h' : datum.value >= 60 ? datum.value / 60 + ' min' : "
+    "datum.value + ' s'"
+)
+LABEL_WIDTH, LABEL_HEIGHT = 0.25, 0.06  # of a name in the figure, as shares of its sides
 LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 270 ? 1 : width < 400 ? 2 : width < 700 ? 3 : 5"}}
 
 
@@ -102,6 +109,23 @@ class Frontier:
                 found.append(point)
         return found
 
+    @cached_property
+    def labelled(self) -> list[Point]:
+        """The last point on the front of each of its networks, without those whose label would cover another's."""
+        last = {point.name: point for point in self.front}
+        width = log(max(point.seconds for point in self.points) / min(point.seconds for point in self.points)) or 1
+        accuracies = [point.accuracy for point in self.points]
+        height = max(accuracies) - min(accuracies) or 1
+        kept: list[Point] = []
+        for point in sorted(last.values(), key=lambda point: -point.seconds):
+            if all(
+                log(other.seconds / point.seconds) > LABEL_WIDTH * width
+                or other.accuracy - point.accuracy > LABEL_HEIGHT * height
+                for other in kept
+            ):
+                kept.append(point)
+        return kept
+
     def by_time(self) -> list[tuple[str, Point]]:
         """For each of TIMES that tells something new, the last point of the front within it."""
         chosen: list[tuple[str, Point]] = []
@@ -162,7 +186,7 @@ def frontier_chart(frontier: Frontier) -> Spec:
     baseline = rows[rows["architecture"] == frontier.baseline]
     low, high = ((baseline["accuracy"] + side).clip(0, 1) for side in (-margin, margin))
     around = baseline.assign(low=low, high=high)
-    best = pd.DataFrame([vars(point) for point in frontier.front]).groupby("name", sort=False).tail(1)
+    best = pd.DataFrame([vars(point) for point in frontier.labelled])
     encodings = {
         channel: encoding | {"legend": LEGEND}
         for channel, encoding in members.by_name(rows, "color", "shape", "strokeDash").items()
@@ -170,9 +194,9 @@ def frontier_chart(frontier: Frontier) -> Spec:
     bold = {"condition": {"test": "datum.shown_on_front", "value": 2.6}, "value": 1}
     x = quantity(
         "seconds",
-        "seconds of training (log scale)",
+        "time of training (log scale)",
         scale=LOG | {"padding": 20},
-        axis={"format": "~g", "tickCount": 5},
+        axis={"values": list(TICKS), "labelExpr": IN_WORDS},
     )
     y = quantity("accuracy", "test accuracy", scale={"zero": False, "padding": 10}, axis={"format": ".0%"})
     faint = {
