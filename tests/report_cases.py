@@ -356,7 +356,7 @@ def judged(verdict: Verdict, *, smaller_than_margin: bool = False, detectable: f
 WIDE = compared("wide", "thin", 2.2, "better")
 ODD = compared("odd", "thin", -1.3)
 CONTROL = compared("wide", "wide_matched", 1.9, "better")
-BEST = Best(BUDGET, "wide", 0.02, {"wide": 0.93, "thin": 0.06, "odd": 0.01})
+BEST = Best(BUDGET, "wide", 0.02, {"wide": 0.93, "thin": 0.06, "odd": 0.01}, 2.2, (0.8, 3.6))
 MARGIN = 1.0  # points
 COMPARISON = StudyComparison(
     "width", BUDGET, ["wide", "thin", "odd"], {}, [WIDE, ODD], [CONTROL], BEST, ["wide", "thin"]

@@ -58,14 +58,17 @@ def test_members_are_named_under_their_verdicts_with_the_difference() -> None:
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        (compared("odd", "thin", -1.3, "worse"), "Less accurate than narrow one: odd one (−1.3 points)."),
+        (
+            compared("odd", "thin", -1.3, "worse"),
+            "Less accurate than narrow one: odd one (−1.3 points, 95 % CI −2.7 to +0.1).",
+        ),
         (
             compared("odd", "thin", 0.1, "equivalent"),
-            "Equivalent to narrow one within 1 point: odd one (+0.1 points).",
+            "Equivalent to narrow one within 1 point: odd one (+0.1 points, 95 % CI −1.3 to +1.5).",
         ),
         (
             compared("odd", "thin", 0.1, "not decided"),
-            "Not decided against narrow one: odd one (+0.1 points).",
+            "Not decided against narrow one: odd one (+0.1 points, 95 % CI −1.3 to +1.5).",
         ),
         (
             compared("odd", "thin", 0.1, None, interval=None, seeds=(1, 1)),
@@ -114,7 +117,9 @@ def test_controls_of_one_topic_are_one_sentence_and_others_their_own() -> None:
     assert width.finding.text == (
         "More accurate with more width (+2.2 points); not decided for an odd width (−1.3 points)."
     )
-    assert evenness.finding.text == "Equivalent within 1 point with or without evenness (+0.3 points)."
+    assert evenness.finding.text == (
+        "No difference of 1 point or more with evenness (+0.3 points, 95 % CI −1.1 to +1.7)."
+    )
     assert_numbers_are_their_own([width.finding, evenness.finding])
 
 
@@ -130,20 +135,24 @@ def changing(points: float, before: float, *, stable: bool, turned: bool) -> Com
     return compared("wide", "thin", points, "better", smaller=(smaller,), changes=(change,))
 
 
-def test_an_order_that_changes_with_the_budget_is_told() -> None:
-    pair = changing(2.2, -1.5, stable=False, turned=True)
-    [found] = of_budgets([study(NO_CONTROLS, against_baseline=[pair], controls=[])])
-    assert found.finding.text == (
-        "The order changes significantly with the budget in 1 of 1 comparison: “wide, twice” − narrow one (−1.5 "
-        "points at 1 epoch, +2.2 at 2). No difference is shown to stay within 1 point between the two largest "
-        "budgets."
+def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
+    def said(*pairs: Comparison) -> str:
+        [found] = of_budgets([study(NO_CONTROLS, against_baseline=list(pairs), controls=[])])
+        assert_numbers_are_their_own([found.finding])
+        return found.finding.text
+
+    turned = changing(2.2, -1.5, stable=False, turned=True)
+    assert said(turned) == (
+        "At every smaller budget, none of 1 difference are shown to be within 1 point of that at the largest; "
+        "reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
-    assert_numbers_are_their_own([found.finding])
+    grown = changing(2.2, 0.9, stable=False, turned=False)
+    assert said(grown).endswith(
+        "; the largest change: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at 2)."
+    )
     kept = changing(2.2, 2.0, stable=True, turned=False)
-    [found] = of_budgets([study(NO_CONTROLS, against_baseline=[kept], controls=[])])
-    assert "in none of 1 comparison." in found.finding.text
-    assert found.finding.text.endswith(
-        "Every difference is shown to stay within 1 point between the two largest budgets."
+    assert said(kept) == (
+        "At every smaller budget, 1 of 1 difference is shown to be within 1 point of that at the largest."
     )
 
 
@@ -176,8 +185,8 @@ def test_the_front_is_what_has_a_higher_mean_than_all_that_cost_less() -> None:
 def test_for_a_time_the_best_network_within_it_is_named() -> None:
     [found] = of_times(FRONTIER)
     assert found.finding.text == (
-        "Highest mean accuracy in 10 s, the thin for 2 epochs (70.0 %); in 10 min or more, the wide for 2 epochs "
-        "(80.0 %); training steps alone, on a machine."
+        "Highest mean accuracy in 10 s, the thin for 2 epochs (70.0 %); in 1.3 min or more, the wide for 2 epochs "
+        "(80.0 %). Times are those of training steps on a machine."
     )
     assert found.finding.timed
     assert of_times(replace(FRONTIER, points=())) == []
@@ -186,7 +195,7 @@ def test_for_a_time_the_best_network_within_it_is_named() -> None:
 def test_the_figure_names_the_front_and_draws_every_point_and_the_band() -> None:
     figure = FRONTIER.figure
     assert figure is not None
-    assert figure.title == "Most accurate in little time: the thin; in more: the wide"
+    assert figure.title == "Highest mean accuracy: the thin in 10 s and the wide in 1.3 min"
     assert "the thin and the wide" in figure.alt
     svg = static_svg(figure.spec or {})
     assert svg.count('aria-roledescription="point"') == len(POINTS)

@@ -143,7 +143,7 @@ def test_how_many_fields_grow_and_shrink_and_which_most() -> None:
         "−0.17 [−0.31, −0.02] pixels), by 95 % CIs over seeds, not corrected for their number."
     )
     assert [one.numbers["of"] for one in others] == ["thin", "wide", "odd"]
-    assert "in 0 of 1 network and narrows it in 0, by" in findings(odd=STAYS)[1].text
+    assert "significantly in none of 1 network, by" in findings(odd=STAYS)[1].text
 
 
 def test_of_one_seed_the_range_of_changes_is_told() -> None:
@@ -161,8 +161,8 @@ def test_what_a_unit_can_see_and_in_how_many_networks_it_heeds_the_middle() -> N
     near, at = layer([2.0] * 3, [4.3, 4.4, 4.4]), layer([2.0] * 3, [4.5, 4.6, 4.6])
     finding = findings(thin=near, wide=at, odd=layer([2.0] * 3, [5.0] * 3, 46, 30))[0]
     assert finding.text == (
-        "A unit of the last layer can see a square of 16 to 46 pixels in images of 32×32. In 2 of 3 networks it "
-        "heeds the middle of that most: influence spreads less than if all pixels counted alike, by 95 % CIs."
+        "A unit of the last layer can see a square of 16 to 46 pixels in images of 32×32. In 2 of 3 networks "
+        "the middle of that counts most: influence spreads less than if all pixels counted alike, by 95 % CIs."
     )
     assert findings(thin=at)[0].text.startswith("A unit of the last layer can see a square of 16 pixels in images")
     nothing = findings(RESULTS | {"thin": ended("diverged")}, thin=layer([2.0], [None]))[0]
@@ -172,10 +172,10 @@ def test_what_a_unit_can_see_and_in_how_many_networks_it_heeds_the_middle() -> N
 @pytest.mark.parametrize(
     ("deviations", "title"),
     [
-        ((3.0, 3.0), "A unit heeds the middle of what it can see, in all 2 networks"),
-        ((3.0, 5.0), "A unit heeds the middle of what it can see, in 1 of 2 networks"),
-        ((5.0, 5.0), "A unit heeds the middle of what it can see, in none of 2 networks"),
-        ((3.0,), "A unit heeds the middle of what it can see, in the network"),
+        ((3.0, 3.0), "The middle of what a unit can see counts most, in all 2 networks"),
+        ((3.0, 5.0), "The middle of what a unit can see counts most, in 1 of 2 networks"),
+        ((5.0, 5.0), "The middle of what a unit can see counts most, in none of 2 networks"),
+        ((3.0,), "The middle of what a unit can see counts most, in the network"),
         ((None,), "What a unit of the last layer can see"),
     ],
 )

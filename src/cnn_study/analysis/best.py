@@ -16,13 +16,15 @@ class Best:
 
     ``p_value``: the largest of its p-values against the others, each of that pair alone; the network is the best
     of all where it is below 0.05 (Hsu, 1996). ``probability``: of being the best, by network, in the order of the
-    means.
+    means. ``lead``: over the second, in percentage points, with its 95 % interval.
     """
 
     budget: int
     network: str
     p_value: float
     probability: dict[str, float]
+    lead: float
+    lead_interval: tuple[float, float]
 
     @property
     def significant(self) -> bool:
@@ -34,12 +36,19 @@ class Best:
         """Of at least two networks that have the same images."""
         order = sorted(outcomes, key=lambda name: (-outcomes[name].mean, name))
         first, *others = order
-        p_values = [
-            Contrast.of(outcomes[first], outcomes[name], variances[first], variances[name]).p_different()
-            for name in others
+        contrasts = [
+            Contrast.of(outcomes[first], outcomes[name], variances[first], variances[name]) for name in others
         ]
+        low, high = contrasts[0].interval()
         chances = probability_of_best([outcomes[name] for name in order], [variances[name] for name in order])
-        return cls(budget, first, max(p_values), dict(zip(order, chances, strict=True)))
+        return cls(
+            budget,
+            first,
+            max(contrast.p_different() for contrast in contrasts),
+            dict(zip(order, chances, strict=True)),
+            100 * contrasts[0].difference,
+            (100 * low, 100 * high),
+        )
 
 
 def probability_of_best(outcomes: Sequence[Outcomes], variances: Sequence[Variance]) -> list[float]:

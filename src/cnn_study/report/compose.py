@@ -58,7 +58,7 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
             f"{counted(len(params.architectures), 'network')} "
             f"on {images_in_words(params.data.dataset, evidence.prepared)}, "
             f"{counted(len(params.training.seeds), 'seed')} each, "
-            f"up to {counted(max(params.training.budgets), 'epoch')} of training, "
+            f"up to {counted(max(params.training.budgets), 'epoch')} of {sum(evidence.prepared.train):,} images, "
             f"{counted(len(evidence.labels), 'test image')}."
         ),
         answers=tuple(answer for chapter in chapters for answer in chapter.answers),

@@ -64,7 +64,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "receptive_fields",
                 "Receptive fields",
-                "How much of the image can a unit see, and how much of that does it heed?",
+                "How much of the image can a unit see, and how much of that counts?",
                 sentences(answer),
                 _figure(title, last),
                 _table(last, evidence),

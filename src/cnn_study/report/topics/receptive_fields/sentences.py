@@ -69,7 +69,7 @@ def title_of(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> s
         where = "the network" if len(trained) == 1 else f"all {len(trained)} networks"
     else:
         where = f"{narrower or 'none'} of {counted(len(trained), 'network')}"
-    return f"A unit heeds the middle of what it can see, in {where}"
+    return f"The middle of what a unit can see counts most, in {where}"
 
 
 def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Finding:
@@ -86,9 +86,10 @@ def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Find
     seeds = all(field.deviation_trained.ci95 is None for field in trained.values())
     by = "one seed" if seeds else f"{round_percent(CONFIDENCE)} CIs"
     numbers |= {"networks": len(trained), "narrower": narrower} | ({} if seeds else {"confidence": CONFIDENCE})
+    where = f"{narrower or 'none'} of {counted(len(trained), 'network')}"
     text += (
-        f". In {narrower} of {counted(len(trained), 'network')} it heeds the middle of that most: influence "
-        f"spreads less than if all pixels counted alike, by {by}."
+        f". In {where} the middle of that counts most: influence spreads less than if all pixels counted alike, "
+        f"by {by}."
     )
     return Finding(text, "receptive_fields", "heeds", numbers, BY_LAYER)
 
@@ -144,10 +145,11 @@ def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
             part += f" (most in {shown(most, studies)}: {pixels_within(changes[most], signed=True)} pixels)"
         parts.append(part)
     numbers |= {"judged": len(judged), "confidence": CONFIDENCE}
-    text = (
-        f"Training widens {what} {parts[0]} and narrows it {parts[1]}, by {round_percent(CONFIDENCE)} CIs over "
-        "seeds, not corrected for their number."
-    )
+    each = f"by {round_percent(CONFIDENCE)} CIs over seeds, not corrected for their number"
+    text = f"Training widens {what} {parts[0]} and narrows it {parts[1]}, {each}."
+    if not (numbers[CHANGES[1]] or numbers[CHANGES[-1]]):
+        networks = counted(len(judged), "network")
+        text = f"Training changes {what} significantly in none of {networks}, {each}."
     return Finding(text, "receptive_fields", "fields_change", numbers, BY_LAYER)
 
 

@@ -106,8 +106,8 @@ def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> 
             f"studies-{members.key}-accuracy_against_time",
             f"{members.title}: test accuracy against the cost of training",
             "Small points are runs, large ones means. Cost: measured time of a step times steps. The dashed line "
-            "joins the networks that are more accurate than all with a shorter training time (p < 0.05, not "
-            "corrected)" + (f"; times do not differ significantly between {close}." if close else "."),
+            "joins the cheapest with those that are shown to be more accurate than all cheaper ones (p < 0.05, "
+            "not corrected)" + (f"; times do not differ significantly between {close}." if close else "."),
             source(DATA, "cost and analyze"),
             accuracy_against_time(table, members, front),
         )
@@ -265,7 +265,8 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         f"No network is shown to be more accurate than all with a shorter training time ({shown}); the shortest "
         f"is that of {listed(parts)}, on {machine}"
         if len(front) == 1
-        else f"{listed(parts)} are each more accurate than all networks with a shorter training time ({shown}), "
+        else f"The shortest training time is that of {parts[0]}; {listed(parts[1:])} "
+        f"{'is' if len(parts) == 2 else 'are each'} more accurate than all networks with a shorter one ({shown}), "
         f"on {machine}"
     )
     if close:

@@ -127,13 +127,16 @@ class Frontier:
         return kept
 
     def by_time(self) -> list[tuple[str, Point]]:
-        """For each of TIMES that tells something new, the last point of the front within it."""
+        """For each of TIMES that tells something new, the last point of the front within it; then the last of all.
+
+        Each with its time in words: of the last, what it takes itself.
+        """
         chosen: list[tuple[str, Point]] = []
         for limit in TIMES:
-            within = [point for point in self.front if point.seconds <= limit]
-            if within and (not chosen or chosen[-1][1] is not within[-1]):
+            within = [point for point in self.front[:-1] if point.seconds <= limit]
+            if within and limit < self.front[-1].seconds and (not chosen or chosen[-1][1] is not within[-1]):
                 chosen.append((duration(limit), within[-1]))
-        return chosen
+        return [*chosen, *((duration(point.seconds), point) for point in self.front[-1:])]
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -144,23 +147,24 @@ class Frontier:
         )
 
     @property
+    def _baseline(self) -> str:
+        return next((point.name for point in self.points if point.architecture == self.baseline), "the baseline")
+
+    @property
     def figure(self) -> Figure | None:
         """None where no step was measured, or nothing trained."""
         if not self.points:
             return None
         names = list(dict.fromkeys(quoted(point.name) for point in reversed(self.front)))[::-1]
         first, last = self.front[0], self.front[-1]
-        title = (
-            f"Most accurate in little time: {first.name}; in more: {last.name}"
-            if first.architecture != last.architecture
-            else f"Highest mean for any time: {first.name}"
-        )
+        best = [f"{quoted(point.name)} in {time}" for time, point in self.by_time()]
+        title = f"Highest mean accuracy: {listed(best)}"
         band = counted_points(self.margin)
         return Figure(
             "accuracy_against_cost",
             title,
-            "Each line is a network through its training budgets, means over seeds; bold and named are those "
-            f"with the highest mean for their cost. Band: the baseline ± {band}. Cost: measured time of a step "
+            "Each line is a network through its training budgets, means over seeds; bold are those with the "
+            f"highest mean for their time somewhere. Band: {self._baseline} ± {band}. Time: of a training step, "
             "times steps.",
             source(DATA, "cost and analyze"),
             spec=frontier_chart(self),

@@ -126,8 +126,8 @@ def under_both_table(mirror: Mirror) -> Table:
         ("pair", there, here, "conclusion"),
         tuple(rows),
         source(DATA),
-        f"With 95 % CIs; verdicts are corrected for all comparisons of this table. The recipes differ in "
-        f"{changes or 'nothing'}.",
+        "With 95 % CIs. These pairs are judged by themselves; among all comparisons a verdict may be stricter. "
+        f"The recipes differ in {changes or 'nothing'}.",
     )
 
 

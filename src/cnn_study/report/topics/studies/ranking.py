@@ -16,12 +16,11 @@ from cnn_study.report.kit.wording import (
     mean_of,
     milliseconds,
     percent,
+    points_within,
     times_within,
 )
 from cnn_study.report.topics.studies.study import ComparedStudy
 
-CANDIDATE = 0.05  # a probability of being the best from which a network is named
-RIVALS = 2  # of these, how many
 NAMED = 3  # networks in a sentence; of more, how many
 FAILED = {"collapsed": "collapsed to chance", "diverged": "diverged"}
 
@@ -103,20 +102,18 @@ def leader(study: ComparedStudy) -> Finding:
         )
         rule = "one_run" if shared else "no_shared_budget"
         return study.finding(rule, f"{has}; whether it is the best is not decided, since {why}.", numbers)
-    numbers |= {"p_value": found.p_value, "probability": found.probability, "candidate": CANDIDATE, "level": LEVEL}
+    numbers |= {"p_value": found.p_value, "probability": found.probability, "level": LEVEL}
     if study.best is not None:
         text = (
             f"{study.name(name)} is the most accurate of {of_all}, with a test accuracy of {reached} "
             f"(p < {LEVEL} against {'the other' if len(ranking) == 2 else 'each of the others'})."
         )
         return study.finding("best", text, numbers)
-    likely = sorted(found.probability, key=lambda one: -found.probability[one])
-    others = [one for one in likely if one != name and found.probability[one] >= CANDIDATE][:RIVALS]
-    chances = "".join(f", that of {study.name(one)} {chance(found.probability[one])}" for one in others)
-    text = (
-        f"{has}, but is not shown to be the best: its probability of being so is "
-        f"{chance(found.probability[name])}{chances}."
-    )
+    second = study.name(list(found.probability)[1])
+    lead = points_within(found.lead, found.lead_interval)
+    sure = chance(found.probability[name])
+    text = f"{has} ({lead} ahead of {second}); it is not shown to be the best (probability {sure})."
+    numbers |= {"lead": found.lead, "lead_interval": found.lead_interval}
     return study.finding("best_not_decided", text, numbers)
 
 

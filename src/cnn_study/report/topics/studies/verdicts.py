@@ -24,7 +24,7 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
     rows = [
         (
             " − ".join(study.spec.members.get(name, name) for name in (pair.of, pair.against)),
-            verdict_cell(pair, study.margin),
+            verdict_cell(pair, study.margin) + _where(pair, budgets[0] if budgets else None),
             *(_at(pair, budget) for budget in budgets),
         )
         for study, pair in pairs.values()
@@ -35,9 +35,16 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
         tuple(rows),
         source(CONCLUSIONS),
         "Differences in test accuracy in percentage points, each with its own 95 % CI. Verdicts are at the "
-        "largest budget of both networks, on all comparisons together (Holm's correction); equivalent: within "
-        f"{counted_points(studies[0].margin)}.",
+        "largest budget of both networks, on all comparisons together (Holm's correction). Better, worse: shown "
+        f"to differ. Equivalent: shown to differ by less than {counted_points(studies[0].margin)}, if at all. "
+        "Not decided: neither is shown.",
     )
+
+
+def _where(pair: Comparison, largest: int | None) -> str:
+    """At which budget it is judged, where that is not the largest of all."""
+    at = None if pair.largest is None else pair.largest.budget
+    return "" if at in (None, largest) else f" (at {at})"
 
 
 def verdict_cell(pair: Comparison, margin: float) -> str:
