@@ -59,8 +59,8 @@ def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others
     published = [*project.folder.glob("metrics/*"), *project.folder.glob("plots/**/*.csv")]
     assert len(published) > 6
     for path in published:
-        # But for the one sentence that has the word, where the clock leaves a network off the front.
-        assert "other" not in path.read_text().replace("every other ranked network", ""), path
+        # As a key, a value, a cell, or the subject of a sentence; sentences have the word for other things too.
+        assert not re.search(r'"other"|(?m:(^|,)other(,|$))|\bother (is|−|\([+−])', path.read_text()), path
     assert not list(project.folder.glob("**/other*"))
     assert project.repro() == set()
     assert "up to date" in project.run("dvc", "status")
@@ -172,7 +172,9 @@ def test_each_study_has_its_pictures_and_every_plot_its_points(project: Project)
     assert len(declared) >= 6
     for name in declared:
         (plot,) = plots[name]
-        assert len(plot["content"]["data"]["values"]) >= 2, name
+        # Only one of the two networks trains, to one budget.
+        least = 1 if name == "accuracy_against_cost" else 2
+        assert len(plot["content"]["data"]["values"]) >= least, name
         assert "DVC_METRIC" not in json.dumps(plot["content"]), name
 
 
