@@ -192,7 +192,7 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
                 known_by=run.fingerprint,
             )
             for run in runs
-            if run.budget == BUDGET
+            if run.budget == max(one.budget for one in runs)
         },
         inside=Inside(
             looked_into=looked_into,

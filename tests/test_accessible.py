@@ -113,7 +113,7 @@ def test_what_scrolls_or_folds_can_be_reached_by_keys_and_has_a_name(html: str) 
         assert one["aria-label"]
     assert [tag for tag, one in elements.found if "onclick" in one and tag not in NATIVE] == []
     assert len(list(elements.of("summary"))) == len(list(elements.of("details")))
-    assert elements.found[[tag for tag, _ in elements.found].index("body") + 1][1].get("href") == "#main"
+    assert elements.found[[tag for tag, _ in elements.found].index("body") + 1][1].get("href") == "#the-answers"
 
 
 def test_tables_name_their_rows_and_columns(html: str) -> None:
@@ -133,7 +133,7 @@ def test_the_page_itself_never_scrolls_sideways(folder: Path, width: int, tmp_pa
     # Headless Chromium's windows are 500 pixels wide at least: a frame is as narrow as it is told.
     (folder / "inside.html").write_text((folder / "report.html").read_text() + SAY_WIDTHS)
     (folder / "frame.html").write_text(
-        f'<iframe src="inside.html#all" style="width: {width}px; height: 900px; border: 0"></iframe>'
+        f'<iframe src="inside.html#unfold-all" style="width: {width}px; height: 900px; border: 0"></iframe>'
         "<script>addEventListener('message', said => { document.title = said.data; });</script>"
     )
     seen = look_at(folder / "frame.html", tmp_path)

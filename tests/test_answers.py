@@ -72,7 +72,7 @@ def test_members_are_named_under_their_verdicts_with_the_difference() -> None:
         ),
         (
             compared("odd", "thin", 0.1, None, interval=None, seeds=(1, 1)),
-            "Of one run each, which decides nothing: odd one (+0.1 points).",
+            "Of a single run, which decides nothing: odd one (+0.1 points).",
         ),
         (
             compared("odd", "thin", 0.1, None, interval=None),

@@ -204,7 +204,9 @@ def test_the_pair_confused_most_is_the_one_with_the_most_mistakes_in_both_direct
         "The network with the highest mean test accuracy, narrow one, confuses c and b most: it takes 30.0 % of c "
         "images for b, and 20.0 % of b images for c."
     )
-    assert title_of("thin", pair, STUDIES) == "Most accurate network, narrow one: c and b are confused most"
+    assert (
+        title_of("thin", pair, STUDIES) == "narrow one, the network of the highest mean: c and b are confused most"
+    )
     alone = confused_finding("thin", pair, 1, STUDIES)
     assert alone.text.startswith("The network that trained, narrow one, confuses c and b most:")
 
@@ -214,7 +216,7 @@ def test_of_networks_that_are_equally_accurate_none_is_the_most_accurate() -> No
     assert (are_tied("wide", equal), are_tied("wide", SUMMARY)) == (True, False)
     assert not are_tied("wide", SUMMARY | {"odd": entry(0.7233, "collapsed")})
     assert confused_finding("wide", None, 3, STUDIES, tied=True).text.startswith("A network with the highest mean")
-    assert title_of("wide", None, STUDIES, tied=True).startswith("A most accurate network, ")
+    assert ", a network of the highest mean: " in title_of("wide", None, STUDIES, tied=True)
 
 
 def test_pairs_that_are_confused_as_often_are_counted_and_no_mistake_is_none() -> None:
@@ -223,7 +225,10 @@ def test_pairs_that_are_confused_as_often_are_counted_and_no_mistake_is_none() -
     assert alike.text.endswith(
         "narrow one, confuses 2 pairs of classes equally often: 2 mistakes in each of them."
     )
-    assert title_of("thin", tied, STUDIES) == "Most accurate network, narrow one: what test images are taken for"
+    assert (
+        title_of("thin", tied, STUDIES)
+        == "narrow one, the network of the highest mean: what test images are taken for"
+    )
     assert Confused.of(confused()) is None
     none = confused_finding("thin", None, 1, STUDIES)
     assert none.text == "The network that trained, narrow one, makes no mistake."

@@ -1,4 +1,4 @@
-"""Twelve made-up studies, usual and odd: no sentence of the report says what the table of comparisons denies."""
+"""Made-up studies, usual and odd: no sentence of the report says what the table of comparisons denies."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ import pytest
 
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.mirrors import mirrored_pairs
 from cnn_study.analysis.results import Result
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.records import Session, StepCosts
@@ -208,6 +209,9 @@ MADE = {
     "two classes": Made({name: share + 0.2 for name, share in SHARES.items()}, classes=2),
     # The p-value of the best is below 0.05, and the verdict is another.
     "one budget": Made(SHARES | {"window": 0.666}, budgets=(2,)),
+    "three budgets": Made(budgets=(1, 2, 4)),
+    # Decided among the pairs of the mirror alone, and not among all.
+    "a close mirror": Made(SHARES | {"wide": 0.615, "wide_adamw": 0.615}),
     "no cost measured": Made(measured=False),
     "odd names": Made(studies=odd_names()),
     "many networks": many(),
@@ -336,6 +340,23 @@ def test_only_what_no_verdict_denies_is_called_the_most_accurate(made: Report) -
                 sentence.text for section in made.page.sections for sentence in section.answer
             ):
                 assert f"that {named(name, study)}, which has the highest mean" not in denied.sentence.text
+
+
+def test_what_holds_with_another_optimizer_is_said_by_the_verdicts_of_the_table(made: Report) -> None:
+    words = {"the same": "same", "the opposite": "reversed", "another": "differs", "not decided": "not decided"}
+    for key, study in made.studies.items():
+        if study.mirrors is None:
+            continue
+        pairs = mirrored_pairs(made.evidence, key)
+        for pair in pairs:
+            own = made.evidence.confirmatory[pair.of, pair.against]
+            if own.largest and own.largest.budget == pair.budget:
+                assert pair.here.verdict == (own.verdict or "not decided")
+        (text, *_) = [one.text for one in made.findings if one.rule == "mirrored"] or [""]
+        assert bool(text) == bool(pairs)
+        for clause in filter(None, text.removesuffix(".").partition(": ")[2].split("; ")):
+            agreement = next(agreement for word, agreement in words.items() if clause.startswith(word))
+            assert clause.count(" against ") == sum(pair.agreement == agreement for pair in pairs)
 
 
 def test_as_many_orders_change_with_the_budget_as_the_table_shows(made: Report) -> None:

@@ -30,9 +30,15 @@ WITH_ADAMW = {"kernel_3x3": 0.70, "kernel_5x5": 0.76, "kernel_7x7": 0.60, "kerne
 
 
 def params(**trained_to: Sequence[int]) -> Params:
-    """The committed ones, whose study of AdamW has budgets that made-up results have."""
+    """The committed ones of these networks, whose study of AdamW has budgets that made-up results have."""
     content = read_yaml(REPOSITORY / "params.yaml")
     content["training"]["budgets"] = [1, 2]
+    there = {*SHARES, *(f"{name}_adamw" for name in SHARES)}
+    content["architectures"] = {name: entry for name, entry in content["architectures"].items() if name in there}
+    content["studies"] = {key: content["studies"][key] for key in ("kernel_size", "optimizer")}
+    kernels = content["studies"]["kernel_size"]
+    kernels["members"] = {name: shown for name, shown in kernels["members"].items() if name in there}
+    kernels["controls"] = []
     for name, entry in content["architectures"].items():
         if name.endswith("_adamw"):
             entry["training"]["budgets"] = list(trained_to.get(name, (1, 2)))

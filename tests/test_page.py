@@ -134,8 +134,8 @@ def test_every_figure_table_and_sentence_says_where_it_comes_from(plots: Path) -
 def test_the_contents_lead_to_every_section(plots: Path) -> None:
     page = Words(render_html(PAGE, plots))
     links = [address[1:] for address in page.addresses if address.startswith("#")]
-    assert links == ["main", "width", "methods", "all"]
-    assert set(links) - {"all"} <= set(page.ids)
+    assert links == ["the-answers", "width", "methods", "unfold-all"]
+    assert set(links) - {"unfold-all"} <= set(page.ids)
     assert len(set(page.ids)) == len(page.ids)
     markdown = render_markdown(PAGE)
     assert "](#width)" in markdown

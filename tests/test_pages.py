@@ -94,7 +94,7 @@ class Seen:
 def look_at(page: Path, folder: Path) -> Seen:
     """Open a page in a browser without a network, everything unfolded, and let its scripts run."""
     log = folder / "network.json"
-    here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"{page.as_uri()}#all"]
+    here = [f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", f"{page.as_uri()}#unfold-all"]
     done = subprocess.run([str(CHROMIUM), *BROWSER, *here], capture_output=True, text=True, check=True)
     lines = re.findall(r"CONSOLE:\d+\] (.*)", done.stderr)
     errors = [line for line in lines if re.search(r"Error|Uncaught|Refused|Failed|violates|ERR_", line)]

@@ -70,7 +70,10 @@ def beside_partners(
 
 
 def mirrored_pairs(evidence: Evidence, study: str) -> list[MirroredPair]:
-    """Those of one study: all pairs, its own and its partners', are one family of comparisons."""
+    """Those of one study: all pairs, its own and its partners', are one family of comparisons.
+
+    But for pairs that all studies' comparisons judge at this budget as well: they have the verdict of those.
+    """
     params = evidence.params
     partners, baseline = params.partners(study), params.studies[study].baseline
     budget = common_budget(params, study)
@@ -82,6 +85,11 @@ def mirrored_pairs(evidence: Evidence, study: str) -> list[MirroredPair]:
     pairs = [pair for pair in pairs if all(name in until for name in pair)]
     accuracies = Accuracies(until, evidence.labels, evidence.accuracies.optimizers)
     family = Comparer(until, accuracies, evidence.classes, params.analysis.margin).family(pairs)
+    family |= {
+        pair: one
+        for pair, one in evidence.confirmatory.items()
+        if pair in family and one.largest is not None and one.largest.budget == budget
+    }
     decided = {pair: _decided(one.largest, one) for pair, one in family.items() if one.largest is not None}
     return beside_partners(budget, partners, {pair: decided[pair] for pair in own if pair in decided}, decided)
 

@@ -113,6 +113,12 @@ class Params(Model):
         first = [study for study in self.studies.values() if study.mirrors is None][:2]
         return list(dict.fromkeys(name for study in first for name in study.members))
 
+    @property
+    def unnamed(self) -> list[str]:
+        """Architectures that are in no study."""
+        named = {name for study in self.studies.values() for name in study.members}
+        return [name for name in self.architectures if name not in named]
+
     def partners(self, study: str) -> dict[str, str]:
         """Of each member of a study that mirrors another: the member of that one with the same layers and head."""
         mirrored = self.studies[study].mirrors

@@ -1,6 +1,6 @@
 """The report put together: which chapters it has, in which order, and what is kept of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,8 +57,9 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
         subtitle=(
             f"{counted(len(params.architectures), 'network')} "
             f"on {images_in_words(params.data.dataset, evidence.prepared)}, "
-            f"{counted(len(params.training.seeds), 'seed')} each, "
-            f"up to {counted(max(params.training.budgets), 'epoch')} of {sum(evidence.prepared.train):,} images, "
+            f"{_from_to({len(training.seeds) for training in params.trainings.values()}, 'seed')} each, up to "
+            f"{_from_to({max(training.budgets) for training in params.trainings.values()}, 'epoch')} of "
+            f"{sum(evidence.prepared.train):,} images, "
             f"{counted(len(evidence.labels), 'test image')}."
         ),
         answers=tuple(answer for chapter in chapters for answer in chapter.answers),
@@ -67,6 +68,12 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
         sections=tuple(section for chapter in chapters for section in chapter.sections),
         methods=methods(evidence),
     )
+
+
+def _from_to(counts: Collection[int], noun: str) -> str:
+    """3 seeds; 4 to 8 epochs."""
+    low, high = min(counts), max(counts)
+    return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
 
 
 def conclusions_of(chapters: Sequence[Chapter]) -> tuple[dict[str, Any], dict[str, Any]]:

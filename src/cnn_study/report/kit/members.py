@@ -92,7 +92,7 @@ def with_names(table: pd.DataFrame, params: Params) -> pd.DataFrame:
     """
     if "architecture" not in table:
         return table
-    names = {name: first_name(name, params.studies) for name in params.architectures}
+    names = {name: first_name(name, params.studies, params.unnamed) for name in params.architectures}
     columns: dict[str, list[Any]] = {
         "number": numbers(table["architecture"], params.architectures),
         "name": [names[name] for name in table["architecture"]],

@@ -1,7 +1,7 @@
 """How sentences and tables write numbers and names: each kind in one way, without false digits."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cnn_study.analysis.costs import Ratio
 from cnn_study.analysis.statistics import Estimate, clipped, significant
@@ -158,8 +158,8 @@ def capitalized(text: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name; in quotation marks where its comma would tear the sentence apart."""
-    return f"“{name}”" if "," in name else name
+    """A name; in quotation marks where its comma, semicolon or "and" would tear the sentence apart."""
+    return f"“{name}”" if any(mark in name for mark in (",", ";", " and ")) else name
 
 
 def named(architecture: str, study: Study) -> str:
@@ -175,12 +175,15 @@ def shown(architecture: str, studies: Studies) -> str:
     return f"{first} (also {listed(others)})" if others else first
 
 
-def first_name(architecture: str, studies: Studies) -> str:
-    """The name that the first study which has it shows, with the study's title where others have the same name."""
+def first_name(architecture: str, studies: Studies, others: Collection[str] = ()) -> str:
+    """The name that the first study which has it shows; with the study's title where others are called the same.
+
+    ``others``: architectures that no study names, which are shown by their keys.
+    """
     for study in studies.values():
         if name := study.members.get(architecture):
             same = {one for other in studies.values() for one, shown in other.members.items() if shown == name}
-            return name if same == {architecture} else f"{name} ({study.title})"
+            return name if same == {architecture} and name not in others else f"{name} ({study.title})"
     return architecture
 
 

@@ -23,9 +23,6 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """Terms and their explanations."""
     params = evidence.params
     margin = counted_points(params.analysis.margin)
-    unnamed = [
-        name for name in params.architectures if all(name not in s.members for s in params.studies.values())
-    ]
     others = trained_otherwise(evidence)
     return (
         (
@@ -97,7 +94,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "steps. What runs took by the clock, other work of the machine included, is in metrics/timing.json "
             "for information.",
         ),
-        *((("In no study", ", ".join(unnamed)),) if unnamed else ()),
+        *((("In no study", ", ".join(params.unnamed)),) if params.unnamed else ()),
     )
 
 

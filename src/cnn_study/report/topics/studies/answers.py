@@ -30,7 +30,7 @@ MEMBERS = {
     "worse": "less accurate{than}: ",
     "equivalent": "equivalent{to} within {margin}: ",
     "not decided": "not decided{against}: ",
-    "one run": "of one run each, which decides nothing: ",
+    "one run": "of a single run, which decides nothing: ",
     "no variation": "without variation between runs, so not decided: ",
     "not compared": "not compared{why}: ",
 }
@@ -39,7 +39,7 @@ CONTROLS = {
     "worse": "less accurate with ",
     "equivalent": "no difference of {margin} or more with ",
     "not decided": "not decided for ",
-    "one run": "of one run each, which decides nothing, for ",
+    "one run": "of a single run, which decides nothing, for ",
     "no variation": "without variation between runs, so not decided, for ",
     "not compared": "not compared for ",
 }
@@ -48,7 +48,7 @@ CONTROLS = {
 AGREEMENTS: Mapping[Agreement, str] = {
     "same": "the same conclusion for",
     "reversed": "the opposite for",
-    "differs": "another for",
+    "differs": "another conclusion for",
     "not decided": "not decided for",
 }
 NAMED = 2  # comparisons whose order changes, in a sentence
@@ -211,11 +211,11 @@ def of_mirror(mirror: Mirror) -> Answered:
         if names:
             parts.append(f"{said} {listed(names)}")
     where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
-    text = f"{where}: {'; '.join(parts)} (these pairs judged by themselves)."
+    text = f"{where}: {'; '.join(parts)}."
     agreements = {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}
     numbers = {"budget": mirror.budget, "agreement": agreements}
     finding = Finding(text, mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
-    return Answered("Another optimizer" if here != there else mirror.other.title, finding)
+    return Answered("Another optimizer" if mirror.of_optimizers else mirror.title, finding)
 
 
 def of_times(frontier: Frontier) -> list[Answered]:
@@ -264,7 +264,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
                 f"that depth alone matters in “{study.spec.title}”, since {listed(others)} change with it"
             )
             numbers[f"changes of {study.key}"] = others
-    parts.append("anything about longer training, other images or another recipe")
+    parts.append("anything about longer training, other images or a recipe that was not tried")
     return Answered(
         "What not to conclude",
         Finding(f"{capitalized('; '.join(parts))}.", "answer", "not_to_conclude", numbers, CONCLUSIONS),

@@ -80,7 +80,7 @@ class Frontier:
                 points.append(
                     Point(
                         name,
-                        first_name(name, studies),
+                        first_name(name, studies, params.unnamed),
                         int(budget),
                         step.runs[budget].seconds,
                         mean_of(found.test_accuracy),
@@ -147,8 +147,9 @@ class Frontier:
         )
 
     @property
-    def _baseline(self) -> str:
-        return next((point.name for point in self.points if point.architecture == self.baseline), "the baseline")
+    def _band(self) -> str:
+        names = [point.name for point in self.points if point.architecture == self.baseline]
+        return f"Band: {names[0]} ± {counted_points(self.margin)}. " if names else ""
 
     @property
     def figure(self) -> Figure | None:
@@ -159,13 +160,11 @@ class Frontier:
         first, last = self.front[0], self.front[-1]
         best = [f"{quoted(point.name)} in {time}" for time, point in self.by_time()]
         title = f"Highest mean accuracy: {listed(best)}"
-        band = counted_points(self.margin)
         return Figure(
             "accuracy_against_cost",
             title,
             "Each line is a network through its training budgets, means over seeds; bold are those with the "
-            f"highest mean for their time somewhere. Band: {self._baseline} ± {band}. Time: of a training step, "
-            "times steps.",
+            f"highest mean for their time somewhere. {self._band}Time: of a training step, times steps.",
             source(DATA, "cost and analyze"),
             spec=frontier_chart(self),
             hint="Click a name in the legend to see it alone, double-click for all.",

@@ -29,12 +29,6 @@ RELATIONS = {
     "equivalent": "equivalent within the margin",
     "not decided": "not decided",
 }
-ANSWERS: Mapping[Agreement, str] = {
-    "same": "the same under both",
-    "reversed": "reversed",
-    "differs": "not the same under both",
-    "not decided": "not decided",
-}
 IN_A_SENTENCE: Mapping[Agreement, str] = {
     "same": "the conclusion is the same under both",
     "reversed": "the conclusion is reversed",
@@ -67,6 +61,17 @@ class Mirror:
         here = params.studies[self.key]
         names = [OPTIMIZERS[params.trainings[study.baseline].recipe.optimizer] for study in (here, self.other)]
         return (names[0], names[1]) if len(set(names)) > 1 else (here.title, self.other.title)
+
+    @property
+    def title(self) -> str:
+        """Of this study."""
+        return self.evidence.params.studies[self.key].title
+
+    @property
+    def of_optimizers(self) -> bool:
+        """Whether the two baselines are trained by different optimizers."""
+        trainings, here = self.evidence.params.trainings, self.evidence.params.studies[self.key]
+        return len({trainings[study.baseline].recipe.optimizer for study in (here, self.other)}) > 1
 
     @property
     def budget(self) -> int | None:
@@ -126,7 +131,7 @@ def under_both_table(mirror: Mirror) -> Table:
         ("pair", there, here, "conclusion"),
         tuple(rows),
         source(DATA),
-        "With 95 % CIs. These pairs are judged by themselves; among all comparisons a verdict may be stricter. "
+        "With 95 % CIs. What all comparisons do not judge at this budget is judged among these pairs alone. "
         f"The recipes differ in {changes or 'nothing'}.",
     )
 

@@ -27,7 +27,8 @@ class ComparedStudy:
 
     ``margin``: within which networks are equivalent, in points. ``summary`` and ``timing``: the objects of
     metrics/summary.json and timing.json by architecture. ``costs``: of training steps, where times are compared.
-    ``differing``: what the two networks of each pair differ in, by (of, against).
+    ``differing``: what the two networks of each pair differ in, by (of, against). ``judged``: the comparisons of
+    all studies, by the same.
     """
 
     key: str
@@ -38,6 +39,7 @@ class ComparedStudy:
     timing: Mapping[str, Timing]
     costs: Costs
     differing: Mapping[Pair, Sequence[Difference]] = field(default_factory=dict)
+    judged: Mapping[Pair, Comparison] = field(default_factory=dict)
 
     def name(self, architecture: str) -> str:
         """As the study shows it, to stand in a sentence."""
@@ -81,10 +83,15 @@ class ComparedStudy:
             return None
         verdicts = {
             pair.verdict if pair.of == found.network else OPPOSITE.get(pair.verdict or "")
-            for pair in self.pairs
+            for pair in (*self.pairs, *self._judged_elsewhere)
             if found.network in (pair.of, pair.against) and is_measured(pair)
         }
         return found.network if verdicts <= {"better"} else None
+
+    @property
+    def _judged_elsewhere(self) -> list[Comparison]:
+        """Pairs of its networks that other studies compare."""
+        return [pair for names, pair in self.judged.items() if set(names) <= set(self.comparison.ranking)]
 
     @property
     def leaders(self) -> list[str]:
@@ -120,6 +127,7 @@ def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
             evidence.timings,
             evidence.costs,
             differing[key],
+            evidence.confirmatory,
         )
         for key, spec in evidence.params.studies.items()
     ]

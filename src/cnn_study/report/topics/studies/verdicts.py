@@ -20,14 +20,15 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
             pairs.setdefault(frozenset((pair.of, pair.against)), (study, pair))
     if not pairs:
         return None
+    labels = [_label(study, pair) for study, pair in pairs.values()]
     budgets = sorted({one.budget for _, pair in pairs.values() for one in _differences(pair)}, reverse=True)
     rows = [
         (
-            " − ".join(study.spec.members.get(name, name) for name in (pair.of, pair.against)),
+            label if labels.count(label) == 1 else f"{label} ({study.spec.title})",
             verdict_cell(pair, study.margin) + _where(pair, budgets[0] if budgets else None),
             *(_at(pair, budget) for budget in budgets),
         )
-        for study, pair in pairs.values()
+        for label, (study, pair) in zip(labels, pairs.values(), strict=True)
     ]
     return Table(
         "All comparisons",
@@ -41,6 +42,10 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
     )
 
 
+def _label(study: ComparedStudy, pair: Comparison) -> str:
+    return " − ".join(study.spec.members.get(name, name) for name in (pair.of, pair.against))
+
+
 def _where(pair: Comparison, largest: int | None) -> str:
     """At which budget it is judged, where that is not the largest of all."""
     at = None if pair.largest is None else pair.largest.budget
@@ -52,7 +57,7 @@ def verdict_cell(pair: Comparison, margin: float) -> str:
     if not is_measured(pair):
         return "not compared"
     if pair.judged is None:
-        return "one run" if is_one_run(pair) else "no variation"
+        return "single run" if is_one_run(pair) else "no variation"
     small = pair.significant and pair.judged.smaller_than_margin
     return SIGNS[pair.judged.verdict] + (f", by less than {counted_points(margin)}" if small else "")
 
