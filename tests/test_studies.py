@@ -253,7 +253,7 @@ def test_nobody_is_the_best_where_nobody_trained() -> None:
     nothing: dict[str, Any] = {"ranking": [], "against_baseline": [], "controls": [], "best": None, "pareto": []}
     found = found_in_study(summary=summary, not_ranked=dict.fromkeys(STUDY.members, "diverged"), **nothing)
     assert set(found) == {"none_trained", "not_ranked", "control_not_measured"}
-    assert found["none_trained"].text == "No network trained."
+    assert found["none_trained"].text == "No network trained in all of its runs."
     assert found["not_ranked"].text == (
         "Not ranked: narrow one, “wide, twice” and odd one (1 of 2 runs collapsed to chance and 1 diverged, each)."
     )

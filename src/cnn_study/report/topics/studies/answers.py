@@ -41,7 +41,7 @@ CONTROLS = {
     "not decided": "not decided for ",
     "one run": "of a single run, which decides nothing, for ",
     "no variation": "without variation between runs, so not decided, for ",
-    "not compared": "not compared for ",
+    "not compared": "not compared, since not both networks trained, for ",
 }
 
 
@@ -96,7 +96,7 @@ def of_members(study: ComparedStudy) -> Answered:
     if not pairs:
         text = f"{study.name(study.spec.baseline)} is the only network."
     elif not study.comparison.ranking:
-        text = "No network trained."
+        text = "No network trained in all of its runs."
     return Answered(study.spec.title, study.finding("members", text, _numbers(study, pairs)))
 
 

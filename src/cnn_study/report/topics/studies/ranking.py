@@ -122,7 +122,7 @@ def _alone(study: ComparedStudy) -> Finding:
     members, ranking = study.spec.members, study.comparison.ranking
     if not ranking:
         text = (
-            "No network trained."
+            "No network trained in all of its runs."
             if len(members) > 1
             else f"{study.name(*members)}, the only network of this study, did not train."
         )
