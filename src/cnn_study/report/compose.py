@@ -58,7 +58,7 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
             f"{counted(len(params.architectures), 'network')} "
             f"on {images_in_words(params.data.dataset, evidence.prepared)}, "
             f"{_from_to({len(training.seeds) for training in params.trainings.values()}, 'seed')} each, up to "
-            f"{_from_to({max(training.budgets) for training in params.trainings.values()}, 'epoch')} of "
+            f"{counted(max(max(training.budgets) for training in params.trainings.values()), 'epoch')} of "
             f"{sum(evidence.prepared.train):,} images, "
             f"{counted(len(evidence.labels), 'test image')}."
         ),
@@ -71,7 +71,7 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
 
 
 def _from_to(counts: Collection[int], noun: str) -> str:
-    """3 seeds; 4 to 8 epochs."""
+    """3 seeds; 2 to 3 seeds."""
     low, high = min(counts), max(counts)
     return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
 
