@@ -117,9 +117,7 @@ def test_controls_of_one_topic_are_one_sentence_and_others_their_own() -> None:
     assert width.finding.text == (
         "More accurate with more width (+2.2 points); not decided for an odd width (−1.3 points)."
     )
-    assert evenness.finding.text == (
-        "No difference of 1 point or more with evenness (+0.3 points, 95 % CI −1.1 to +1.7)."
-    )
+    assert evenness.finding.text == ("Equivalent within 1 point for evenness (+0.3 points, 95 % CI −1.1 to +1.7).")
     assert_numbers_are_their_own([width.finding, evenness.finding])
 
 
@@ -143,17 +141,15 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "At every smaller budget, none of 1 difference are shown to be within 1 point of that at the largest; "
-        "reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "None of 1 difference are shown to stay within 1 point of the value at the largest budget; reversed: “wide, "
+        "twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
-        "; the largest change: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at 2)."
+        "; largest change: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
-    assert said(kept) == (
-        "At every smaller budget, 1 of 1 difference is shown to be within 1 point of that at the largest."
-    )
+    assert said(kept) == ("1 of 1 difference is shown to stay within 1 point of the value at the largest budget.")
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:

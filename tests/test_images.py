@@ -57,7 +57,7 @@ def test_guessing_is_right_as_often_as_the_largest_class_is_asked_for() -> None:
     assert "who always guesses the largest, cat, is right in 60.0 %." in of_classes(UNEQUAL, NAMES).text
     assert "is 33.3 % for that" in of_classes(UNEQUAL, NAMES).text
     assert of_classes(PREPARED, ("a",) * 10).text == (
-        "All 10 classes have 100 test images: guessing is right in 10.0 %."
+        "All 10 classes have 100 test images: guessing reaches 10.0 %."
     )
 
 

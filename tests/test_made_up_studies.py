@@ -257,7 +257,6 @@ CLAIMS: Mapping[str, set[str | None]] = {
     "more accurate": {"better"},
     "less accurate": {"worse"},
     "equivalent": {"equivalent"},
-    "no difference of": {"equivalent"},
     "not decided": {"not decided", None},
     "decides nothing": {None},
     "not compared": {None},

@@ -70,7 +70,7 @@ def of_classes(prepared: Prepared, classes: tuple[str, ...]) -> Finding:
     if is_balanced(prepared.test):
         text = (
             f"All {prepared.classes} classes have {_from_to(prepared.test)} test images: "
-            f"guessing is right in {percent(share)}."
+            f"guessing reaches {percent(share)}."
         )
         return Finding(text, "images", "equal_classes", numbers, DATA)
     text = (

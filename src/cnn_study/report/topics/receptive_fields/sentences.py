@@ -65,10 +65,12 @@ def title_of(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> s
     narrower = sum(is_narrower(field) for field in trained.values())
     if not trained:
         return "What a unit of the last layer can see"
+    if not narrower:
+        return f"In none of {counted(len(trained), 'network')} does the middle of what a unit can see count most"
     if narrower == len(trained):
         where = "the network" if len(trained) == 1 else f"all {len(trained)} networks"
     else:
-        where = f"{narrower or 'none'} of {counted(len(trained), 'network')}"
+        where = f"{narrower} of {counted(len(trained), 'network')}"
     return f"The middle of what a unit can see counts most, in {where}"
 
 

@@ -37,7 +37,7 @@ MEMBERS = {
 CONTROLS = {
     "better": "more accurate with ",
     "worse": "less accurate with ",
-    "equivalent": "no difference of {margin} or more with ",
+    "equivalent": "equivalent within {margin} for ",
     "not decided": "not decided for ",
     "one run": "of a single run, which decides nothing, for ",
     "no variation": "without variation between runs, so not decided, for ",
@@ -158,10 +158,10 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     changed = [one for one in pairs.values() if _leaves_out_zero(one[1].changes[0]) and one not in turned]
     changed.sort(key=lambda one: -abs(one[1].changes[0].points))
     of_all = f"{stable or 'none'} of {counted(len(pairs), 'difference')}"
-    text = f"at every smaller budget, {of_all} {'is' if stable == 1 else 'are'} shown to be within {margin} of "
-    text += "that at the largest"
+    are = "is" if stable == 1 else "are"
+    text = f"{of_all} {are} shown to stay within {margin} of the value at the largest budget"
     if changed:
-        text += f"; the largest change: {_at_both_ends(changed[:NAMED])}"
+        text += f"; largest change{'s' if len(changed) > 1 else ''}: {_at_both_ends(changed[:NAMED])}"
     if turned:
         more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
         text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"
@@ -207,13 +207,21 @@ def of_mirror(mirror: Mirror) -> Answered:
     here, there = mirror.ways
     parts = []
     for agreement, said in AGREEMENTS.items():
-        names = [mirror.name(pair.of, pair.against) for pair in mirror.pairs if pair.agreement == agreement]
+        names = [
+            f"{mirror.name(pair.of, pair.against)} ({points(pair.here.points)} points, "
+            f"{points(pair.there.points)} with {there})"
+            for pair in mirror.pairs
+            if pair.agreement == agreement
+        ]
         if names:
             parts.append(f"{said} {listed(names)}")
     where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
-    agreements = {f"{pair.of} - {pair.against}": pair.agreement for pair in mirror.pairs}
-    numbers = {"budget": mirror.budget, "agreement": agreements}
+    found = {
+        f"{pair.of} - {pair.against}": [pair.agreement, pair.here.points, pair.there.points]
+        for pair in mirror.pairs
+    }
+    numbers = {"budget": mirror.budget, "pairs": found}
     finding = Finding(text, mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
     return Answered("Another optimizer" if mirror.of_optimizers else mirror.title, finding)
 
