@@ -141,8 +141,8 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "None of 1 difference are shown to stay within 1 point of the value at the largest budget; reversed: “wide, "
-        "twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "Not one of 1 difference is shown to stay within 1 point of the value at the largest budget; reversed: "
+        "“wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(

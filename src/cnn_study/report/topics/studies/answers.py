@@ -157,8 +157,8 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     turned = [one for one in pairs.values() if any(change.reversed for change in one[1].changes)]
     changed = [one for one in pairs.values() if _leaves_out_zero(one[1].changes[0]) and one not in turned]
     changed.sort(key=lambda one: -abs(one[1].changes[0].points))
-    of_all = f"{stable or 'none'} of {counted(len(pairs), 'difference')}"
-    are = "is" if stable == 1 else "are"
+    of_all = f"{stable or 'not one'} of {counted(len(pairs), 'difference')}"
+    are = "are" if stable > 1 else "is"
     text = f"{of_all} {are} shown to stay within {margin} of the value at the largest budget"
     if changed:
         text += f"; largest change{'s' if len(changed) > 1 else ''}: {_at_both_ends(changed[:NAMED])}"
