@@ -184,12 +184,13 @@ def test_what_failed_is_not_compared_and_the_rest_is() -> None:
 def test_the_table_says_in_what_the_recipes_differ() -> None:
     mirror = mirror_of(evidence(params()))
     table = under_both_table(mirror)
-    assert table.columns == ("pair", "Muon", "AdamW", "conclusion")
+    assert table.columns == ("pair", "Muon", "AdamW", "change", "conclusion")
     assert [row[0] for row in table.rows] == ["5×5 against 3×3", "7×7 against 3×3", "1×1+3×3 against 3×3"]
-    assert [row[3] for row in table.rows] == ["the same", "reversed", "the same"]
+    assert [row[4] for row in table.rows] == ["the same", "reversed", "the same"]
+    assert table.rows[1][3].startswith("−20.0 [−")
     assert table.rows[1][1].startswith("+10.0 [+")
     assert table.rows[1][1].endswith("] ▲ better")
-    assert "The recipes differ in optimizer (adamw, not muon) and momentum (0.9, not 0.8)." in table.note
+    assert "The recipes differ in optimizer (AdamW, not Muon) and momentum (0.9, not 0.8)." in table.note
     saved = mirrors_table({"optimizer": mirror})
     assert saved["partner_of"].to_list() == ["kernel_5x5", "kernel_7x7", "kernel_1x1_3x3"]
     assert saved["points"].to_list() == pytest.approx([6.0, -10.0, -0.1], abs=0.06)

@@ -35,6 +35,23 @@ def test_the_variance_is_that_of_studies_with_new_runs_and_new_images() -> None:
     assert np.mean(found) / np.var(differences) == pytest.approx(1, abs=0.08)
 
 
+def test_the_variance_of_a_change_of_differences_is_that_of_studies_with_new_runs_and_new_images() -> None:
+    generator = np.random.default_rng(3)
+    changes, found = [], []
+    for _ in range(3000):
+        ease = generator.random(IMAGES)
+        four = [
+            right(generator, np.clip(ease + 0.3 * generator.normal(size=IMAGES), 0, 1), runs)
+            for runs in (3, 2, 3, 2)
+        ]
+        seen = [Variance(one.between, one.runs - 1, one.runs, 6, "any") for one in four]
+        one = Contrast.of_sum(list(zip((1, -1, -1, 1), four, seen, strict=True)))
+        changes.append(one.difference)
+        found.append(one.variance)
+    assert np.mean(changes) == pytest.approx(0, abs=0.002)
+    assert np.mean(found) / np.var(changes) == pytest.approx(1, abs=0.08)
+
+
 def test_runs_that_differ_by_chance_alone_vary_by_the_image_part() -> None:
     generator = np.random.default_rng(1)
     runs = [right(generator, generator.random(IMAGES), 5) for _ in range(300)]

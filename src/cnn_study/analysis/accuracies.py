@@ -58,6 +58,18 @@ class Accuracies:
         """
         return _contrast(of, against, self.outcomes(budget), self.variances(budget))
 
+    def interaction(self, pair: tuple[str, str], other: tuple[str, str], budget: int) -> Contrast | None:
+        """The difference of one pair minus that of another; None as in ``contrast``."""
+        outcomes, found = self.outcomes(budget), self.variances(budget)
+        names = (*pair, *other)
+        if any(name not in outcomes for name in names):
+            return None
+        signs = (1, -1, -1, 1)
+        contrast = Contrast.of_sum(
+            [(sign, outcomes[name], found[name]) for sign, name in zip(signs, names, strict=True)]
+        )
+        return contrast if contrast.variance > 0 else None
+
     def change(self, of: str, against: str, budget: int, later: int) -> Contrast | None:
         """How the difference changes from one budget to another, within the seeds that have both."""
         return _contrast(of, against, self._changes(budget, later), self._variances_of_changes(budget, later))

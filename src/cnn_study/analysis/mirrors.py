@@ -30,7 +30,11 @@ class Decided:
 
 @dataclass(frozen=True)
 class MirroredPair:
-    """A pair of a study (``of``, ``against``) and that of its ``partners``, both compared at ``budget`` epochs."""
+    """A pair of a study (``of``, ``against``) and that of its ``partners``, both compared at ``budget`` epochs.
+
+    ``change_interval``: 95 %, in points, of the difference here less that of the partners, of this pair alone;
+    None of single runs.
+    """
 
     of: str
     against: str
@@ -38,6 +42,12 @@ class MirroredPair:
     budget: int
     here: Decided
     there: Decided
+    change_interval: tuple[float, float] | None = None
+
+    @property
+    def change(self) -> float:
+        """The difference here less that of the partners, in points."""
+        return self.here.points - self.there.points
 
     @property
     def agreement(self) -> Agreement:
@@ -91,7 +101,16 @@ def mirrored_pairs(evidence: Evidence, study: str) -> list[MirroredPair]:
         if pair in family and one.largest is not None and one.largest.budget == budget
     }
     decided = {pair: _decided(one.largest, one) for pair, one in family.items() if one.largest is not None}
-    return beside_partners(budget, partners, {pair: decided[pair] for pair in own if pair in decided}, decided)
+    beside = beside_partners(budget, partners, {pair: decided[pair] for pair in own if pair in decided}, decided)
+    return [replace(pair, change_interval=_change_interval(pair, accuracies)) for pair in beside]
+
+
+def _change_interval(pair: MirroredPair, accuracies: Accuracies) -> tuple[float, float] | None:
+    contrast = accuracies.interaction((pair.of, pair.against), pair.partners, pair.budget)
+    if contrast is None:
+        return None
+    low, high = contrast.interval()
+    return 100 * low, 100 * high
 
 
 def _up_to(result: Result, budget: int) -> Result:

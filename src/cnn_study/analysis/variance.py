@@ -22,7 +22,7 @@ networks keep their own variances, which are never taken for less than their ima
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, sqrt
@@ -174,12 +174,12 @@ def _equal(outcomes: list[Outcomes]) -> float | None:
 
 @dataclass(frozen=True)
 class Contrast:
-    """The difference of two networks' means, its variance, and the degrees of freedom of that.
+    """The difference of networks' means, its variance, and the degrees of freedom of that.
 
     A variance of 0, of runs that all answer alike, says nothing of chance: there is no p-value below 1 then.
 
-    Degrees of freedom are Satterthwaite's (1946) for the sum of three variances; those of two networks of one pool
-    never count for more than the pool's, since what they share is known only once.
+    Degrees of freedom are Satterthwaite's (1946) for the sum of variances; those of networks of one pool never
+    count for more than the pool's, since what they share is known only once.
     """
 
     difference: float
@@ -189,21 +189,26 @@ class Contrast:
     @classmethod
     def of(cls, of: Outcomes, against: Outcomes, variance_of: Variance, variance_against: Variance) -> "Contrast":
         """``of`` minus ``against``, which have the same images."""
-        both = variance_of, variance_against
-        parts = [one.value / one.runs for one in both]
+        return cls.of_sum([(1, of, variance_of), (-1, against, variance_against)])
+
+    @classmethod
+    def of_sum(cls, terms: Sequence[tuple[int, Outcomes, Variance]]) -> "Contrast":
+        """The sum of networks' means, each with its sign; all have the same images."""
+        images = terms[0][1].images
+        parts = [variance.value / variance.runs for _, _, variance in terms]
+        by_image = np.sum([sign * outcomes.by_image for sign, outcomes, _ in terms], axis=0)
         # Over images - 1: unbiased. A mean over n runs of its own luck with an image adds image_part / n.
-        of_images = float((of.by_image - against.by_image).var(ddof=1)) / of.images
-        shared = max(0.0, of_images - of.image_part / of.runs - against.image_part / against.runs)
+        luck = sum(outcomes.image_part / outcomes.runs for _, outcomes, _ in terms)
+        shared = max(0.0, float(by_image.var(ddof=1)) / images - luck)
         variance = sum(parts) + shared
-        difference = of.mean - against.mean
+        difference = sum(sign * outcomes.mean for sign, outcomes, _ in terms)
         if variance == 0:
-            return cls(difference, 0.0, of.images - 1)
-        squares = [part**2 / one.freedom for part, one in zip(parts, both, strict=True)]
-        between = sum(squares)
+            return cls(difference, 0.0, images - 1)
+        between = sum(part**2 / one.freedom for part, (_, _, one) in zip(parts, terms, strict=True))
         if between > 0:
-            most = sum({one.pool: one.most for one in both}.values())
+            most = sum({one.pool: one.most for _, _, one in terms}.values())
             between = max(between, sum(parts) ** 2 / most)
-        return cls(difference, variance, variance**2 / (between + shared**2 / (of.images - 1)))
+        return cls(difference, variance, variance**2 / (between + shared**2 / (images - 1)))
 
     @property
     def error(self) -> float:

@@ -209,7 +209,8 @@ def of_mirror(mirror: Mirror) -> Answered:
     for agreement, said in AGREEMENTS.items():
         names = [
             f"{mirror.name(pair.of, pair.against)} ({points(pair.here.points)} points, "
-            f"{points(pair.there.points)} with {there})"
+            f"{points(pair.there.points)} with {there}, a change of "
+            f"{points_within(pair.change, pair.change_interval)})"
             for pair in mirror.pairs
             if pair.agreement == agreement
         ]
@@ -218,7 +219,13 @@ def of_mirror(mirror: Mirror) -> Answered:
     where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
     found = {
-        f"{pair.of} - {pair.against}": [pair.agreement, pair.here.points, pair.there.points]
+        f"{pair.of} - {pair.against}": [
+            pair.agreement,
+            pair.here.points,
+            pair.there.points,
+            pair.change,
+            *(pair.change_interval or ()),
+        ]
         for pair in mirror.pairs
     }
     numbers = {"budget": mirror.budget, "pairs": found}

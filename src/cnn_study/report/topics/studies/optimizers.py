@@ -90,19 +90,24 @@ def mirrors(evidence: Evidence) -> dict[str, Mirror]:
 
 
 def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
-    """Each pair's ``points`` with interval, ``low`` to ``high``, and verdict; its partners', as ``partner_``."""
+    """Each pair's ``points`` with interval, ``low`` to ``high``, and verdict; its partners', as ``partner_``.
+
+    ``change``: the pair's difference less its partners', from ``change_low`` to ``change_high``.
+    """
     rows = [
         {"study": key, "of": pair.of, "against": pair.against}
         | {"partner_of": pair.partners[0], "partner_against": pair.partners[1], "budget": pair.budget}
         | _columns(pair.here)
         | {f"partner_{column}": value for column, value in _columns(pair.there).items()}
-        | {"agreement": pair.agreement}
+        | {"agreement": pair.agreement, "change": pair.change}
+        | dict(zip(("change_low", "change_high"), pair.change_interval or (None, None), strict=True))
         for key, mirror in all_mirrors.items()
         for pair in mirror.pairs
     ]
     values = ("points", "low", "high", "verdict")
     columns = ["study", "of", "against", "partner_of", "partner_against", "budget"]
     columns += [*values, *(f"partner_{column}" for column in values), "agreement"]
+    columns += ["change", "change_low", "change_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -117,22 +122,28 @@ def under_both_table(mirror: Mirror) -> Table:
     here, there = mirror.ways
     baselines = (params.studies[mirror.key].baseline, mirror.other.baseline)
     differ = recipe_differences(*(params.trainings[name].recipe for name in baselines))
-    changes = listed([f"{one.what} ({one.of}, not {one.against})" for one in differ])
+    changes = listed(
+        [
+            f"{one.what} ({OPTIMIZERS.get(one.of, one.of)}, not {OPTIMIZERS.get(one.against, one.against)})"
+            for one in differ
+        ]
+    )
     rows = [
         (
             mirror.name(pair.of, pair.against),
             *(f"{points_cell(one.points, one.interval)} {SIGNS[one.verdict]}" for one in (pair.there, pair.here)),
+            points_cell(pair.change, pair.change_interval),
             COUNTED[pair.agreement],
         )
         for pair in mirror.pairs
     ]
     return Table(
         f"Differences in percentage points{_at(mirror.budget)}, with {there} and with {here}",
-        ("pair", there, here, "conclusion"),
+        ("pair", there, here, "change", "conclusion"),
         tuple(rows),
         source(DATA),
-        "With 95 % CIs. What all comparisons do not judge at this budget is judged among these pairs alone. "
-        f"The recipes differ in {changes or 'nothing'}.",
+        "With 95 % CIs. What all comparisons do not judge at this budget is judged among these pairs alone; a "
+        f"change has no verdict. The recipes differ in {changes or 'nothing'}.",
     )
 
 
