@@ -282,7 +282,7 @@ def test_every_pair_of_every_study_is_in_the_tables() -> None:
     assert shown[0].columns == ("comparison", "question", "what differs", "what follows from it")
     assert (
         "3×3, dilation 2 − 3×3",
-        "a 5×5 window with the weights of 3×3",
+        "a 5×5 window without more weights",
         "window 3×3 → 3×3 dilated to 5×5",
         "receptive field 10 px → 16 px",
     ) in shown[0].rows
