@@ -12,6 +12,7 @@ from cnn_study.analysis.verdicts import Verdict
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, validate
 from cnn_study.report.kit.wording import points_within
+from cnn_study.report.topics.studies.answers import of_mirror
 from cnn_study.report.topics.studies.optimizers import (
     Mirror,
     agreement,
@@ -196,3 +197,13 @@ def test_the_table_says_in_what_the_recipes_differ() -> None:
     assert saved["points"].to_list() == pytest.approx([6.0, -10.0, -0.1], abs=0.06)
     assert saved["partner_points"].to_list() == pytest.approx([5.0, 10.0, 0.1], abs=0.06)
     assert list(mirrors_table({})) == list(saved)
+
+
+def test_the_first_screen_says_from_which_recipe_to_which_and_how_much_changes() -> None:
+    answered = of_mirror(mirror_of(evidence(params())))
+    text = answered.finding.text
+    assert answered.question == "Another optimizer"
+    assert text.startswith(
+        "From Muon to AdamW, at 2 epochs: the same conclusion for 5×5 against 3×3 (+5.0 → +6.0 "
+    )
+    assert "the opposite for 7×7 against 3×3 (+10.0 → −10.0 points, 95 % CI of the change −" in text
