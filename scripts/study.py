@@ -5,10 +5,13 @@ python -m scripts.study [cifar10 | fashion_mnist] [--quick 1] [--net NAME]
 """
 
 import argparse
+import contextlib
+import fcntl
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
@@ -71,7 +74,8 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
     if engine == "ray":
         loaded_sources()  # now, before any of them can have been edited
         resources.check(params)
-    code = Needed(params, also).run(resources if engine == "ray" else None)
+    with one_at_a_time():
+        code = Needed(params, also).run(resources if engine == "ray" else None)
     if code == 0 and net:
         from scripts.verdict import verdicts  # here, since it takes seconds to load
 
@@ -81,6 +85,19 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
     if note:
         print(note)
     return code
+
+
+@contextlib.contextmanager
+def one_at_a_time(lock: Path = Path(".dvc/tmp/study.lock")) -> Iterator[None]:
+    """Wait until no other study runs in this folder: DVC would end with paths that the other one is writing."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another `make study` is running in this folder: waiting for its end.", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def baselines(params: Params, net: str) -> list[str]:

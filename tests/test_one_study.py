@@ -1,0 +1,41 @@
+"""Two studies in one folder run one after the other."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.conftest import REPOSITORY
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from scripts.study import one_at_a_time
+with one_at_a_time(Path(sys.argv[1])):
+    print("running", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def start(lock: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", HOLD, str(lock)]
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def test_a_second_study_says_that_it_waits_and_begins_when_the_first_ends(tmp_path: Path) -> None:
+    with start(tmp_path / "new/study.lock") as first:
+        assert first.stdout
+        assert first.stdin
+        assert first.stdout.readline() == "running\n"
+        with start(tmp_path / "new/study.lock") as second:
+            assert second.stdout
+            assert second.stdin
+            assert second.stdout.readline().startswith("Another `make study` is running in this folder")
+            time.sleep(0.2)
+            assert second.poll() is None
+            first.stdin.write("\n")
+            assert second.stdout.readline() == "running\n"
+            second.stdin.write("\n")
+    assert (first.returncode, second.returncode) == (0, 0)
