@@ -60,6 +60,7 @@ def test_a_changed_chart_is_drawn_from_what_is_there(clone: Project) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_an_added_network_is_trained_alone(clone: Project) -> None:
     def add(params: Any) -> None:
         params["architectures"]["added"] = {"layers": [{"conv": 4, "kernel": 1}, {"pool": 8}], "head": {}}

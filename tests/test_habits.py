@@ -49,6 +49,7 @@ def test_an_experiment_retrains_one_network_and_leaves_the_branch(project: Proje
     assert list(experiments(project)) == ["slower"]
 
 
+@pytest.mark.thorough
 def test_the_way_back_from_an_added_study_and_network_leaves_nothing_of_them(project: Project) -> None:
     def add(params: Any) -> None:
         params["architectures"]["added"] = {"layers": [{"conv": 4, "kernel": 1}, {"pool": 8}], "head": {}}
