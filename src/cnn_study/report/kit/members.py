@@ -63,8 +63,7 @@ def of_studies(params: Params) -> list[Members]:
 def of_all(params: Params) -> list[Members]:
     """The same, and behind them, if there are any, the architectures that no study names, as "In no study"."""
     studies = of_studies(params)
-    named = {name for study in studies for name in study.names}
-    others = {name: name for name in params.architectures if name not in named}
+    others = {name: name for name in params.unnamed}
     if not others:
         return studies
     return [*studies, Members("in_no_study", "In no study", others, styles_of(list(params.architectures)))]

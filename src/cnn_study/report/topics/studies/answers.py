@@ -1,7 +1,7 @@
 """The first screen: a sentence for each question, by rule, from the comparisons of the table below it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from cnn_study.analysis.comparisons import Change, Comparison
@@ -20,7 +20,7 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import Mirror
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run, pairs_of
 from cnn_study.report.topics.studies.what_differs import changes_with_depth
 
 MOST = 8  # names in a group
@@ -43,8 +43,6 @@ CONTROLS = {
     "no variation": "without variation between runs, so not decided, for ",
     "not compared": "not compared, since not both networks trained, for ",
 }
-
-
 AGREEMENTS: Mapping[Agreement, str] = {
     "same": "the same conclusion for",
     "reversed": "the opposite for",
@@ -144,18 +142,17 @@ def _listed(group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
 
 def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     """Whether the comparisons of the largest budget hold at smaller ones."""
-    pairs = {
-        frozenset((pair.of, pair.against)): (study, pair)
-        for study in studies
-        for pair in (*study.comparison.against_baseline, *study.comparison.controls)
+    pairs = [
+        (study, pair)
+        for study, pair in pairs_of(studies)
         if is_measured(pair) and pair.changes and all(change.interval for change in pair.changes)
-    }
+    ]
     if not pairs:
         return []
     margin = counted_points(studies[0].margin)
-    stable = sum(all(change.stable for change in pair.changes) for _, pair in pairs.values())
-    turned = [one for one in pairs.values() if any(change.reversed for change in one[1].changes)]
-    changed = [one for one in pairs.values() if _leaves_out_zero(one[1].changes[0]) and one not in turned]
+    stable = sum(all(change.stable for change in pair.changes) for _, pair in pairs)
+    turned = [one for one in pairs if any(change.reversed for change in one[1].changes)]
+    changed = [one for one in pairs if _leaves_out_zero(one[1].changes[0]) and one not in turned]
     changed.sort(key=lambda one: -abs(one[1].changes[0].points))
     of_all = f"{stable or 'not one'} of {counted(len(pairs), 'difference')}"
     are = "are" if stable > 1 else "is"
@@ -172,8 +169,7 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
         "reversed": len(turned),
         "named": [[pair.of, pair.against, *_ends(pair)] for _, pair in (*changed[:NAMED], *turned[:NAMED])],
     }
-    text = f"{text}."
-    finding = Finding(capitalized(text), "answer", "budgets", numbers, CONCLUSIONS)
+    finding = Finding(capitalized(f"{text}."), "answer", "budgets", numbers, CONCLUSIONS)
     return [Answered("Other budgets", finding)]
 
 
@@ -216,16 +212,7 @@ def of_mirror(mirror: Mirror) -> Answered:
             parts.append(f"{said} {listed(names)}")
     where = f"From {there} to {here}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
-    found = {
-        f"{pair.of} - {pair.against}": [
-            pair.agreement,
-            pair.here.points,
-            pair.there.points,
-            pair.change,
-            *(pair.change_interval or ()),
-        ]
-        for pair in mirror.pairs
-    }
+    found = [asdict(pair) | {"agreement": pair.agreement, "change": pair.change} for pair in mirror.pairs]
     numbers = {"budget": mirror.budget, "pairs": found}
     finding = Finding(text, mirror.key, "mirrored", numbers, "plots/data/mirrors.csv")
     return Answered("Another optimizer" if mirror.of_optimizers else mirror.title, finding)
@@ -261,12 +248,8 @@ def of_times(frontier: Frontier) -> list[Answered]:
 
 def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
     """What a reader might take from the answers, and is not shown."""
-    pairs = {
-        frozenset((p.of, p.against)): p
-        for s in studies
-        for p in (*s.comparison.against_baseline, *s.comparison.controls)
-    }
-    undecided = [pair for pair in pairs.values() if kind_of(pair) in ("not decided", "one run", "no variation")]
+    pairs = [pair for _, pair in pairs_of(studies)]
+    undecided = [pair for pair in pairs if kind_of(pair) in ("not decided", "one run", "no variation")]
     parts: list[str] = []
     numbers: dict[str, Any] = {"undecided": len(undecided), "comparisons": len(pairs)}
     if undecided:

@@ -3,7 +3,7 @@
 A sentence says that one network is more accurate than another only where the verdict does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,6 +131,15 @@ def compared_studies(evidence: Evidence) -> list[ComparedStudy]:
         )
         for key, spec in evidence.params.studies.items()
     ]
+
+
+def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comparison]]:
+    """Every comparison of the studies, each pair of networks once, with the first study that has it."""
+    found: dict[frozenset[str], tuple[ComparedStudy, Comparison]] = {}
+    for study in studies:
+        for pair in (*study.comparison.against_baseline, *study.comparison.controls):
+            found.setdefault(frozenset((pair.of, pair.against)), (study, pair))
+    return list(found.values())
 
 
 def is_measured(comparison: Comparison) -> bool:

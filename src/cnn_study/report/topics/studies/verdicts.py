@@ -6,7 +6,7 @@ from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import counted, counted_points, points_cell
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run, pairs_of
 
 # A sign as well as a word, neither of them a colour.
 SIGNS = {"better": "▲ better", "worse": "▼ worse", "equivalent": "≈ equivalent", "not decided": "? not decided"}
@@ -14,21 +14,18 @@ SIGNS = {"better": "▲ better", "worse": "▼ worse", "equivalent": "≈ equiva
 
 def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
     """Each pair of the studies once; None where there is none."""
-    pairs: dict[frozenset[str], tuple[ComparedStudy, Comparison]] = {}
-    for study in studies:
-        for pair in (*study.comparison.against_baseline, *study.comparison.controls):
-            pairs.setdefault(frozenset((pair.of, pair.against)), (study, pair))
+    pairs = pairs_of(studies)
     if not pairs:
         return None
-    labels = [_label(study, pair) for study, pair in pairs.values()]
-    budgets = sorted({one.budget for _, pair in pairs.values() for one in _differences(pair)}, reverse=True)
+    labels = [_label(study, pair) for study, pair in pairs]
+    budgets = sorted({one.budget for _, pair in pairs for one in _differences(pair)}, reverse=True)
     rows = [
         (
             label if labels.count(label) == 1 else f"{label} ({study.spec.title})",
             verdict_cell(pair, study.margin) + _where(pair, budgets[0] if budgets else None),
             *(_at(pair, budget) for budget in budgets),
         )
-        for label, (study, pair) in zip(labels, pairs.values(), strict=True)
+        for label, (study, pair) in zip(labels, pairs, strict=True)
     ]
     return Table(
         "All comparisons",
