@@ -24,7 +24,7 @@ def _end_with_one_line(kind: type[BaseException], error: BaseException, trace: T
     if isinstance(error, StudyError):
         print(error, file=sys.stderr)
     elif isinstance(error, KeyboardInterrupt):
-        print("\ninterrupted: `dvc repro` goes on from the last whole epoch", file=sys.stderr)
+        print("\ninterrupted: `dvc repro` goes on from what is done", file=sys.stderr)
     elif isinstance(error, BrokenPipeError):  # of a reader that has seen enough, as `| head`
         pass
     elif isinstance(error, OSError) and error.errno in NO_ROOM:

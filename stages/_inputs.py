@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from cnn_study import __version__
 from cnn_study.base.code import fingerprint, folder_digest, loaded_sources, refuse_edited_sources, sources_digest
-from cnn_study.base.environment import Environment, project_version, set_up
+from cnn_study.base.environment import Environment, set_up
+from cnn_study.base.errors import StudyError
 from cnn_study.base.files import SCRATCH
 from cnn_study.data.splits import Split, balanced_subset, load_split
 from cnn_study.messages.progress import Progress
@@ -69,7 +71,10 @@ class Inputs:
         """The training images, or ``most`` of them, drawn with ``seed``, with the same share of each class."""
         images = self.images
         if most is not None:
-            part = balanced_subset(images.labels, min(most, len(images)), seed)
+            try:
+                part = balanced_subset(images.labels, min(most, len(images)), seed)
+            except StudyError as error:
+                raise StudyError(f"params.yaml: images of {self.stage}: {error}") from None
             images = Split(images.images[part], images.labels[part], images.names)
         return Batches.of(images, self.environment.device)
 
@@ -85,8 +90,8 @@ class Inputs:
     ) -> Iterator[Reached]:
         """Train to each of ``budgets``, or go on from checkpoints.
 
-        ``title`` tells these runs from the stage's others. ``known_by``: their fingerprint. ``earlier``: as in
-        ``Checkpoints``.
+        ``title`` distinguishes these runs from the stage's others. ``known_by``: their fingerprint. ``earlier``:
+        as in ``Checkpoints``.
         """
         spec = RunSpec(self.architecture, training, self.validation, self.recipe, rate, seed, self.environment)
         # Who goes on from a checkpoint needs the same environment.
@@ -114,7 +119,7 @@ class Inputs:
                 learning_rate=rate,
                 fingerprint=known_by,
                 environment=self.environment,
-                version=project_version(),
+                version=__version__,
                 run=reached.run,
             ),
             weights={},

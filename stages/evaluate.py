@@ -1,10 +1,10 @@
 """Weights, the test images and the validation images -> results/evaluate/ARCHITECTURE/.
 
-This is the only stage that reads the test images. Each trained network classifies them once; some are shown again
-to those of the largest budget for their receptive fields, and to one of them for its feature maps. The validation
-images decide one temperature for each of these networks, by which logits are divided and no prediction
-changes; beside that it chooses nothing. What it has found of a run before is taken over, so that a network whose
-weights are elsewhere is not needed again.
+This is the only stage in which a network sees the test images. Each trained network classifies them once; some are
+shown again to those of the largest budget for their receptive fields, and to one of them for its feature maps. The
+validation images decide one temperature for each of these that trained, by which logits are divided and no
+prediction changes; beside that it chooses nothing. What it has found of a run before is taken over, so that a
+network whose weights are elsewhere is not needed again.
 """
 
 import sys

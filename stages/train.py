@@ -15,8 +15,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from cnn_study import __version__
 from cnn_study.base.code import loaded_sources, refuse_edited_sources
-from cnn_study.base.environment import project_version
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import whole_folder, write_whole
 from cnn_study.data.splits import Split, load_split
@@ -54,7 +54,7 @@ def train(plan: Plan, todo: Mapping[int, list[int]], found: Known) -> None:
                 learning_rate=plan.rate,
                 fingerprint=plan.fingerprint((seed, budget)),
                 environment=inputs.environment,
-                version=project_version(),
+                version=__version__,
                 run=run,
             )
             store().put(finished, {} if run.status == "diverged" else network.state_dict())

@@ -19,15 +19,8 @@ from cnn_study.base.environment import Environment
 from cnn_study.cost.records import Measured, Session, StepCosts
 from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
 from cnn_study.evaluation.evaluate import run_to_look_into
-from cnn_study.evaluation.results import (
-    Activations,
-    Calibrated,
-    Evaluated,
-    Evaluation,
-    Inside,
-    LookedInto,
-    Predictions,
-)
+from cnn_study.evaluation.predictions import Calibrated, Predictions
+from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, LookedInto
 from cnn_study.params.study import Study
 from cnn_study.profiling.records import Kind, LayerCost, Profile, Speed
 from cnn_study.report.kit import wording
@@ -118,7 +111,9 @@ def result(
 def finished_run(seed: int, budget: int, status: Status = "trained", seconds: float = 100.0) -> FinishedRun:
     """A run of train whose epochs were all alike, or which diverged in its first; norms rise with the budget."""
     epochs = tuple(
-        Epoch(epoch=epoch, loss=1.0, train_accuracy=0.5, validation_accuracy=ACCURACIES[status])
+        Epoch(
+            epoch=epoch, loss=1.0, train_accuracy=0.5, validation_loss=0.9, validation_accuracy=ACCURACIES[status]
+        )
         for epoch in range(1, budget + 1)
     )
     norms = tuple(
@@ -196,6 +191,7 @@ def evaluation_of(runs: Sequence[FinishedRun], right: Mapping[Key, npt.NDArray[n
         },
         inside=Inside(
             looked_into=looked_into,
+            images=200,
             fields=(field(looked_into),),
             filters_of="conv1",
             filters=np.ones((4, 3, 3, 3), np.float32),

@@ -14,6 +14,7 @@ from dvc.cli.parser import get_main_parser
 from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 from ruamel.yaml import YAML
 
+from cnn_study import __version__
 from cnn_study.base.files import read_json
 from cnn_study.base.yaml import read_yaml
 from cnn_study.cli import main as cli
@@ -256,4 +257,4 @@ def test_the_readme_is_short() -> None:
 def test_the_version_is_the_last_one_of_the_changelog() -> None:
     last = re.search(r"^## ([\d.]+)", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)
     assert last
-    assert f'version = "{last[1]}"' in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    assert last[1] == __version__

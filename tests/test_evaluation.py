@@ -17,7 +17,8 @@ from cnn_study.evaluation.activations import feature_maps
 from cnn_study.evaluation.effective_field import LayerSpread
 from cnn_study.evaluation.evaluate import EvaluationPlan, Evaluator, evaluate
 from cnn_study.evaluation.influence import Spread, influence_of_pixels
-from cnn_study.evaluation.results import Evaluation, LookedInto, Predictions
+from cnn_study.evaluation.predictions import Predictions
+from cnn_study.evaluation.results import Evaluation, LookedInto
 from cnn_study.evaluation.settings import MOST_CHANNELS, Evaluate
 from cnn_study.evaluation.temperature import fitted_temperature
 from cnn_study.networks.architecture import Architecture, spec_of
@@ -100,6 +101,11 @@ def evaluated(
     return evaluate(plan, evaluator, weights)
 
 
+def looked_at(count: int) -> torch.Tensor:
+    """So many of the test images, from the whole of them."""
+    return torch.from_numpy(TEST.images[[int(place * len(TEST) / count) for place in range(count)]])
+
+
 def predictions_in(found: Evaluation, seed: int, budget: int = BUDGET) -> Predictions:
     predictions = found.runs[seed, budget].predictions
     assert predictions is not None
@@ -128,20 +134,39 @@ def test_one_network_is_looked_into_beside_the_weights_that_its_run_began_with(
 ) -> None:
     found = evaluated(statuses).inside
     assert found.looked_into == LookedInto(seed=seed, budget=BUDGET, status=statuses[seed])
-    network, images = trained_network(seed), torch.from_numpy(TEST.images)
+    network, images = trained_network(seed), looked_at(SETTINGS.images)
     assert found.filters_of == "conv1"
     assert (found.filters == network.get_parameter("features.conv1.weight").detach().numpy()).all()
     assert [field.layer for field in found.fields] == ["conv1", "pool1", "conv2", "pool2"]
     last = found.fields[-1]
     assert last.trained is not None
-    np.testing.assert_allclose(last.trained, influence_of_pixels(network, images[:5]), rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(last.trained, influence_of_pixels(network, images), rtol=1e-4, atol=1e-9)
 
     before = first_network(seed)
-    pixels = TEST.images.transpose(1, 0, 2, 3).reshape(3, -1)
-    before.normalize.mean.copy_(torch.from_numpy(pixels.mean(1)))
-    before.normalize.std.copy_(torch.from_numpy(pixels.std(1)))
+    before.normalize.load_state_dict(network.normalize.state_dict())
     assert last.untrained is not None
-    np.testing.assert_allclose(last.untrained, influence_of_pixels(before, images[:5]), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(last.untrained, influence_of_pixels(before, images), rtol=1e-3, atol=1e-7)
+
+
+def test_before_training_batch_normalisation_has_the_statistics_of_the_images_looked_at() -> None:
+    layers = [{"conv": 4, "kernel": 3, "norm": True}, {"residual": 6}]
+    spec = spec_of({"layers": layers, "head": {}})
+    evaluator = Evaluator("mine", spec, RECIPE, TEST, VALIDATION, SETTINGS)
+    torch.manual_seed(7)
+    trained = Network(spec, SHAPE)
+    (*_, last) = evaluator.fields(7, trained)
+
+    torch.manual_seed(7)
+    first = Network(spec, SHAPE)
+    initialize(first, "he")
+    norms = [module for module in first.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.momentum = 1  # the statistics of the last batch
+    images = looked_at(SETTINGS.images)
+    first.train().features(first.normalize(images))
+    assert len(norms) == 4
+    assert last.untrained is not None
+    np.testing.assert_allclose(last.untrained, influence_of_pixels(first, images), rtol=1e-3, atol=1e-7)
 
 
 def test_where_every_run_diverged_the_first_one_s_first_weights_are_shown() -> None:
@@ -177,7 +202,7 @@ def test_each_image_has_its_own_maps_and_all_share_what_is_dead() -> None:
 def test_the_runs_to_the_largest_budget_have_spreads_of_their_own_networks_and_of_their_first_weights() -> None:
     found = evaluated({7: "trained", 5: "diverged", 2: "collapsed"})
     assert list(found.spreads) == [(7, BUDGET), (5, BUDGET), (2, BUDGET)]
-    images = torch.from_numpy(TEST.images[: SETTINGS.images])
+    images = looked_at(SETTINGS.images)
     for (seed, _), spreads in found.spreads.items():
         assert [layer.layer for layer in spreads.layers] == ["conv1", "pool1", "conv2", "pool2"]
         last = spreads.layers[-1]
@@ -206,10 +231,13 @@ def test_a_temperature_is_fitted_on_validation_images_for_runs_that_trained_to_t
     np.testing.assert_allclose(calibrated.confidence, of_test.softmax(1).amax(1).numpy(), rtol=1e-3)
 
 
-def test_only_so_many_images_as_asked_for_decide_what_is_dead() -> None:
-    sums = [int(image.sum(0, dtype=int).max()) for image in TEST.images]
-    brightest = max(sums[:9]) + 1  # a pixel that none of the first images has, but a later one
-    first = next(index for index, largest in enumerate(sums) if largest >= brightest)
+def test_as_many_images_as_asked_for_from_the_whole_of_them_decide_what_is_dead() -> None:
+    def largest(images: torch.Tensor) -> int:
+        return int(images.sum(1).max())
+
+    few, more = 9, 14
+    assert max(largest(looked_at(few)), largest(torch.from_numpy(TEST.images[:more]))) < largest(looked_at(more))
+    brightest = largest(looked_at(more))  # a pixel that none of the few images has
 
     def awake_at_brightest(seed: int) -> Network:
         network = trained_network(seed)
@@ -219,7 +247,7 @@ def test_only_so_many_images_as_asked_for_decide_what_is_dead() -> None:
             network.get_parameter("features.conv1.bias")[0] = -(brightest - 0.5 - 3 * 127) / 74
         return network
 
-    for images, dead in ((first, True), (first + 1, False)):
+    for images, dead in ((few, True), (more, False)):
         settings = SETTINGS.model_copy(update={"images": images})
         assert evaluated({7: "trained"}, settings, network=awake_at_brightest).inside.dead["conv1"][0] == dead
 

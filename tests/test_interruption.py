@@ -128,7 +128,7 @@ def test_an_interrupt_ends_at_once_with_a_line_that_says_how_to_go_on(project: P
         assert process.wait() != 0
     after = printed.read_text().removeprefix(before)
     assert after.count(" epoch ") <= 1
-    assert after.strip().splitlines()[-1] == "interrupted: `dvc repro` goes on from the last whole epoch"
+    assert after.strip().splitlines()[-1] == "interrupted: `dvc repro` goes on from what is done"
     assert "Traceback" not in after
 
 

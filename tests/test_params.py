@@ -133,6 +133,10 @@ def keys_of(lines: list[str]) -> set[str]:
             "evaluate.images: found 10000, allowed: at most",
         ),
         ({"data.test_images": 9}, "data.test_images: found 9, allowed: at least 10, one of each class, or all"),
+        (
+            {"data.size": 16, "data.dataset": "folder", "training.recipe.augmentation.shift": 16},
+            "training.recipe.augmentation.shift: found 16, allowed: at most 15, for images of 16 pixels",
+        ),
         ({"tune.images": 1}, "tune.images: found 1, allowed: at least 10, one of each class"),
         ({"replay.runs.images": 9}, "replay.runs.images: found 9, allowed: at least 10, one of each class"),
         ({"tune.seed": VALID["training"]["seeds"][0]}, "tune.seed: found 0, allowed: none of training.seeds"),

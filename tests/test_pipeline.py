@@ -13,7 +13,8 @@ import pytest
 import torch
 import vl_convert
 
-from cnn_study.base.environment import project_version, usable_cores
+from cnn_study import __version__
+from cnn_study.base.environment import usable_cores
 from cnn_study.base.yaml import read_yaml, section
 from cnn_study.data.splits import load_split
 from cnn_study.networks.architecture import spec_of
@@ -150,7 +151,7 @@ def test_the_test_accuracy_is_that_of_the_saved_weights_on_the_test_images(finis
         assert about == About(
             name=name, architecture=spec_of(entry), shape=SHAPE, classes=fashion_mnist.CLASSES,
             dataset="fashion_mnist", seed=0, budget=1, learning_rate=run.learning_rate,
-            fingerprint=run.fingerprint, environment=run.environment, version=project_version(),
+            fingerprint=run.fingerprint, environment=run.environment, version=__version__,
         )  # fmt: skip
         with torch.inference_mode():
             right = (network(torch.from_numpy(test.images)).argmax(1).numpy() == test.labels).mean()

@@ -31,15 +31,8 @@ from cnn_study.evaluation.activations import Maps
 from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
 from cnn_study.evaluation.evaluate import run_to_look_into
 from cnn_study.evaluation.influence import Spread
-from cnn_study.evaluation.results import (
-    Activations,
-    Calibrated,
-    Evaluated,
-    Evaluation,
-    Inside,
-    LookedInto,
-    Predictions,
-)
+from cnn_study.evaluation.predictions import Calibrated, Predictions
+from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, LookedInto
 from cnn_study.networks.architecture import spec_of
 from cnn_study.profiling.records import LayerCost, LayerProfile, Profile, Speed
 from cnn_study.sources.folder import Pictures
@@ -85,7 +78,7 @@ ELSEWHERE = replace(ENVIRONMENT, fallbacks={"conv2": "unfolded"})
 RUN = Run(
     status="diverged",
     epochs=(
-        Epoch(epoch=1, loss=2.3, train_accuracy=0.1, validation_accuracy=0.2),
+        Epoch(epoch=1, loss=2.3, train_accuracy=0.1, validation_loss=2.2, validation_accuracy=0.2),
         Epoch(epoch=2),
     ),
     gradients=(LayerNorms(epoch=1, layer="conv1", gradient_norm=1e-9, weight_norm=3e7),),
@@ -137,7 +130,7 @@ RECORDS: tuple[Record, ...] = (
     *PROFILE.weighted_layers,
     Names(dataset="cifar10", classes=("airplane", "cat")),
     about_of(spec_of(SMALL)),
-    about_of(spec_of(SMALL), version=None),
+    about_of(spec_of(SMALL), version="0.3.0"),
     Speed(inference_images_per_second=None, inference_batch=None, environment=ENVIRONMENT),
     LookedInto(seed=3, budget=4, status="collapsed"),
     Estimate.of([0.1, None, 0.3]),
@@ -273,7 +266,7 @@ def run_of(*losses: float | None, norms: Sequence[float] = ()) -> Run:
     return Run(
         status="diverged" if None in losses else "trained",
         epochs=tuple(
-            Epoch(epoch=epoch, loss=loss, train_accuracy=loss, validation_accuracy=loss)
+            Epoch(epoch=epoch, loss=loss, train_accuracy=loss, validation_loss=loss, validation_accuracy=loss)
             for epoch, loss in enumerate(losses, start=1)
         ),
         gradients=tuple(
@@ -294,7 +287,7 @@ def trained(runs: Mapping[Key, Run]) -> Trained:
             FinishedRun(
                 seed=seed, budget=budget, learning_rate=0.1, fingerprint=f"f{seed}-{budget}",
                 environment=ELSEWHERE if seed == 5 else ENVIRONMENT, run=run,
-                version="0.1.0" if seed == 5 else None,
+                version="0.1.0" if seed == 5 else "0.2.0",
             )
             for (seed, budget), run in runs.items()
         )
@@ -368,12 +361,12 @@ def test_tables_have_a_row_for_each_run_and_epoch(tmp_path: Path) -> None:
     folder = kept(TRAINED, tmp_path)
     history, gradients = ((folder / name).read_text().splitlines() for name in ("history.csv", "gradients.csv"))
     assert history[:4] == [
-        "seed,budget,epoch,loss,train_accuracy,validation_accuracy",
-        "5,2,1,0.30000000000000004,0.30000000000000004,0.30000000000000004",
-        "5,2,2,0.3333333333333333,0.3333333333333333,0.3333333333333333",
-        "5,10,1,1.0,1.0,1.0",
+        "seed,budget,epoch,loss,train_accuracy,validation_loss,validation_accuracy",
+        "5,2,1,0.30000000000000004,0.30000000000000004,0.30000000000000004,0.30000000000000004",
+        "5,2,2,0.3333333333333333,0.3333333333333333,0.3333333333333333,0.3333333333333333",
+        "5,10,1,1.0,1.0,1.0,1.0",
     ]
-    assert history[4:6] == ["5,10,2,,,", "3,2,1,,,"]
+    assert history[4:6] == ["5,10,2,,,,", "3,2,1,,,,"]
     assert gradients[:2] == ["seed,budget,epoch,layer,gradient_norm,weight_norm", "5,2,1,conv0,1e-09,-1e-09"]
 
 
@@ -489,6 +482,7 @@ def evaluation() -> Evaluation:
     runs = {(11, 2): evaluated(11, 2), (11, 20): evaluated(11, 20), (5, 2): lost, (3, 2): evaluated(3, 2)}
     inside = Inside(
         looked_into=LookedInto(seed=11, budget=20, status="trained"),
+        images=150,
         fields=(
             Field("conv1", 32, 3, 15.5, (15, 17), (0, 31), influence(), influence()),
             Field("residual1", 32, 36, 19.25, (0, 31), (1, 30), np.zeros((32, 32)), None),

@@ -151,7 +151,7 @@ def evaluated(shape: Shape, environment: Environment) -> Evaluation:
         learning_rate=0.1,
         fingerprint="this run",
         environment=environment,
-        version=None,
+        version="0.2.0",
         run=run,
     )
     plan = EvaluationPlan([finished], None, "these images", settings)

@@ -97,6 +97,8 @@ def test_a_network_learns_what_can_be_learned(spec: str, environment: Environmen
     assert last < first
     logits = predict(network, VALIDATION.images, environment)
     assert accuracy_of(logits, VALIDATION.labels) == run.validation_accuracy
+    surprise = -logits.log_softmax(1)[torch.arange(len(VALIDATION)), VALIDATION.labels].mean().item()
+    assert run.epochs[-1].validation_loss == pytest.approx(surprise)  # without label smoothing
 
 
 def test_another_seed_gives_other_weights(environment: Environment) -> None:
@@ -117,6 +119,22 @@ def test_a_weight_that_is_no_number_ends_the_run_though_a_relu_hides_it(
     monkeypatch.setattr(loop, "train_step", step)
     monkeypatch.setattr(loop, "predict", lambda network, images, _: torch.zeros(len(images), SHAPE.classes))
     assert trained("plain", environment, one_step, epochs=1).run.status == "diverged"
+
+
+def test_a_broken_weight_ends_the_run_at_once(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[Tensor] = []
+
+    def step(network: Network, optimizer: Any, images: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+        steps.append(images)
+        if len(steps) == 7:
+            with torch.no_grad():
+                network.get_parameter("features.conv1.weight").fill_(math.inf)
+        return torch.tensor(1.0), torch.tensor(0)
+
+    recipe = RECIPE.model_copy(update={"schedule": "constant", "batch_size": 10})
+    monkeypatch.setattr(loop, "train_step", step)
+    run = trained("plain", environment, recipe, epochs=3).run
+    assert (run.status, len(run.epochs), len(steps)) == ("diverged", 1, 7)
 
 
 def test_freed_memory_is_kept_for_the_next_step(environment: Environment) -> None:
@@ -260,7 +278,7 @@ def test_a_step_and_an_evaluation_leave_nothing_on_the_cpu(
 def test_watching_changes_nothing(environment: Environment) -> None:
     class Watch:
         def __init__(self) -> None:
-            self.epochs: list[Epoch] = []
+            self.epochs: list[tuple[float | None, ...]] = []
 
         def steps(self, steps: Iterable[int], epoch: int) -> Iterable[int]:
             return list(steps)
@@ -268,12 +286,14 @@ def test_watching_changes_nothing(environment: Environment) -> None:
         def resumed(self, epochs: int) -> None:
             raise AssertionError("there was no checkpoint")
 
-        def epoch_ended(self, epoch: int, *_: object, **values: Any) -> None:
-            self.epochs.append(Epoch(epoch=epoch, **values))
+        def epoch_ended(self, epoch: int, *values: float | None) -> None:
+            self.epochs.append((epoch, *values))
 
     watch = Watch()
     _, network, run = trained("plain", environment, watch=lambda budget: watch)
-    assert tuple(watch.epochs) == run.epochs
+    assert watch.epochs == [
+        (one.epoch, one.loss, one.train_accuracy, one.validation_accuracy) for one in run.epochs
+    ]
     assert bits(network) == bits(trained("plain", environment).network)
 
 

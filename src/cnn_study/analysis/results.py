@@ -9,7 +9,8 @@ import numpy.typing as npt
 from cnn_study.base.environment import Environment
 from cnn_study.data.splits import Integers
 from cnn_study.evaluation.effective_field import Spreads
-from cnn_study.evaluation.results import Evaluation, Predictions
+from cnn_study.evaluation.predictions import Predictions
+from cnn_study.evaluation.results import Evaluation
 from cnn_study.profiling.records import Profile, Speed
 from cnn_study.training.finished import FinishedRun, Trained
 from cnn_study.training.records import Clocks, Status, Tuning

@@ -1,10 +1,9 @@
 """What a run's bits depend on besides its inputs: device, precision, threads, versions, processor."""
 
 import ctypes
-import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -31,13 +30,14 @@ INSTRUCTIONS: Mapping[str, tuple[str, ...]] = {
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, KEPT_BYTES = -3, -1, 2**30
 # Settings of the libraries' own that change bits, recorded where somebody has set them.
 SETTINGS = ("ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS")
+CUDA_SETTINGS = ("NVIDIA_TF32_OVERRIDE",)
 # Other words of oneDNN's for a limit, and what they leave of the above.
 LIMITS = {"AVX2_VNNI": "AVX2", "AVX2_VNNI_2": "AVX2", "AVX10_1_512": "AVX512_CORE_FP16"}
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Two runs whose environments are equal give the same bits.
+    """Two runs on the same inputs whose environments are equal give the same bits.
 
     ``fallbacks``: the layers that this machine computes wrongly in the usual way, each with the way that is used
     instead.
@@ -72,9 +72,7 @@ def set_up(device: str = "auto", precision: str = "auto", threads: int | str = "
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise StudyError(
-            "params.yaml: training.recipe.device: found 'cuda', allowed here: cpu or auto (no GPU found)"
-        )
+        raise StudyError("params.yaml: device in a recipe: found 'cuda', allowed here: cpu or auto (no GPU found)")
     # cuBLAS reads this when it starts; without it, it may choose another algorithm from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # What use_deterministic_algorithms(True) does, without its import of torch's compiler: 2 s a stage.
@@ -82,7 +80,7 @@ def set_up(device: str = "auto", precision: str = "auto", threads: int | str = "
     # Filling new tensors guards against reading them unwritten, at a quarter of a small network's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # fp32 is to mean fp32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # fp32 is to mean fp32
     _keep_freed_memory()
     count = usable_cores() if threads == "auto" else int(threads)
     torch.set_num_threads(count)
@@ -140,21 +138,18 @@ def onednn_instructions() -> str:
     return highest
 
 
-def project_version() -> str | None:
-    """The number of this project, None where its sources are there and it is not installed."""
-    try:
-        return importlib.metadata.version("cnn-study")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def _processor(device: str) -> str:
     if device == "cuda":
-        return torch.cuda.get_device_name()
+        words = [torch.cuda.get_device_name(), f"cuDNN {torch.backends.cudnn.version()}"]  # type: ignore[no-untyped-call]
+        return ", ".join(words + _set_of(CUDA_SETTINGS))
     capabilities = torch.cpu.get_capabilities()
     # Virtual machines hide the model's name; what it can do is what its bits depend on.
     words = [capabilities.get("cpu_name") or platform.machine(), torch.backends.cpu.get_cpu_capability()]
     if capabilities["architecture"] == "x86_64":
         words.append(f"oneDNN {onednn_instructions()}")
-    words += [f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ]
-    return ", ".join(words)
+    return ", ".join(words + _set_of(SETTINGS))
+
+
+def _set_of(names: Iterable[str]) -> list[str]:
+    """Those environment variables that are set, with their values."""
+    return [f"{name}={os.environ[name]}" for name in names if name in os.environ]

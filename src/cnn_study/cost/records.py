@@ -41,7 +41,7 @@ class StepCosts(Record):
     """results/timing/cost.json.
 
     The first session has the ``reference``, and so has every other, in which it was measured beside networks that
-    were new: what these take is had from their ratio to it. Without sessions, nothing has been measured.
+    were new: their times follow from their ratio to it. Without sessions, nothing has been measured.
     """
 
     reference: str

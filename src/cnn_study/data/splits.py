@@ -49,8 +49,9 @@ def is_balanced(counts: Sequence[int]) -> bool:
 def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
     """Indices, ascending, of ``count`` images in which each class has its share of ``labels``.
 
-    A class's share differs from exact proportion by less than one image; the same seed gives the same
-    images. Raises StudyError if there are fewer images than ``count`` or some class would get none.
+    Where classes are equally large, a class's share differs from exact proportion by less than one image, and
+    else by a few. The same seed gives the same images. Raises StudyError if there are fewer images than ``count``
+    or some class would get none.
     """
     if count > len(labels):
         raise StudyError(f"found {len(labels)} images, allowed: at least the {count} asked for")
@@ -63,7 +64,7 @@ def balanced_subset(labels: Integers, count: int, seed: int) -> Integers:
         position[members] = (np.arange(len(members)) + 0.5) / len(members)
     chosen = np.argsort(position, kind="stable")[:count]
     if len(np.unique(labels[chosen])) < len(np.unique(labels)):
-        raise StudyError(f"found {count} images asked for, allowed: enough for one of each class")
+        raise StudyError(f"found {count}, allowed: enough images for one of each class")
     return np.sort(chosen)
 
 

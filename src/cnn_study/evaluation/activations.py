@@ -42,6 +42,18 @@ def first_filters(network: Network) -> tuple[str, Maps]:
     return name, first.weight.numpy(force=True)
 
 
+@torch.no_grad()
+def normalize_by(network: Network, images: Tensor) -> None:
+    """Give batch normalisation the statistics of ``images`` (N, C, H, W) uint8, and those alone."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the mean over batches
+    network.train()
+    for batch in torch.split(images, BATCH):
+        network.features(network.normalize(batch))
+
+
 @torch.inference_mode()
 def _maps(network: Network, images: Tensor) -> dict[str, Tensor]:
     """The maps (N, C, H, W) of feature_maps, for ``images`` (N, C, H, W) uint8."""

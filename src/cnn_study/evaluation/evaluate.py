@@ -10,17 +10,10 @@ from torch import Tensor
 from cnn_study.base.code import fingerprint
 from cnn_study.base.environment import set_up
 from cnn_study.data.splits import Split
-from cnn_study.evaluation.activations import dead_channels, feature_maps, first_filters
+from cnn_study.evaluation.activations import dead_channels, feature_maps, first_filters, normalize_by
 from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads, fields_of
-from cnn_study.evaluation.results import (
-    Activations,
-    Calibrated,
-    Evaluated,
-    Evaluation,
-    Inside,
-    LookedInto,
-    Predictions,
-)
+from cnn_study.evaluation.predictions import Calibrated, Predictions
+from cnn_study.evaluation.results import Activations, Evaluated, Evaluation, Inside, LookedInto
 from cnn_study.evaluation.settings import MOST_CHANNELS, Evaluate
 from cnn_study.evaluation.temperature import confidence_of, fitted_temperature
 from cnn_study.networks.architecture import Architecture
@@ -72,8 +65,8 @@ class Evaluator:
 
     def fields(self, seed: int, trained: Network | None) -> tuple[Field, ...]:
         """What the units of a run from ``seed`` see, before training and, if it has a network, after it."""
-        before = place(self._untrained(seed), self._on_cpu)
         after = None if trained is None else place(trained, self._on_cpu)
+        before = self._untrained(seed, like=after)
         return fields_of(self._architecture, self._test.shape, self._some, before, after)
 
     def spreads(self, run: FinishedRun, fields: Sequence[Field], known_by: str) -> Spreads:
@@ -88,18 +81,20 @@ class Evaluator:
 
     @property
     def _some(self) -> Tensor:
-        """The first test images, as many as the settings say."""
-        return torch.from_numpy(self._test.images)[: self._settings.images]
+        """Evenly spaced test images, as many as the settings say: those of a folder lie there class by class."""
+        count = self._settings.images
+        return torch.from_numpy(self._test.images)[torch.arange(count) * len(self._test) // count]
 
     def inside(
         self, chosen: LookedInto, trained: Network | None, fields: Sequence[Field], known_by: str
     ) -> Inside:
         """A look into the network of the run ``chosen``, or into its first weights if it has none, on the CPU."""
-        network = place(self._untrained(chosen.seed) if trained is None else trained, self._on_cpu)
+        network = self._untrained(chosen.seed) if trained is None else place(trained, self._on_cpu)
         on_disk = torch.from_numpy(self._test.images)
         filters_of, filters = first_filters(network)
         return Inside(
             looked_into=chosen,
+            images=self._settings.images,
             fields=tuple(fields),
             filters_of=filters_of,
             filters=filters,
@@ -120,15 +115,22 @@ class Evaluator:
             maps={layer: of[: MOST_CHANNELS if layer == first else most] for layer, of in maps.items()},
         )
 
-    def _untrained(self, seed: int) -> Network:
-        """The network with the weights that a run began with.
+    def _untrained(self, seed: int, like: Network | None = None) -> Network:
+        """The network with the weights that a run began with, on the CPU.
 
-        It normalises with the statistics of the test images: an evaluation reads no training images.
+        It normalises images as ``like``, the trained one, does; without one, with the statistics of the test
+        images, since an evaluation reads no training images. Batch normalisation has its statistics from the
+        images that are looked at, as it has them from a batch when training begins.
         """
         torch.manual_seed(seed)
         network = Network(self._architecture, self._test.shape)
         initialize(network, self._recipe.initialization)
-        set_normalization(network, *channel_statistics(self._images))
+        if like is None:
+            set_normalization(network, *channel_statistics(self._images))
+        else:
+            network.normalize.load_state_dict(like.normalize.state_dict())
+        network = place(network, self._on_cpu)
+        normalize_by(network, self._some)
         return network
 
 
@@ -156,7 +158,7 @@ class EvaluationPlan:
 
     @property
     def inside_mark(self) -> str:
-        """What is seen inside the network that is looked into is known by."""
+        """What the inside is known by."""
         return fingerprint(self.mark(self.looked_into), self.looked_into.budget, self.settings)
 
     @property
@@ -166,7 +168,7 @@ class EvaluationPlan:
 
     @property
     def looked_into(self) -> FinishedRun:
-        """The run whose network is: see ``LookedInto``."""
+        """The run that is looked into: see ``LookedInto``."""
         chosen = run_to_look_into(self.runs)
         return next(run for run in self.runs if run.key == (chosen.seed, chosen.budget))
 

@@ -26,9 +26,10 @@ def influence_of_pixels(network: Network, images: Tensor) -> Floats:
 
 
 def pixel_gradients(network: Network, images: Tensor) -> Tensor:
-    """The absolute gradient of the central unit of the last feature map for each pixel: (H, W).
+    """How much each pixel moves the central unit of the last feature map: (H, W).
 
-    Summed over that unit's channels, the image's, and ``images`` (N, C, H, W) uint8.
+    The gradient of the sum of that unit's channels, in absolute value, summed over the image's channels and over
+    ``images`` (N, C, H, W) uint8.
     """
     network.eval()
     total = torch.zeros(images.shape[2:], device=images.device)
@@ -69,12 +70,12 @@ class Spread(Record):
 
 
 def deviations(spreads: Iterable[Spread | None]) -> list[float | None]:
-    """Of each; None where there is none."""
+    """The ``deviation`` of each; None where there is none."""
     return [None if spread is None else spread.deviation for spread in spreads]
 
 
 def sides(spreads: Iterable[Spread | None]) -> list[float | None]:
-    """The same."""
+    """The ``side`` of each; None where there is none."""
     return [None if spread is None else spread.side for spread in spreads]
 
 

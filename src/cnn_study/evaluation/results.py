@@ -16,10 +16,10 @@ from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record
-from cnn_study.data.splits import Integers
 from cnn_study.evaluation.activations import Flags, Maps
 from cnn_study.evaluation.effective_field import Field, Spreads
 from cnn_study.evaluation.influence import Floats
+from cnn_study.evaluation.predictions import Predictions
 from cnn_study.training.finished import Key
 from cnn_study.training.records import Status
 
@@ -27,28 +27,7 @@ Pixels = npt.NDArray[np.uint8]  # (channels, H, W)
 
 ARRAYS = ("predictions.npz", "influence.npz", "pictures.npz")
 MADE_ANEW = "`dvc repro` makes it again"
-SURE = 65535  # what stands for a confidence of 1 in predictions.npz
 BRIGHTEST = 255  # what stands for a map's largest activation in pictures.npz
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """The ``temperature`` fitted on the validation images, and the ``confidence`` (N,) after it, 0 to 1."""
-
-    temperature: float
-    confidence: Floats
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The class (N,) that a run predicts for each test image, and its softmax probability (N,), 0 to 1.
-
-    ``calibrated``: of runs that trained to the largest budget.
-    """
-
-    predicted: Integers
-    confidence: Floats
-    calibrated: Calibrated | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +65,7 @@ class _Geometry(Record):
 
 
 class _Run(Record):
-    """Whether predictions.npz has any of a run, and what they are known by."""
+    """An ``Evaluated`` without its arrays; of those that ``diverged`` predictions.npz has none."""
 
     seed: int
     budget: int
@@ -97,17 +76,22 @@ class _Run(Record):
 
 
 class _Index(Record):
-    """evaluation.json. ``contents``: the SHA-256 of each of the other files: none is of another evaluation."""
+    """evaluation.json.
+
+    ``contents``: the SHA-256 of each of the other files: none is of another evaluation. From ``looked_into`` on,
+    what an ``Inside`` holds; ``largest_activations``: by image and layer, what 255 stands for in pictures.npz.
+    """
 
     contents: dict[str, str]
     runs: tuple[_Run, ...]
     spreads: tuple[Spreads, ...]
     looked_into: LookedInto
     known_by: str
+    images: int
     fields: tuple[_Geometry, ...]
     filters_of: str
     shown_images: tuple[int, ...]
-    largest: dict[str, float]
+    largest_activations: dict[str, float]
     environment: Environment
 
 
@@ -133,6 +117,7 @@ class Evaluated:
 class Inside:
     """What is seen inside one network.
 
+    ``images``: how many test images dead channels and the influences of all runs are of, evenly spaced.
     ``fields``: by layer. ``filters``: the kernels (C, channels, k, k) of the first convolution, which is called
     ``filters_of``. ``dead``: for each layer of the maps, which of all its channels are positive nowhere on the
     images looked at. ``activations``: by the index of an image in the test split. ``environment``, of the CPU:
@@ -140,6 +125,7 @@ class Inside:
     """
 
     looked_into: LookedInto
+    images: int
     fields: tuple[Field, ...]
     filters_of: str
     filters: Maps
@@ -165,10 +151,7 @@ class Evaluation:
         arrays: dict[str, npt.NDArray[np.generic]] = {}
         for key, run in self.runs.items():
             if run.predictions is not None:
-                arrays[f"predicted {_words(key)}"] = run.predictions.predicted.astype(np.uint16)
-                arrays[f"confidence {_words(key)}"] = _rounded(run.predictions.confidence)
-                if run.predictions.calibrated is not None:
-                    arrays[f"calibrated {_words(key)}"] = _rounded(run.predictions.calibrated.confidence)
+                arrays |= run.predictions.arrays(key)
         save_arrays(folder / "predictions.npz", arrays)
         inside = self.inside
         save_arrays(
@@ -209,13 +192,14 @@ class Evaluation:
             spreads=tuple(self.spreads.values()),
             looked_into=inside.looked_into,
             known_by=inside.known_by,
+            images=inside.images,
             fields=tuple(
                 _Geometry.model_validate({name: getattr(field, name) for name in _Geometry.model_fields})
                 for field in inside.fields
             ),
             filters_of=inside.filters_of,
             shown_images=tuple(inside.activations),
-            largest=largest,
+            largest_activations=largest,
             environment=inside.environment,
         ).write(folder / "evaluation.json")
 
@@ -233,14 +217,8 @@ class Evaluation:
                 raise StudyError(f"{folder / name}: another evaluation's than evaluation.json; {MADE_ANEW}")
 
         def evaluated(run: _Run) -> Evaluated:
-            predictions = None
-            if not run.diverged:
-                words = _words((run.seed, run.budget))
-                predicted, confidence = arrays[f"predicted {words}"], arrays[f"confidence {words}"]
-                calibrated = None
-                if run.temperature is not None:
-                    calibrated = Calibrated(run.temperature, arrays[f"calibrated {words}"] / SURE)
-                predictions = Predictions(predicted.astype(np.int64), confidence / SURE, calibrated)
+            key = run.seed, run.budget
+            predictions = None if run.diverged else Predictions.of(arrays, key, run.temperature)
             return Evaluated(predictions, run.known_by, run.environment)
 
         def pixels(when: str, layer: str) -> Floats | None:
@@ -253,7 +231,7 @@ class Evaluation:
                 name.removeprefix(start): (
                     array.astype(np.float32)
                     / np.float32(BRIGHTEST)
-                    * np.float32(index.largest[name.removeprefix("maps ")])
+                    * np.float32(index.largest_activations[name.removeprefix("maps ")])
                 )
                 for name, array in pictures.items()
                 if name.startswith(start)
@@ -262,6 +240,7 @@ class Evaluation:
         try:
             inside = Inside(
                 looked_into=index.looked_into,
+                images=index.images,
                 fields=tuple(
                     Field(
                         **dict(seen),
@@ -289,14 +268,5 @@ class Evaluation:
             raise StudyError(f"{folder}: found no array {error}; {MADE_ANEW}") from None
 
 
-def _rounded(confidence: Floats) -> npt.NDArray[np.uint16]:
-    return np.round(SURE * confidence).astype(np.uint16)
-
-
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _words(key: Key) -> str:
-    seed, budget = key
-    return f"seed {seed} budget {budget}"

@@ -59,7 +59,7 @@ class About(Record):
 
     ``name``, ``dataset``: in the params.yaml that it was trained by. ``classes``: their names, in the order of the
     logits. ``budget``: in epochs. ``fingerprint``: of all that its bits depend on but for the environment.
-    ``version``: of this project, None where its sources alone were there.
+    ``version``: of this project.
     """
 
     model_config = ConfigDict(strict=True)
@@ -74,7 +74,7 @@ class About(Record):
     learning_rate: Annotated[float, Field(gt=0)]
     fingerprint: Word
     environment: Environment
-    version: Word | None
+    version: Word
 
     @model_validator(mode="after")
     def _is_of_one_piece(self) -> Self:
@@ -182,7 +182,7 @@ def _metadata(path: Path, metadata: Mapping[str, str] | None) -> _Metadata:
             f"{path}: found tensors that do not say what network they are of: another version's, or a trunk, from "
             "which training goes on"
         )
-    if len(text.encode()) > LONGEST:  # every mistake in it would be listed before the first is told
+    if len(text.encode()) > LONGEST:  # every mistake in it would be listed before the first is reported
         raise StudyError(f"{path}: {KEY}: found {len(text.encode())} bytes, allowed: {LONGEST}; {MADE_ANEW}")
     try:
         return _Metadata.model_validate_json(text)

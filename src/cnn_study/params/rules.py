@@ -63,6 +63,7 @@ def broken_rules(content: Mapping[str, Any], mistakes: Iterable[Mistake]) -> Ite
     yield from _warmup_of_overrides(sound)
     yield from _too_many_images(sound)
     yield from _too_few_images(sound)
+    yield from _shifts_beyond_an_image(sound)
     yield from _layers_that_do_not_fit(sound)
     entries = sound.names("architectures")
     for index, name in enumerate(sound.get("replay", "architectures") or ()):
@@ -209,6 +210,17 @@ def _too_few_images(sound: Sound) -> Iterator[Mistake]:
         fewest = len(source.classes)
         if count < fewest:
             yield Mistake((*section, "images"), f"{found(count)}, allowed: at least {fewest}, one of each class")
+
+
+def _shifts_beyond_an_image(sound: Sound) -> Iterator[Mistake]:
+    """What a shift uncovers is filled from the image, which must have as many pixels beside the edge."""
+    source = _source(sound)
+    overrides = [("architectures", name, "training", "recipe") for name in sound.names("architectures")]
+    for recipe in (("training", "recipe"), ("replay", "runs", "recipe"), *overrides):
+        shift = sound.get(*recipe, "augmentation", "shift")
+        if source is not None and shift is not None and shift >= (size := source.shape(classes=1).size):
+            text = f"{found(shift)}, allowed: at most {size - 1}, for images of {size} pixels"
+            yield Mistake((*recipe, "augmentation", "shift"), text)
 
 
 def _layers_that_do_not_fit(sound: Sound) -> Iterator[Mistake]:

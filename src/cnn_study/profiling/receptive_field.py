@@ -1,4 +1,4 @@
-"""Which pixels a unit sees: in theory by gradient, and in effect (Luo et al., 2016, arXiv 1701.04128)."""
+"""Which pixels a unit sees, by the gradient: what the closed form is checked against."""
 
 import torch
 from torch import Tensor, nn

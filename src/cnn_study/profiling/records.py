@@ -51,9 +51,10 @@ class Profile(Record):
 
 
 class Speed(Record):
-    """How fast images pass through a network, ``inference_batch`` at a time.
+    """How fast images pass through a network, ``inference_batch`` at a time, on the machine's default device.
 
-    None for a network too large to be timed beside others.
+    Each network by itself, not in turns with others: times that are compared are those of the stage cost. None for
+    a network too large to be timed beside others.
     """
 
     inference_images_per_second: float | None

@@ -9,8 +9,8 @@ from cnn_study.training.recipe import Augmentation
 def augmented(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """``images`` (N, C, H, W) uint8, each at random mirrored and shifted by whole pixels.
 
-    What a shift uncovers shows the image mirrored at its edge. ``generator`` is one of the CPU, so that
-    the same seed draws the same changes on every device.
+    What a shift, which is smaller than the image, uncovers shows the image mirrored at its edge. ``generator`` is
+    one of the CPU, so that the same seed draws the same changes on every device.
     """
     count, channels, height, width = images.shape
     device = images.device

@@ -110,9 +110,10 @@ def _advance(
         if checkpoint:
             tensors, position = trainer.state()
             checkpoint.write(tensors, position.model_dump(mode="json"))
-        # Not before it is kept: what is told of is not done again.
+        # Not before it is kept: an epoch that was reported is not done again.
         if monitor and trainer.run != before:
-            monitor.epoch_ended(**trainer.run.epochs[-1].model_dump())
+            ended = trainer.run.epochs[-1]
+            monitor.epoch_ended(ended.epoch, ended.loss, ended.train_accuracy, ended.validation_accuracy)
 
 
 def _judged(run: Run, spec: RunSpec) -> Run:

@@ -1,8 +1,9 @@
-"""Runs of train that have come to their end, and are never done again.
+"""Runs that have come to their end, and are never done again.
 
-A run is known by its fingerprint, that of all that its bits depend on but for the environment: it is taken over
-on any machine. What is taken over lies in what train has written before, in results/ and runs/, and in a store
-beside DVC's cache, which experiments share with the working tree.
+A run of train is known by its fingerprint, that of all that its bits depend on but for the environment: it is
+taken over on any machine. One of tune or replay is known by its environment as well, and has no weights. What is
+taken over lies in what train has written before, in results/ and runs/, and in a store beside DVC's cache, which
+experiments share with the working tree.
 """
 
 import csv
@@ -33,7 +34,7 @@ ABANDONED = 3600  # seconds after which a half-written file of the store is nobo
 class FinishedRun(Record):
     """How a run ended: from a seed, to a budget in epochs, with a peak learning rate.
 
-    ``version``: of the project that trained it, None where its sources alone were there.
+    ``version``: of the project that trained it.
     """
 
     seed: int
@@ -41,7 +42,7 @@ class FinishedRun(Record):
     learning_rate: float
     fingerprint: str
     environment: Environment
-    version: str | None
+    version: str
     run: Run
 
     @property
@@ -75,7 +76,7 @@ class _Summary(Record):
     learning_rate: float
     fingerprint: str
     environment: Environment
-    version: str | None
+    version: str
 
     @classmethod
     def of(cls, one: FinishedRun) -> "_Summary":
@@ -183,7 +184,7 @@ class Store:
         return self.folder / f"{fingerprint}.safetensors"
 
     def put(self, finished: FinishedRun, weights: Tensors) -> None:
-        """Keep a run; ``weights``: none of one that diverged."""
+        """Keep a run; ``weights``: none of one that diverged, nor of one of tune or replay."""
         tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
         metadata = {"finished": finished.model_dump_json()}
         self.keep(self.path(finished.fingerprint).name, save(tensors, metadata))

@@ -35,7 +35,7 @@ class GradientLog:
                 torch.linalg.vector_norm(tensor, dtype=torch.float64) for tensor in (*gradients, *self._weights)
             ]
             sample = torch.stack(norms)
-        if bool(sample.isfinite().all()):  # else the weights are about to be lost, which the loss will tell
+        if bool(sample.isfinite().all()):  # else the weights are about to be lost, which the loss will show
             self.samples.append(sample.tolist())
 
     def end_epoch(self, epoch: int) -> Sequence[LayerNorms]:

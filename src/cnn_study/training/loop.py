@@ -24,7 +24,7 @@ from cnn_study.training.recipe import Recipe
 from cnn_study.training.records import Epoch, EpochClock, Run, TrunkClock
 from cnn_study.training.schedule import Schedule
 
-GRADIENT_SAMPLES = 20  # steps in an epoch at which gradients are measured
+GRADIENT_SAMPLES = 20  # about so many steps in an epoch at which gradients are measured
 LOSS_CHECKS = 20  # times in an epoch that the loop waits for the loss, to see that it and all weights are finite
 
 
@@ -40,7 +40,7 @@ class Monitor(Protocol):
     def epoch_ended(
         self, epoch: int, loss: float | None, train_accuracy: float | None, validation_accuracy: float | None
     ) -> None:
-        """Told what ``Epoch`` holds, of each."""
+        """Told of each what ``Epoch`` holds."""
 
 
 class Position(Record):
@@ -127,7 +127,8 @@ class Trainer:
     def advance(self, end: int, budget: int | None, monitor: Monitor | None) -> None:
         """Train to step ``end``, at most to the end of the epoch, on the branch of ``budget`` or on the trunk.
 
-        At the end of an epoch the network is evaluated. A loss that is not finite ends the run as ``diverged``.
+        At the end of an epoch the network is evaluated. A loss or a weight that is not finite ends the run as
+        ``diverged``.
         """
         spec, at, per_epoch = self.spec, self._at, self.schedule.steps
         epoch = at.step // per_epoch
@@ -136,7 +137,7 @@ class Trainer:
         order = order_of(len(spec.training), spec.seed, epoch)
         loss = torch.tensor(at.loss, device=spec.environment.device)
         right = torch.tensor(at.correct, device=spec.environment.device)
-        steps = range(at.step - epoch * per_epoch, end - epoch * per_epoch)
+        steps, broken = range(at.step - epoch * per_epoch, end - epoch * per_epoch), False
         for step in monitor.steps(steps, epoch) if monitor else steps:
             chosen = order[step * spec.batch_size : (step + 1) * spec.batch_size].to(spec.training.images.device)
             generator = seed_step(spec.seed, epoch, step)
@@ -151,11 +152,11 @@ class Trainer:
             loss += step_loss
             right += step_correct
             checks = step % max(1, per_epoch // LOSS_CHECKS) == 0
-            if checks and not (math.isfinite(loss) and is_finite(self.network)):
+            if checks and (broken := not (math.isfinite(loss) and is_finite(self.network))):
                 break
         done, total, correct = step + 1, loss.item(), int(right.item())
         seconds = at.seconds + time.perf_counter() - started  # after .item(), which waits for the device
-        if math.isfinite(total) and done < per_epoch:
+        if not broken and math.isfinite(total) and done < per_epoch:
             samples = tuple(map(tuple, self._gradients.samples))
             self._at = Position(
                 step=epoch * per_epoch + done, run=at.run,
@@ -166,11 +167,14 @@ class Trainer:
         logits = predict(self.network, spec.validation.images, spec.environment)
         seen = done * spec.batch_size
         ended = Epoch(epoch=epoch + 1)
-        # The last step may have broken the weights after its loss was computed: the logits tell.
+        # The last step may have broken the weights after its loss was computed: the logits show it.
         if math.isfinite(total) and bool(logits.isfinite().all()) and is_finite(self.network):
-            accuracy = accuracy_of(logits, spec.validation.labels)
             ended = Epoch(
-                epoch=epoch + 1, loss=total / done, train_accuracy=correct / seen, validation_accuracy=accuracy
+                epoch=epoch + 1,
+                loss=total / done,
+                train_accuracy=correct / seen,
+                validation_loss=cross_entropy(logits, spec.validation.labels).item(),
+                validation_accuracy=accuracy_of(logits, spec.validation.labels),
             )
         norms = self._gradients.end_epoch(epoch + 1)
         evaluation = time.perf_counter() - started

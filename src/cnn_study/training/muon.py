@@ -18,14 +18,15 @@ class Muon(torch.optim.Optimizer):
     A filter is taken as a matrix, outputs by inputs; the step is about the matrix nearest to the direction of
     its Nesterov momentum whose singular values are all the same. These are about sqrt(outputs / inputs) times
     the rate, so that a step changes what any layer gives by about as much (Bernstein and Newhouse, 2024,
-    arXiv 2409.20325). The products are computed in ``dtype``.
+    arXiv 2409.20325). The products with the filter are computed in ``dtype``, those of the iteration in float32.
 
     All other parameters, dense layers, biases and normalisation, are stepped by AdamW (Loshchilov and Hutter,
-    2019, arXiv 1711.05101), as Muon's authors do, with ``adamw_rate`` times the rate. Weights lose
-    rate × weight_decay of themselves in a step, by whichever of the two they are stepped.
+    2019, arXiv 1711.05101) with ``adamw_rate`` times the rate. Weights lose rate × weight_decay of themselves in
+    a step, by whichever of the two they are stepped.
 
-    Otherwise than in Jordan et al., the iteration has three rounds instead of five. ``torch.optim.Muon`` takes no
-    convolutions.
+    Otherwise than in Jordan et al., hidden dense layers are left to AdamW (there only embeddings, the output layer
+    and vectors are), the scale is sqrt(outputs / inputs) also where it is below 1, and the iteration has three
+    rounds instead of five. ``torch.optim.Muon`` takes no convolutions.
     """
 
     def __init__(
@@ -80,8 +81,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """About the matrix nearest to the direction of ``matrix`` (M, N) whose singular values are all 1.
 
     By Newton's and Schulz's iteration. Three rounds with the coefficients of Jordan et al. bring singular
-    values that are not tiny to between 0.5 and 1.2. A round multiplies X by a polynomial of X Xᵀ; the
-    polynomials are multiplied with one another first, since these products are of the smaller side alone.
+    values above 0.013 of the matrix's norm to between 0.5 and 1.21. A round multiplies X by a polynomial of X Xᵀ;
+    the polynomials are multiplied with one another first, since these products are of the smaller side alone.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T

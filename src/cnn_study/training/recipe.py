@@ -21,7 +21,7 @@ ImageCount = Annotated[  # at least one of each class, which is a rule of params
 class Augmentation(Model):
     """What happens to a training image before each use of it."""
 
-    flip: Annotated[bool, Field(description="mirror half of the images")]
+    flip: Annotated[bool, Field(description="mirror each image with probability 1/2")]
     shift: Annotated[int, Field(ge=0, le=16, description="pixels at most, in each direction")]
 
 

@@ -10,11 +10,17 @@ Status = Literal["trained", "collapsed", "diverged"]
 
 
 class Epoch(Record):
-    """How an epoch, counted from 1, went: means over its steps, accuracies 0 to 1. All None where it diverged."""
+    """How an epoch, counted from 1, went. Accuracies are 0 to 1; all is None where it diverged.
+
+    ``loss``, with the recipe's label smoothing, and ``train_accuracy``: means over its steps, of the network as it
+    trains, with augmentation and dropout. ``validation_loss``, without smoothing, and ``validation_accuracy``: at
+    its end.
+    """
 
     epoch: int
     loss: float | None = None
     train_accuracy: float | None = None
+    validation_loss: float | None = None
     validation_accuracy: float | None = None
 
 
@@ -87,7 +93,7 @@ class RunClock(Record):
 
     @property
     def images(self) -> int:
-        """That the network was trained with, again in each epoch."""
+        """How many the network was trained with, each counted again in each epoch."""
         return sum(epoch.images for epoch in self.epochs)
 
 

@@ -29,7 +29,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "Images",
             f"{capitalized(images_in_words(params.data.dataset, evidence.prepared))}: "
             f"{_splits(evidence.prepared)}. Learning rates are chosen with the validation images. Only the stage "
-            "evaluate reads the test images.",
+            "evaluate shows networks the test images.",
         ),
         ("Training", training_in_words(params)),
         *((("Trained otherwise", others),) if others else ()),
@@ -57,7 +57,8 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "Receptive fields",
             "Theoretical: by the closed form over kernels and strides; the stage profile has confirmed it by the "
             "extent of the gradient. Effective: the gradient of a layer's "
-            f"central unit, its mean size over {params.evaluate.images} test images, in the network of each seed "
+            f"central unit, its mean size over {params.evaluate.images} test images, in the network of each seed, "
+            "before training with batch normalisation by these images "
             "(Luo et al., 2016, arXiv 1701.04128): its standard deviation, the root of the mean of the variances "
             "across and along the rows, and Luo et al.'s side, the square root of the number of pixels with more "
             "than 4.55 % of the largest. Both count what lies in the image. The dense head reads all units of the "
@@ -83,7 +84,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Dead channels",
-            f"A channel is dead if it is positive nowhere on the first {params.evaluate.images} test images.",
+            f"A channel is dead if it is positive nowhere on {params.evaluate.images} test images, evenly spaced.",
         ),
         (
             "Clocks",

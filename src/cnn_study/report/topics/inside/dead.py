@@ -40,7 +40,7 @@ def dead_finding(
         for name, count in dead_channels(results).groupby("architecture", sort=False)["dead"].sum().items()
     }
     numbers = {"networks": looked_into, "of_these": len(by_network), "dead": by_network, "images": images}
-    tried = f"on the first {images:,} test images"
+    tried = f"on {images:,} test images"
     networks = counted(looked_into, "network")
     if not looked_into:
         text, rule = "Every run that would be looked into diverged.", "dead_unknown"
