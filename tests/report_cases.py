@@ -37,6 +37,7 @@ ENVIRONMENT = Environment("cpu", "fp32", 2, "a processor", "3.12.3", "2.14.1")
 BUDGETS = (1, 2)
 BUDGET = BUDGETS[-1]  # that of headlines
 LAYERS: Mapping[str, Kind] = {"conv1": "conv", "conv2": "conv", "output": "dense"}
+COLLAPSED: Status = "collapsed"
 ACCURACIES: Mapping[Status, float | None] = {"trained": 0.5, "collapsed": 0.1, "diverged": None}
 EVERYWHERE = np.full((32, 32), 1 / 1024)
 
@@ -257,8 +258,15 @@ def entry(
         seeds=tuple(range(len(runs))),
         statuses=runs,
         by_budget={
-            "1": BudgetSummary(status="collapsed", test_accuracy=around(0.1), validation_accuracy=around(0.1)),
-            "2": BudgetSummary(status=worst(runs), test_accuracy=of_test, validation_accuracy=of_test),
+            "1": BudgetSummary(
+                status="collapsed",
+                test_accuracy=around(0.1),
+                validation_accuracy=around(0.1),
+                statuses=tuple(COLLAPSED for _ in runs),
+            ),
+            "2": BudgetSummary(
+                status=worst(runs), test_accuracy=of_test, validation_accuracy=of_test, statuses=runs
+            ),
         },
     )
 

@@ -204,7 +204,16 @@ def test_the_table_has_accuracies_and_times_of_a_step_over_the_baseline_s() -> N
 
 
 def test_the_table_of_classes_that_are_not_balanced_has_their_balanced_accuracy_too() -> None:
-    unbalanced = {name: one.model_copy(update={"balanced_accuracy": around(0.5)}) for name, one in SUMMARY.items()}
+    of_classes = {"2": {"balanced_accuracy": around(0.5)}, "1": {"balanced_accuracy": around(0.3)}}
+    unbalanced = {
+        name: one.model_copy(
+            update={
+                "balanced_accuracy": around(0.8),  # at a larger budget than that of the ranking
+                "by_budget": {key: one.by_budget[key].model_copy(update=of) for key, of in of_classes.items()},
+            }
+        )
+        for name, one in SUMMARY.items()
+    }
     table = members_table(compared_study(summary=unbalanced | {"odd": SUMMARY["odd"]}))
     assert table.columns[2] == "balanced accuracy"
     assert [row[2] for row in table.rows] == ["50.0 % [49.6, 50.4]", "50.0 % [49.6, 50.4]", "–"]
@@ -257,6 +266,28 @@ def test_nobody_is_the_best_where_nobody_trained() -> None:
     assert found["not_ranked"].text == (
         "Not ranked: narrow one, “wide, twice” and odd one (1 of 2 runs collapsed to chance and 1 diverged, each)."
     )
+
+
+def test_of_a_network_that_has_not_trained_to_the_ranking_s_budget_both_budgets_are_said() -> None:
+    later = {name: one.model_copy(update={"budget": 4}) for name, one in SUMMARY.items()}
+    ranked = later["odd"].by_budget["2"].model_copy(update={"statuses": ("trained", "collapsed", "collapsed")})
+    later["odd"] = later["odd"].model_copy(update={"by_budget": {"2": ranked}})
+    failed = {"odd": "collapsed", "thin": "diverged"}
+    comparison = replace(COMPARISON, ranking=["wide"], not_ranked=failed, best=None)
+    study = compared_study(comparison, later | {"thin": entry(0.1, "diverged").model_copy(update={"budget": 8})})
+    assert [row[1] for row in members_table(study).rows] == [
+        "diverged at 8 epochs",
+        "72.3 % [71.9, 72.7]",
+        "collapsed at 2 epochs",
+    ]
+    (finding,) = failures(study)
+    assert finding.text == (
+        "Not ranked: odd one (2 of 3 runs collapsed to chance at 2 epochs); narrow one (1 of 1 run diverged at 8 "
+        "epochs)."
+    )
+    only = leader(study)
+    assert only.text.startswith("Of 3 networks only “wide, twice” trained at 2 epochs, with a test accuracy of")
+    assert_numbers_are_their_own([finding])
 
 
 def test_of_many_that_failed_it_is_said_how_many() -> None:
