@@ -323,6 +323,17 @@ def test_what_is_not_decided_is_hollow_and_each_verdict_has_its_shape() -> None:
     assert len(shapes) == len(dots) == len(verdicts)
 
 
+def test_a_difference_is_filled_at_the_budget_at_which_it_has_a_verdict_also_if_that_is_a_smaller_one() -> None:
+    table = by_budget().assign(verdict=None)
+    largest = {"wide": 2, "deep": 1}
+    table = table[table["budget"] <= table["architecture"].map(largest)]
+    table.loc[table["budget"] == table["architecture"].map(largest), "verdict"] = "worse"
+    drawn = static_svg(budget_chart(table, SHOWN)).split("<path")
+    dots = [dot for dot in drawn if 'aria-roledescription="point"' in dot]
+    filled = [re.findall(r"epochs: (\d).* name: ([^;]*);", dot)[0] for dot in dots if 'fill-opacity="1"' in dot]
+    assert (len(dots), filled) == (3, [("2", "5×5"), ("1", "6 layers")])
+
+
 def test_a_difference_of_single_runs_has_a_mark_and_no_interval() -> None:
     table = comparisons().assign(low=np.nan, high=np.nan, verdict=None)
     spec = difference_chart(table, SHOWN, 1.0)

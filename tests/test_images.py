@@ -92,6 +92,9 @@ def test_balanced_accuracy_is_the_mean_over_classes_and_there_where_these_are_un
     assert summary.test_accuracy.per_seed == (0.8, 0.6)
     assert summary.balanced_accuracy is not None
     assert summary.balanced_accuracy.per_seed == (0.5, 0.75)
+    smaller, _ = (one.balanced_accuracy for one in summary.by_budget.values())
+    assert smaller is not None
+    assert smaller.per_seed == (0.0, 0.0)
     assert is_balanced((2, 1))
     assert not is_balanced((3, 1))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cnn_study.analysis.comparisons import StudyComparison
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Timing
 from cnn_study.analysis.variance import LEVEL
@@ -41,32 +42,36 @@ FACTS = {"training_flops": "training FLOPs", "parameters": "parameters"}
 
 
 def cost(
-    results: Mapping[str, Result], timings: Mapping[str, Timing], members: pd.DataFrame, labels: Integers
+    results: Mapping[str, Result],
+    timings: Mapping[str, Timing],
+    members: pd.DataFrame,
+    labels: Integers,
+    compared: Mapping[str, StudyComparison],
 ) -> pd.DataFrame:
-    """``status``, ``run_seconds``, ``train_seconds`` and ``test_accuracy`` by seed.
+    """``status``, ``run_seconds``, ``train_seconds`` and ``test_accuracy`` by seed, of runs to one ``budget``.
 
+    That is the one of the study's ranking; a network that has not got it, or is in no study, has its largest.
     ``run_seconds``: what the steps of such a run cost, the same for each seed; ``train_seconds``: what it took by
     the clock, empty where it diverged, as the accuracy is.
     """
-    rows = [
-        {
-            "architecture": name,
-            "seed": seed,
-            "status": status,
-            "run_seconds": _run_seconds(timings[name], result.budget),
-            "train_seconds": by_clock,
-            "test_accuracy": accuracy,
-        }
-        for name, result in results.items()
-        for seed, status, by_clock, accuracy in zip(
-            result.seeds,
-            result.statuses,
-            result.train_seconds,
-            result.test_accuracies(labels),
-            strict=True,
-        )
-    ]
-    return members.merge(pd.DataFrame(rows), on="architecture")
+    rows = []
+    for member in members.to_dict("records"):
+        study, result = compared.get(member["study"]), results[member["architecture"]]
+        budget = study.budget if study is not None and study.budget in result.budgets else result.budget
+        accuracies = result.test_accuracies(labels, budget)
+        rows += [
+            member
+            | {
+                "seed": run.seed,
+                "budget": budget,
+                "status": run.status,
+                "run_seconds": _run_seconds(timings[result.name], budget),
+                "train_seconds": None if run.status == "diverged" else run.clock.train_seconds,
+                "test_accuracy": accuracy,
+            }
+            for run, accuracy in zip(result.runs_to(budget), accuracies, strict=True)
+        ]
+    return pd.DataFrame(rows)
 
 
 def _run_seconds(timing: Timing, budget: int) -> float | None:
@@ -96,7 +101,8 @@ def steps(studies: Sequence[ComparedStudy]) -> pd.DataFrame:
 
 
 def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> list[Figure]:
-    """What accuracy costs in time, with the Pareto front; of networks all of whose seeds trained, if measured."""
+    """What accuracy costs in time, with the Pareto front; of the ranked networks, if measured."""
+    table = table[table["architecture"].isin(study.comparison.ranking)]
     if all_seeds_trained(members.rows(table)).dropna(subset="run_seconds").empty:
         return []
     front = study.comparison.pareto
@@ -104,10 +110,12 @@ def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> 
     return [
         Figure(
             f"studies-{members.key}-accuracy_against_time",
-            f"{members.title}: test accuracy against the cost of training",
+            f"{members.title}: test accuracy{study.epochs} against the cost of training",
             "Small points are runs, large ones means. Cost: measured time of a step times steps. The dashed line "
             "joins the cheapest with those that are shown to be more accurate than all cheaper ones (p < 0.05, "
-            "not corrected)" + (f"; times do not differ significantly between {close}." if close else "."),
+            "not corrected)"
+            + (f"; times do not differ significantly between {close}." if close else ".")
+            + (" Each network at its largest budget, since they share none." if study.at_own_budgets else ""),
             source(DATA, "cost and analyze"),
             accuracy_against_time(table, members, front),
         )

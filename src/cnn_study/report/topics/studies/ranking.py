@@ -41,6 +41,8 @@ def members_table(study: ComparedStudy) -> Table:
     estimates = [study.accuracy(name) for name in study.comparison.ranking]
     means = "Means over seeds with 95 % CIs" if any(one.ci95 for one in estimates) else "Single runs"
     notes, step = [means] if estimates else [], study.timing[baseline].step
+    if study.at_own_budgets:
+        notes.append("each at its largest budget, since they share none")
     if step is not None:
         machine = study.costs.machine(baseline)
         notes.append(f"a training step of {study.name(baseline)} takes {milliseconds(step.seconds)} ({machine})")

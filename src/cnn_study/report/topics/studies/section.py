@@ -43,7 +43,7 @@ def study_section(
             "Classes helped and hurt",
             winner_classes(study),
             [],
-            class_figures(tables["class_changes"], members, study.spec),
+            class_figures(tables["class_changes"], members, study),
         ),
         ("Validation accuracy by epoch", [], [], [validation_figure(tables["curves"], members)]),
     ]

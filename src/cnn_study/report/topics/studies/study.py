@@ -62,6 +62,11 @@ class ComparedStudy:
         budget = self.comparison.budget
         return "" if budget is None or largest <= {budget} else f" at {counted(budget, 'epoch')}"
 
+    @property
+    def at_own_budgets(self) -> bool:
+        """Whether the ranked networks share no budget, and each is taken at its own largest."""
+        return self.comparison.budget is None and len(self.comparison.ranking) > 1
+
     def run(self, architecture: str) -> RunCost | None:
         """What training to the ranking's budget costs; None where no run came to its end, or none was measured."""
         step = self.timing[architecture].step
@@ -149,6 +154,14 @@ def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comp
 def is_measured(comparison: Comparison) -> bool:
     """Whether both networks have trained."""
     return comparison.points is not None
+
+
+def at_budgets(pairs: Iterable[Comparison]) -> str:
+    """For a caption: at which budgets the pairs are compared, where it is not one."""
+    budgets = sorted({pair.largest.budget for pair in pairs if pair.largest is not None})
+    if len(budgets) < 2:
+        return ""
+    return f" Each pair at the largest budget that both networks have ({' or '.join(map(str, budgets))} epochs)."
 
 
 def is_one_run(comparison: Comparison) -> bool:
