@@ -105,7 +105,7 @@ def test_each_claim_names_the_file_that_shows_its_numbers() -> None:
     assert files["most_accurate_kernel"] == files["residual_most_accurate"] == "metrics/conclusions.json"
     assert files["kernels_at_chance"] == "plots/data/replay.csv"
     assert files["fields_of_kernels"] == "metrics/summary.json"
-    assert files["residual_slowest"] == "metrics/timing.json"
+    assert files["residual_slowest"] == "metrics/timing_conclusions.json"
     assert files["residual_ends_largest"] == "plots/data/gradient_norms_by_seed.csv"
 
 

@@ -100,7 +100,7 @@ def test_the_best_is_claimed_where_all_others_are_worse() -> None:
         "“wide, twice” takes 0.20× [0.19, 0.21] the time of a training step, 23× the training FLOPs and 0.031× "
         "the parameters of the baseline narrow one (a processor, 2 threads, fp32)."
     )
-    assert found["winner_cost"].data == "metrics/timing.json"
+    assert found["winner_cost"].data == "metrics/timing_conclusions.json"
 
 
 CLOSE = replace(BEST, p_value=0.05, probability={"wide": 0.6, "thin": 0.36, "odd": 0.04})

@@ -28,7 +28,7 @@ from cnn_study.report.kit.charts import (
     single,
     tip,
 )
-from cnn_study.report.kit.findings import SUMMARY, TIMING, Finding, source
+from cnn_study.report.kit.findings import SUMMARY, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, times, times_within
@@ -236,7 +236,7 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
         numbers |= {"step": step.model_dump(), "machine": machine}
         if not step.sign:
             text += "; the difference in time is not significant"
-    data = SUMMARY if step is None else TIMING
+    data = SUMMARY if step is None else TIMING_CONCLUSIONS
     return [study.finding("winner_cost", f"{text}.", numbers, data, timed=step is not None)]
 
 
@@ -289,4 +289,4 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         },
         "not_significant_in_time": close,
     }
-    return [study.finding("pareto", f"{text}.", numbers, TIMING, timed=True)]
+    return [study.finding("pareto", f"{text}.", numbers, TIMING_CONCLUSIONS, timed=True)]

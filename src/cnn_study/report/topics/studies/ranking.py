@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from cnn_study.analysis.variance import LEVEL
-from cnn_study.report.kit.findings import SUMMARY, TIMING, Finding, source
+from cnn_study.report.kit.findings import SUMMARY, TIMING, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
     accuracy_within,
@@ -55,7 +55,7 @@ def members_table(study: ComparedStudy) -> Table:
             *((f"training step, {members[baseline]} = 1",) if timed else ()),
         ),
         tuple(rows),
-        source(f"{SUMMARY}, {TIMING}" if timed else SUMMARY),
+        source(f"{SUMMARY}, {TIMING}, {TIMING_CONCLUSIONS}" if timed else SUMMARY),
         f"{capitalized('; '.join(notes))}." if notes else "",
     )
 

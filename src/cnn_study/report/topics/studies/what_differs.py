@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from cnn_study.analysis.what_differs import Difference, alone, choices, consequences
-from cnn_study.report.kit.findings import TIMING, source
+from cnn_study.report.kit.findings import TIMING_CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import listed, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
@@ -62,7 +62,7 @@ def what_differs_table(study: ComparedStudy) -> Table:
             *(("time of a training step, ratio",) if timed else ()),
         ),
         tuple(rows),
-        source(f"{DATA}, {TIMING}" if timed else DATA),
+        source(f"{DATA}, {TIMING_CONCLUSIONS}" if timed else DATA),
         "Values of the second network → those of the first, from params.yaml. Numbers of weights within 1 % of "
         "each other count as equal; a learning rate follows where the same search has found it for each network.",
     )
