@@ -73,7 +73,7 @@ def cost(seconds: tuple[float, float, float] = (10.0, 20.0, 30.0)) -> pd.DataFra
 
 def steps() -> pd.DataFrame:
     return pd.DataFrame(
-        {"study": "width", "architecture": architecture, "part": part, "milliseconds": 10.0}
+        {"study": "width", "architecture": architecture, "batch_size": 128, "part": part, "milliseconds": 10.0}
         | {"ratio": 1.1, "low": 1.0, "high": 1.2}
         for architecture in SHOWN.names
         for part in PARTS

@@ -12,6 +12,7 @@ from cnn_study.analysis.comparisons import AccuracyDifference, Change, Compariso
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
 from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.verdicts import Verdict
+from cnn_study.cost.records import Session, StepCosts
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.members import Members
@@ -236,6 +237,30 @@ def test_the_table_of_steps_has_a_row_for_each_part_of_each_step_and_the_ratio_t
     assert of_wide["ratio"].to_list() == pytest.approx([0.00836 / 0.041] * 3)
     assert table[table["architecture"] == "thin"]["ratio"].isna().all()
     assert len(table) == 9
+
+
+def test_where_batches_differ_it_is_said_that_times_are_of_an_image() -> None:
+    costs = steps_of({"wide": 50}, thin=(0.041, 0.03), wide=(0.00836, 0.04), odd=(0.06, 0.03))
+    study = compared_study(costs=costs)
+    table = members_table(study)
+    assert table.columns[-1] == "training image, narrow one = 1"
+    assert "a training step of narrow one, of 100 images, takes 41 ms" in table.note
+    assert table.rows[1][-1] == "0.41× [0.39, 0.43]"
+    found = found_in_study(costs=costs)
+    assert "takes 0.41× [0.39, 0.43] the time of a training image, " in found["winner_cost"].text
+    (figure,) = (one for one in section_of(study)[0].figures if one.name.endswith("step_time"))
+    in_a_step = "Images in a step: 50 of “wide, twice”; 100 of narrow one and odd one."
+    assert figure.caption == f"All networks were measured in turns. {in_a_step}"
+    assert figure.spec is not None
+    assert "image over the baseline's" in str(figure.spec)
+
+
+def test_what_was_measured_later_is_said_below_the_figure_of_steps() -> None:
+    first = COSTS.found.sessions[0].networks
+    earlier, later = ({name: first[name] for name in names} for names in (("thin", "wide"), ("thin", "odd")))
+    costs = Costs(StepCosts(reference="thin", sessions=(Session(networks=earlier), Session(networks=later))))
+    (figure,) = (one for one in section_of(compared_study(costs=costs))[0].figures if "step_time" in one.name)
+    assert figure.caption == "Networks were measured in turns, those added later with one of the first."
 
 
 def test_a_baseline_with_the_highest_mean_costs_and_gains_nothing_over_itself() -> None:

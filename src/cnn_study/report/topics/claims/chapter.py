@@ -106,4 +106,9 @@ def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:
 
 def _where(evidence: Evidence) -> str:
     machine = evidence.costs.machine(*KERNELS, *DEPTHS)
-    return f" Times are those of training steps of this study, measured in turns ({machine})." if machine else ""
+    if not machine:
+        return ""
+    later = (
+        ", those of networks added later with one of the first" if evidence.costs.added(*KERNELS, *DEPTHS) else ""
+    )
+    return f" Times are those of training steps of this study, measured in turns{later} ({machine})."

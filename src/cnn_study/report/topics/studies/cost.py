@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cnn_study.analysis.comparisons import StudyComparison
+from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Timing
 from cnn_study.analysis.variance import LEVEL
@@ -31,7 +32,7 @@ from cnn_study.report.kit.charts import (
 from cnn_study.report.kit.findings import SUMMARY, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, times, times_within
+from cnn_study.report.kit.wording import listed, mean_of, percent, quoted, seconds, times, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA, STEPS = "plots/timing/cost.csv", "plots/timing/steps.csv"
@@ -80,11 +81,15 @@ def _run_seconds(timing: Timing, budget: int) -> float | None:
 
 
 def steps(studies: Sequence[ComparedStudy]) -> pd.DataFrame:
-    """``milliseconds`` by ``part`` of a training step; ``ratio``, ``low``, ``high``: of a step to the baseline."""
+    """``milliseconds`` by ``part`` of a training step of ``batch_size`` images.
+
+    ``ratio``, ``low``, ``high``: of the time of an image to that of the baseline.
+    """
     rows = [
         {
             "study": study.key,
             "architecture": name,
+            "batch_size": step.batch_size,
             "part": part,
             "milliseconds": 1000 * getattr(step, f"{part}_seconds"),
             "ratio": None if ratio is None else ratio.ratio,
@@ -97,7 +102,8 @@ def steps(studies: Sequence[ComparedStudy]) -> pd.DataFrame:
         for ratio in [study.costs.ratio(name, study.spec.baseline)]
         for part in PARTS
     ]
-    return pd.DataFrame(rows, columns=["study", "architecture", "part", "milliseconds", "ratio", "low", "high"])
+    columns = ["study", "architecture", "batch_size", "part", "milliseconds", "ratio", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> list[Figure]:
@@ -122,15 +128,20 @@ def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> 
     ]
 
 
-def step_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+def step_figures(table: pd.DataFrame, members: Members, costs: Costs) -> list[Figure]:
     """What a training step consists of, if any was measured."""
     if not members.are_in(table):
         return []
+    added = costs.added(*members.names)
+    measured = "Networks were measured in turns, those added later with one of the first."
+    batches = members.rows(table).groupby("batch_size", sort=True)["name"].unique()
+    sizes = [f"{size} of {listed(list(map(quoted, names)))}" for size, names in batches.items()]
     return [
         Figure(
             f"studies-{members.key}-step_time",
             f"{members.title}: time of a training step, and of its parts",
-            "All networks were measured in turns.",
+            (measured if added else "All networks were measured in turns.")
+            + (f" Images in a step: {'; '.join(sizes)}." if len(sizes) > 1 else ""),
             source(STEPS, "cost"),
             step_time(table, members),
         )
@@ -190,6 +201,7 @@ def step_time(steps: pd.DataFrame, members: Members) -> Spec:
     whole = rows.groupby("name", sort=False, as_index=False).agg(
         {"architecture": "first", "milliseconds": "sum", "ratio": "first", "low": "first", "high": "first"}
     )
+    unit = "step" if rows["batch_size"].nunique() < 2 else "image"
     rows = pd.concat([whole.assign(part=WHOLE), rows])
     tips = [
         tip("name", "network"),
@@ -197,7 +209,7 @@ def step_time(steps: pd.DataFrame, members: Members) -> Spec:
         tip("milliseconds", form=".3~r"),
         *(
             tip(key, title, ".3f")
-            for key, title in (("ratio", "step over the baseline's"), ("low", "95 % CI, low"), ("high", "high"))
+            for key, title in (("ratio", f"{unit} over the baseline's"), ("low", "95 % CI, low"), ("high", "high"))
         ),
     ]
     x = quantity("milliseconds", "milliseconds", axis={"tickCount": 4})
@@ -224,7 +236,8 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
     if against is None:
         return []
     step, facts = study.costs.ratio(against.of, against.against), _facts(study, against.of, against.against)
-    parts = [] if step is None else [f"{times_within(step)} the time of a training step"]
+    unit = study.costs.unit(against.of, against.against)
+    parts = [] if step is None else [f"{times_within(step)} the time of a {unit}"]
     parts += [f"{times(ratio)} the {FACTS[key]}" for key, ratio in facts.items()]
     if not parts:
         return []

@@ -26,7 +26,10 @@ FAILED = {"collapsed": "collapsed to chance", "diverged": "diverged"}
 
 
 def members_table(study: ComparedStudy) -> Table:
-    """Every member: its accuracy, and the time of a training step over the baseline's where that was measured."""
+    """Every member: its accuracy and, where that was measured, the time of a training step over the baseline's.
+
+    Or of a training image, where batches differ.
+    """
     members, baseline = study.spec.members, study.spec.baseline
     balanced = any(study.at_budget(name).balanced_accuracy is not None for name in members)
     timed = any(study.timing[name].step is not None for name in members)
@@ -43,16 +46,20 @@ def members_table(study: ComparedStudy) -> Table:
     notes, step = [means] if estimates else [], study.timing[baseline].step
     if study.at_own_budgets:
         notes.append("each at its largest budget, since they share none")
+    unit = study.costs.unit(*members)
     if step is not None:
+        of_batch = "" if unit == "training step" else f", of {counted(step.batch_size, 'image')},"
         machine = study.costs.machine(baseline)
-        notes.append(f"a training step of {study.name(baseline)} takes {milliseconds(step.seconds)} ({machine})")
+        notes.append(
+            f"a training step of {study.name(baseline)}{of_batch} takes {milliseconds(step.seconds)} ({machine})"
+        )
     return Table(
         f"{study.spec.title}: accuracy{' and training time' if timed else ''}",
         (
             "network",
             f"test accuracy{study.epochs}",
             *((f"balanced accuracy{study.epochs}",) if balanced else ()),
-            *((f"training step, {members[baseline]} = 1",) if timed else ()),
+            *((f"{unit}, {members[baseline]} = 1",) if timed else ()),
         ),
         tuple(rows),
         source(f"{SUMMARY}, {TIMING}, {TIMING_CONCLUSIONS}" if timed else SUMMARY),
