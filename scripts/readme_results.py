@@ -29,6 +29,7 @@ from cnn_study.report.kit.wording import (
 README, METRICS = Path("README.md"), Path("metrics")
 BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of results -->"
 SHOWN = 2  # studies
+QUESTIONS = {"budgets": "Other budgets", "times": "Which network"}  # by the rule of the answer, as the page asks
 COLUMNS = ("network", "test accuracy", "against the baseline, in points")
 CI = "In brackets: 95 % CI, of an accuracy over seeds, of a difference over seeds and test images"
 
@@ -84,9 +85,8 @@ def bullets(studies: Sequence[tuple[str, Study]], findings: Sequence[Record]) ->
         said = [f"**{markdown_text(study.title)}.** {members}"]
         said += [f"*{markdown_text(topic)}:* {text}" for topic, text in topics]
         lines.append(" ".join(said))
-    budgets = [f"**Other budgets.** {text}" for text in texts(findings, "budgets")]
-    times = [f"**Which network.** {text}" for text in texts(findings, "times")]
-    return [*lines, *filter(None, [" ".join([*budgets, *times])])]
+    last = [f"**{title}.** {text}" for rule, title in QUESTIONS.items() for text in texts(findings, rule)]
+    return [*lines, *filter(None, [" ".join(last)])]
 
 
 def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:
@@ -120,6 +120,7 @@ def difference_of(pair: Record | None) -> str:
 
 
 def verdict_of(pair: Record) -> str:
+    """Of a comparison, as metrics/conclusions.json has it, in a word or two."""
     if "told_apart" in pair:
         return significance_in_0_1_0(pair)
     return pair["verdict"] or "one run, no verdict"
@@ -166,6 +167,7 @@ def of_release_0_1_0(
 
 
 def in_groups(pairs: Sequence[tuple[str, Record]], better: str, same: str) -> str:
+    """Pairs by name in a sentence: behind ``better``, or that with "less", what is significant; else ``same``."""
     groups: dict[str, list[str]] = {}
     for name, pair in pairs:
         kind = same

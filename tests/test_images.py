@@ -13,8 +13,8 @@ from cnn_study.data.splits import is_balanced
 from cnn_study.report.kit.members import Members, of_studies
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import styles_of
-from cnn_study.report.kit.wording import images_in_words
-from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, confusion_chart, figure_of_one
+from cnn_study.report.kit.wording import MOST_CLASSES, images_in_words
+from cnn_study.report.topics.classes.confusion import confusion, confusion_chart, figure_of_one
 from cnn_study.report.topics.images.chapter import chapter, draw_duplicates, of_classes, of_duplicates
 from cnn_study.report.topics.studies.class_changes import class_chart
 from cnn_study.sources.prepared import EqualImages, Prepared

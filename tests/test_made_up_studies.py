@@ -25,6 +25,7 @@ from cnn_study.report.kit.rendering import render_html, render_markdown
 from cnn_study.report.kit.wording import named
 from cnn_study.training.finished import FinishedRun, Trained
 from cnn_study.training.records import Replayed, Status
+from scripts.readme_results import QUESTIONS
 from tests.conftest import REPOSITORY
 from tests.report_cases import (
     ENVIRONMENT,
@@ -439,6 +440,13 @@ def test_where_pairs_are_compared_at_several_budgets_captions_say_so() -> None:
     assert "each at its largest budget, since they share none" in section.table.note
     (figure,) = (one for one in section.figures if one.name.endswith("accuracy_against_time"))
     assert figure.caption.endswith("Each network at its largest budget, since they share none.")
+
+
+def test_the_readme_calls_what_budgets_and_times_do_as_the_page_does() -> None:
+    made = report("usual")
+    rules = {finding.text: finding.rule for finding in made.findings}
+    asked = {rules[answer.sentence.text]: answer.question for answer in made.page.answers}
+    assert QUESTIONS.items() <= asked.items()
 
 
 ODD = {

@@ -1,6 +1,7 @@
 """What a study compares is said as the numbers show it, and every number in a sentence is one of its own."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from cnn_study.report.topics.studies.differences import differences, title_of
 from cnn_study.report.topics.studies.ranking import failures, leader, members_table
 from cnn_study.report.topics.studies.section import study_section
 from cnn_study.report.topics.studies.study import ComparedStudy
+from cnn_study.report.topics.studies.verdicts import verdict_table
 from scripts.verdict import verdict as verdict_in_words
 from tests.report_cases import (
     BEST,
@@ -447,6 +449,22 @@ def test_the_figure_has_each_pair_once_and_says_in_words_what_is_seen() -> None:
     assert "“wide, twice” − narrow one +2.2 points, 95 % CI +0.8 to +3.6 (better)" in section.figure.alt
 
 
+def test_a_control_that_turns_a_pair_round_changes_neither_the_chart_nor_what_is_said_of_it() -> None:
+    turned = compared("thin", "odd", 1.3)
+    asked = replace(COMPARISON, controls=[turned, *COMPARISON.controls])
+    section, _ = section_of(compared_study(asked))
+    figure = section.figure
+    assert figure is not None
+    assert figure.spec is not None
+    labels = [row["label"] for row in figure.spec["data"]["values"]]
+    assert labels == ["wide, twice − narrow one", "odd one − narrow one", "wide, twice − wide_matched"]
+    said = re.findall(r"(?:: |; )(.*?) [+−][\d.]+ points", figure.alt)
+    assert [one.replace("“", "").replace("”", "") for one in said] == labels
+    table = verdict_table([compared_study(asked)])
+    assert table is not None
+    assert [row[0] for row in table.rows] == labels
+
+
 # Over budgets.
 
 BEFORE = AccuracyDifference(1, (3, 3), -0.9, (-1.5, -0.3), 0.01)
@@ -562,7 +580,7 @@ def test_the_pareto_front_is_what_is_better_than_all_that_is_faster() -> None:
         "accurate than all networks with a shorter one (p < 0.05, not corrected for the number of pairs), on a "
         "processor, 2 threads, fp32."
     )
-    assert finding.data == "metrics/timing.json"
+    assert finding.data == "metrics/timing_conclusions.json"
 
 
 def test_only_neighbours_on_the_front_that_do_not_differ_in_time_are_named() -> None:

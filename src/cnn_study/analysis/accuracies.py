@@ -32,7 +32,7 @@ class Accuracies:
         return sorted(set.intersection(*(set(self.results[name].budgets) for name in names)))
 
     def largest(self, names: Iterable[str]) -> int | None:
-        """Of these budgets."""
+        """The largest budget that all of these were trained to; None where they share none."""
         return max(self.budgets(names), default=None)
 
     def trained(self, *names: str, budget: int) -> bool:
@@ -40,7 +40,7 @@ class Accuracies:
         return all(run.status == "trained" for name in names for run in self.results[name].runs_to(budget))
 
     def runs(self, name: str, budget: int) -> int:
-        """How many."""
+        """How many runs of a network to the budget have not diverged."""
         return len(self._right(name, budget))
 
     def by_image(self, name: str, budget: int) -> Floats:

@@ -16,7 +16,7 @@ from cnn_study.analysis.accuracies import Accuracies
 from cnn_study.analysis.best import Best
 from cnn_study.analysis.results import Result, worst
 from cnn_study.analysis.variance import LEVEL, Contrast
-from cnn_study.analysis.verdicts import Judged, Verdict, judge
+from cnn_study.analysis.verdicts import Judged, Verdict, judge, opposite
 from cnn_study.params.study import Study
 
 Labels = npt.NDArray[np.int64]
@@ -120,6 +120,22 @@ class StudyComparison:
     controls: list[Comparison]  # in the order of the study
     best: Best | None  # of the ranked, at the largest budget that all have; None of fewer than two
     pareto: list[str]  # of the ranked those that are worth the cost of a run, cheapest first
+
+    @property
+    def by_kind(self) -> list[tuple[str, Comparison]]:
+        """Every comparison, each with its kind: ``baseline`` or ``control``."""
+        return [
+            *(("baseline", pair) for pair in self.against_baseline),
+            *(("control", pair) for pair in self.controls),
+        ]
+
+    @property
+    def pairs(self) -> list[Comparison]:
+        """Every comparison, each pair of networks once, the way round in which it stands first."""
+        found: dict[frozenset[str], Comparison] = {}
+        for _, pair in self.by_kind:
+            found.setdefault(frozenset((pair.of, pair.against)), pair)
+        return list(found.values())
 
     def record(self) -> dict[str, Any]:
         """As metrics/conclusions.json has it: without what a clock measured."""
@@ -257,16 +273,13 @@ class Comparer:
 
     def _reversed(self, pair: Comparison) -> Comparison:
         """The same, of the second against the first."""
-        opposite: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
         judged = pair.judged
         return replace(
             pair,
             of=pair.against,
             against=pair.of,
             largest=None if pair.largest is None else _minus(pair.largest),
-            judged=None
-            if judged is None
-            else replace(judged, verdict=opposite.get(judged.verdict, judged.verdict)),
+            judged=None if judged is None else replace(judged, verdict=opposite(judged.verdict)),
             smaller=tuple(_minus(one) for one in pair.smaller),
             changes=tuple(_minus(one) for one in pair.changes),
             classes={name: -points for name, points in pair.classes.items()},

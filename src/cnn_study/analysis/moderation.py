@@ -156,7 +156,7 @@ def _log_upper_tail(ratios: Floats, freedom: float, common_freedom: float) -> Fl
 
 
 def _quantiles(shares: Floats, freedom: float, common_freedom: float) -> Floats:
-    """Of F."""
+    """The values below which these shares of the F distribution lie, of its ratio of variances."""
     if common_freedom == inf:
         return np.asarray(stats.chi2.ppf(shares, freedom) / freedom, dtype=float)
     return np.asarray(stats.f.ppf(shares, freedom, common_freedom), dtype=float)

@@ -20,6 +20,12 @@ from cnn_study.analysis.variance import LEVEL, Contrast
 Verdict = Literal["better", "worse", "equivalent", "not decided"]
 
 
+def opposite(verdict: Verdict) -> Verdict:
+    """Of the same pair, the second against the first."""
+    reversed_: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
+    return reversed_.get(verdict, verdict)
+
+
 @dataclass(frozen=True)
 class Judged:
     """What is shown of a pair, and how surely.

@@ -112,6 +112,11 @@ def what_differs_in_studies(
     }
 
 
+def equal_weights(of: int, against: int) -> bool:
+    """Whether two numbers of weights count as the same."""
+    return abs(of - against) <= TOLERANCE * min(of, against)
+
+
 def recipe_differences(of: Recipe, against: Recipe) -> list[Difference]:
     """The keys that differ, of those that have an effect in both."""
     one, other = _by_key(of), _by_key(against)
@@ -200,8 +205,7 @@ def _different(what: str, of: str, against: str, *, follows: bool = False) -> li
 
 
 def _weights(what: str, of: int, against: int, *, follows: bool = False) -> list[Difference]:
-    equal = abs(of - against) <= TOLERANCE * min(of, against)
-    return [] if equal else [Difference(what, f"{of:,}", f"{against:,}", follows)]
+    return [] if equal_weights(of, against) else [Difference(what, f"{of:,}", f"{against:,}", follows)]
 
 
 def _by_layer(what: str, of: Sequence[str], against: Sequence[str]) -> list[Difference]:

@@ -16,10 +16,9 @@ class Chapter:
     """Everything that comes of one topic.
 
     ``sections`` of the page; ``answers``, ``figure`` and ``table`` of its first screen. ``findings``: all of the
-    topic, in order. ``tables`` and ``timed_tables`` become
-    plots/data/NAME.csv and, where a clock measured them, plots/timing/NAME.csv. ``pictures``: by their path in
-    plots/images/, functions that draw them. ``conclusions`` and ``timed_conclusions``: what
-    metrics/conclusions.json and timing_conclusions.json hold besides findings.
+    topic, in order. ``tables`` and ``timed_tables`` become plots/data/NAME.csv and, where a clock measured them,
+    plots/timing/NAME.csv. ``pictures``: by their path in plots/images/, functions that draw them. ``conclusions``
+    and ``timed_conclusions``: what metrics/conclusions.json and timing_conclusions.json hold besides findings.
     """
 
     sections: tuple[Section, ...]

@@ -19,9 +19,10 @@ TIMING_CONCLUSIONS = "metrics/timing_conclusions.json"
 class Finding:
     """A sentence and what it rests on.
 
-    ``about``: a study's key, or gradients, receptive_fields, learning_rate, calibration. ``rule``: the name of
-    the rule that chose the sentence. ``numbers``: behind it, by what they are. ``data``: the committed file
-    that shows them. ``timed``: whether a clock measured any of them, so that another run finds others.
+    ``about``: a study's key; answer, where it is about all studies; or calibration, claims, classes, gradients,
+    images, inside, learning_rate, networks or receptive_fields. ``rule``: the name of the rule that chose the
+    sentence. ``numbers``: behind it, by what they are. ``data``: the committed file that shows them.
+    ``timed``: whether a clock measured any of them, so that another run finds others.
     """
 
     text: str

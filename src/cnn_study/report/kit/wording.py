@@ -11,6 +11,8 @@ from cnn_study.sources.datasets import FOLDER
 from cnn_study.sources.prepared import Prepared
 
 MOST_POINTS = 100.0  # by which two accuracies differ
+NAMED = 3  # networks in a sentence or a title; of more, how many
+MOST_CLASSES = 30  # in a chart or a table, where each can be read
 FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
 
 Studies = Mapping[str, Study]
@@ -150,6 +152,11 @@ def counted(count: int, noun: str) -> str:
 def listed(parts: Sequence[str]) -> str:
     """A, B and C."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def listed_or_counted(networks: Sequence[str]) -> str:
+    """A, B and C; of more than NAMED: 5 networks."""
+    return listed(networks) if len(networks) <= NAMED else counted(len(networks), "network")
 
 
 def capitalized(text: str) -> str:

@@ -12,11 +12,10 @@ from cnn_study.report.kit.charts import Spec, panels, quantity, tip
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import percent
+from cnn_study.report.kit.wording import MOST_CLASSES, percent
 
 DATA = "plots/data/confusion.csv"
 MOST_NUMBERED = 12  # classes, in a chart of one network: of more, the numbers would not fit
-MOST_CLASSES = 30  # in a chart, where each can be read; of more, first those of the pairs with the most mistakes
 
 
 def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable[str]) -> pd.DataFrame:

@@ -1,18 +1,17 @@
 """What is said of gradients: whether they vanish or explode, in how many networks, and where most."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.members import Members
-from cnn_study.report.kit.wording import Studies, counted, listed, quoted, times, with_status
+from cnn_study.report.kit.wording import Studies, counted, listed, listed_or_counted, quoted, times, with_status
 from cnn_study.report.topics.gradients.flows import Flow, Kind
 from cnn_study.report.topics.gradients.tables import FLOW
 
 VERBS: tuple[Kind, ...] = ("vanishes", "explodes")
 NEITHER = "neither vanishes nor explodes"
-NAMED = 3  # networks in a figure's title
 
 
 def answer(flows: Mapping[str, Flow], summary: Mapping[str, Summary], studies: Studies) -> Finding:
@@ -77,13 +76,8 @@ def title_of(members: Members, flows: Mapping[str, Flow]) -> str:
     there = {name: flows[name] for name in members.names if name in flows}
     if not there:
         return f"{members.title}: gradient norm by layer"
-    parts = [
-        f"{verb} in {_named([quoted(members.names[name]) for name, flow in there.items() if flow.kind == verb])}"
-        for verb in VERBS
-        if any(flow.kind == verb for flow in there.values())
-    ]
+    names = {
+        verb: [quoted(members.names[name]) for name, flow in there.items() if flow.kind == verb] for verb in VERBS
+    }
+    parts = [f"{verb} in {listed_or_counted(found)}" for verb, found in names.items() if found]
     return f"{members.title}: the gradient {listed(parts) or NEITHER}"
-
-
-def _named(names: Sequence[str]) -> str:
-    return listed(names) if len(names) <= NAMED else counted(len(names), "network")

@@ -12,12 +12,11 @@ from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, sentences, source
 from cnn_study.report.kit.page import Figure, Section, Table
 from cnn_study.report.kit.pictures import MEDIUM, axes_at, new_picture, show_image, text_at
-from cnn_study.report.kit.wording import percent, quoted
+from cnn_study.report.kit.wording import MOST_CLASSES, percent, quoted
 from cnn_study.sources.prepared import Prepared
 
 DATA = "plots/data/images.csv"
 PICTURE = "duplicates/images.png"
-LISTED = 30  # classes in the table; of more the largest and the smallest
 
 
 def chapter(evidence: Evidence) -> Chapter:
@@ -118,15 +117,17 @@ def draw_duplicates(evidence: Evidence) -> Picture:
 
 def _table(counts: pd.DataFrame) -> Table:
     rows = counts.sort_values("test", ascending=False, kind="stable")
-    some = len(rows) > LISTED
+    some = len(rows) > MOST_CLASSES
     if some:
-        rows = pd.concat([rows.head(LISTED // 2), rows.tail(LISTED // 2)])
+        rows = pd.concat([rows.head(MOST_CLASSES // 2), rows.tail(MOST_CLASSES // 2)])
     return Table(
         "Images of each class",
         tuple(rows.columns),
         tuple((name, *(f"{count:,}" for count in of_splits)) for name, *of_splits in rows.itertuples(index=False)),
         source(DATA),
-        f"The {LISTED // 2} largest and the {LISTED // 2} smallest of {len(counts):,}." if some else "",
+        f"The {MOST_CLASSES // 2} largest and the {MOST_CLASSES // 2} smallest of {len(counts):,}."
+        if some
+        else "",
     )
 
 

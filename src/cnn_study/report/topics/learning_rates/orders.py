@@ -8,10 +8,9 @@ import pandas as pd
 
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import Studies, counted, listed, percent, quoted, rate
+from cnn_study.report.kit.wording import Studies, counted, listed, listed_or_counted, percent, quoted, rate
 
 DATA = "plots/data/replay.csv"
-NAMED = 3  # networks in a sentence
 
 
 @dataclass(frozen=True)
@@ -145,9 +144,8 @@ class Orders:
             return "no network trains"
         if len(others) == 1 and len(failed) > 1:
             return f"only {self.names[others[0]]} trains"
-        who = [self.names[name] for name in failed]
-        many = counted(len(failed), "network")
-        return f"{listed(who) if len(who) <= NAMED else many} {'does' if len(who) == 1 else 'do'} not train"
+        who = listed_or_counted([self.names[name] for name in failed])
+        return f"{who} {'does' if len(failed) == 1 else 'do'} not train"
 
     @property
     def table(self) -> Table:

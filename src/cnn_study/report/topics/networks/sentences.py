@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from cnn_study.analysis.summaries import Summary
-from cnn_study.analysis.what_differs import TOLERANCE
+from cnn_study.analysis.what_differs import TOLERANCE, equal_weights
 from cnn_study.report.kit.findings import SUMMARY, Finding
 from cnn_study.report.kit.wording import counted, hundredths, listed, quoted, round_percent
 from cnn_study.report.topics.networks.blocks import Drawing
@@ -70,7 +70,7 @@ def _same_parameters(costs: Mapping[Drawing, Summary]) -> list[Finding]:
     """How far operations differ at most between two networks with as many parameters."""
     ratios = {}
     for one, other in combinations(costs, 2):
-        if equal(costs[one].parameters, costs[other].parameters):
+        if equal_weights(costs[one].parameters, costs[other].parameters):
             less, more = sorted((one, other), key=lambda drawing: costs[drawing].forward_flops)
             ratios[more, less] = costs[more].forward_flops / costs[less].forward_flops
     if not ratios:
@@ -93,7 +93,7 @@ def _groups(costs: Mapping[Drawing, Summary]) -> list[Finding]:
     for drawing, summary in costs.items():
         for group in groups:
             first = costs[group[0]]
-            if equal(summary.parameters, first.parameters) and equal(
+            if equal_weights(summary.parameters, first.parameters) and equal_weights(
                 summary.conv_parameters, first.conv_parameters
             ):
                 group.append(drawing)
@@ -118,11 +118,6 @@ def _group(group: Sequence[Drawing], costs: Mapping[Drawing, Summary]) -> Findin
         f"{summary.conv_parameters:,}), each within {round_percent(TOLERANCE)}: {listed(others)}."
     )
     return Finding(text, "networks", "as_many_parameters", numbers, SUMMARY)
-
-
-def equal(one: int, other: int) -> bool:
-    """Two numbers of parameters that count as the same."""
-    return abs(one - other) <= TOLERANCE * min(one, other)
 
 
 def megaflops(flops: int) -> str:

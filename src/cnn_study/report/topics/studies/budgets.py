@@ -39,8 +39,7 @@ def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "change_high": change_high,
         }
         for key, study in compared.items()
-        for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
-        for pair in group
+        for kind, pair in study.by_kind
         if pair.largest is not None
         for one, change in (*zip(pair.smaller, pair.changes, strict=True), (pair.largest, None))
         for low, high in [clipped(one.interval, -MOST_POINTS, MOST_POINTS) or (None, None)]

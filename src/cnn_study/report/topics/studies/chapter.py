@@ -45,8 +45,7 @@ def chapter(evidence: Evidence) -> Chapter:
         study_section(study, shown, tables | timed_tables, mirroring.get(study.key))
         for study, shown in zip(studies, of_studies(evidence.params), strict=True)
     ]
-    compared = evidence.compared.values()
-    pairs = [pair for study in compared for pair in (*study.against_baseline, *study.controls)]
+    pairs = [pair for study in evidence.compared.values() for _, pair in study.by_kind]
     return Chapter(
         answers=_answers(evidence, answered),
         figure=frontier.figure,

@@ -9,11 +9,10 @@ from cnn_study.report.kit.charts import Spec, down, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import points
+from cnn_study.report.kit.wording import MOST_CLASSES, points
 from cnn_study.report.topics.studies.study import ComparedStudy, at_budgets, seeds_in_words
 
 DATA = "plots/data/class_changes.csv"
-MOST_CLASSES = 30  # in a chart, where each can be read; of more, those that change most
 
 
 def class_changes(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from cnn_study.report.kit.palette import COLOURS
 from cnn_study.report.kit.wording import (
     FAILURES,
     MOST_POINTS,
+    NAMED,
     counted_points,
     listed,
     points_within,
@@ -32,7 +33,6 @@ MARKS = {
     "not decided": ("circle", HOLLOW),
     "no verdict": ("cross", HOLLOW),
 }
-NAMED = 3  # networks in a title; of more, how many
 
 
 def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
@@ -52,8 +52,7 @@ def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "verdict": pair.verdict,
         }
         for key, study in compared.items()
-        for kind, group in (("baseline", study.against_baseline), ("control", study.controls))
-        for pair in group
+        for kind, pair in study.by_kind
         if pair.points is not None
         for low, high in [clipped(pair.interval, -MOST_POINTS, MOST_POINTS) or (None, None)]
     ]
@@ -66,8 +65,9 @@ def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStud
     rows = table[table["study"] == members.key]
     if rows.empty:
         return None
-    pairs = ["-".join(sorted(pair)) for pair in zip(rows["of"], rows["against"], strict=True)]
-    rows = rows[~pd.Series(pairs, index=rows.index).duplicated()]
+    shown = [(pair.of, pair.against) for pair in study.pairs]
+    is_shown = [pair in shown for pair in zip(rows["of"], rows["against"], strict=True)]
+    rows = rows[is_shown].drop_duplicates(["of", "against"])
     seen = [
         f"{study.name(pair.of)} − {study.name(pair.against)} {points_within(pair.points, pair.interval)}"
         f" ({pair.verdict or 'no verdict'})"

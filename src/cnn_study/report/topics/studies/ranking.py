@@ -7,11 +7,13 @@ from cnn_study.analysis.variance import LEVEL
 from cnn_study.report.kit.findings import SUMMARY, TIMING, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
+    NAMED,
     accuracy_within,
     capitalized,
     chance,
     counted,
     listed,
+    listed_or_counted,
     mean_of,
     milliseconds,
     percent,
@@ -21,7 +23,6 @@ from cnn_study.report.kit.wording import (
 from cnn_study.report.topics.studies.study import ComparedStudy
 from cnn_study.training.records import Status
 
-NAMED = 3  # networks in a sentence; of more, how many
 FAILED = {"collapsed": "collapsed to chance", "diverged": "diverged"}
 
 
@@ -150,20 +151,15 @@ def _alone(study: ComparedStudy) -> Finding:
 def _tie(study: ComparedStudy, tied: list[str]) -> Finding:
     """Of means that are equal to the last digit."""
     ranked, mean = len(study.comparison.ranking), mean_of(study.accuracy(tied[0]))
+    share = listed_or_counted([study.name(name) for name in tied])
     who = (
         f"{'Both' if ranked == 2 else f'All {ranked}'} networks have the same mean test accuracy"
         if len(tied) == ranked
-        else f"{_named(study, tied)} share the highest mean test accuracy of {ranked} networks"
+        else f"{share} share the highest mean test accuracy of {ranked} networks"
     )
     text = f"{who}{study.epochs}, {percent(mean)}; which is the best is not decided."
     numbers = {"of": tied, "tied": len(tied), "ranked": ranked, "test_accuracy": mean}
     return study.finding("tie", text, numbers | {"budget": study.comparison.budget})
-
-
-def _named(study: ComparedStudy, names: list[str]) -> str:
-    if len(names) > NAMED:
-        return f"{len(names)} networks"
-    return listed([study.name(name) for name in names])
 
 
 def failures(study: ComparedStudy) -> list[Finding]:

@@ -12,12 +12,12 @@ from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.summaries import BudgetSummary, Summary, Timing
+from cnn_study.analysis.verdicts import opposite
 from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import counted, counted_points, named, points_within
 
-OPPOSITE = {"worse": "better", "better": "worse"}
 HOPELESS = 30  # points, from which a minimum detectable difference says nothing more
 
 
@@ -80,9 +80,8 @@ class ComparedStudy:
 
     @property
     def pairs(self) -> list[Comparison]:
-        """Every comparison, each pair of networks once; what a control compares as well, as that has it."""
-        pairs = (*self.comparison.against_baseline, *self.comparison.controls)
-        return list({frozenset((pair.of, pair.against)): pair for pair in pairs}.values())
+        """Every comparison, each pair of networks once."""
+        return self.comparison.pairs
 
     @property
     def best(self) -> str | None:
@@ -91,8 +90,8 @@ class ComparedStudy:
         if found is None or not found.significant:
             return None
         verdicts = {
-            pair.verdict if pair.of == found.network else OPPOSITE.get(pair.verdict or "")
-            for pair in (*self.pairs, *self._judged_elsewhere)
+            pair.verdict and (pair.verdict if pair.of == found.network else opposite(pair.verdict))
+            for pair in (*(pair for _, pair in self.comparison.by_kind), *self._judged_elsewhere)
             if found.network in (pair.of, pair.against) and is_measured(pair)
         }
         return found.network if verdicts <= {"better"} else None
@@ -109,11 +108,11 @@ class ComparedStudy:
         return [name for name, mean in accuracies.items() if mean == accuracies[self.comparison.ranking[0]]]
 
     def in_words(self, comparison: Comparison, of: str, against: str) -> str:
-        """As the function does."""
+        """The verdict on two networks under these names, with the study's margin."""
         return in_words(comparison, of, against, self.margin)
 
     def numbers_of(self, comparison: Comparison) -> dict[str, Any]:
-        """As the function does."""
+        """What that sentence rests on, with the study's margin."""
         return numbers_of(comparison, self.margin)
 
     def finding(
@@ -146,7 +145,7 @@ def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comp
     """Every comparison of the studies, each pair of networks once, with the first study that has it."""
     found: dict[frozenset[str], tuple[ComparedStudy, Comparison]] = {}
     for study in studies:
-        for pair in (*study.comparison.against_baseline, *study.comparison.controls):
+        for pair in study.pairs:
             found.setdefault(frozenset((pair.of, pair.against)), (study, pair))
     return list(found.values())
 
