@@ -44,6 +44,12 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
         raise StudyError("ENGINE: found 'ray', which is not installed: pip install '.[ray]'")
     if engine == "ray" and net:
         raise StudyError(f"NET: {found(net)} with ENGINE=ray, allowed: ENGINE=dvc")
+    with one_at_a_time():
+        return _run(dataset, resources if engine == "ray" else None, quick=quick, net=net)
+
+
+def _run(dataset: str, on_ray: Resources | None, *, quick: bool, net: str) -> int:
+    """The study, while no other runs in this folder: it may change params.yaml, which every stage reads."""
     params = validate(read_yaml())
     if net and net not in params.architectures:
         raise StudyError(
@@ -71,11 +77,10 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
         print(f"QUICK: {reduce_params(QUICK, also)}.", flush=True)
     params = validate(read_yaml())
     warn_of_memory(params)
-    if engine == "ray":
+    if on_ray is not None:
         loaded_sources()  # now, before any of them can have been edited
-        resources.check(params)
-    with one_at_a_time():
-        code = Needed(params, also).run(resources if engine == "ray" else None)
+        on_ray.check(params)
+    code = Needed(params, also).run(on_ray)
     if code == 0 and net:
         from scripts.verdict import verdicts  # here, since it takes seconds to load
 
