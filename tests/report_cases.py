@@ -147,7 +147,7 @@ def search(accuracies: Mapping[float, float | None]) -> Tuning:
     """A search that found these by learning rate; an accuracy of 0.1 is a collapse, None a divergence."""
     runs = tuple(short_run(rate, 1000, accuracy) for rate, accuracy in accuracies.items())
     return Tuning(
-        learning_rate=choice(runs, 5000), cut_off=False, validation_images=5000, runs=runs, environment=ENVIRONMENT
+        learning_rate=choice(runs, 0.7), cut_off=False, validation_images=5000, runs=runs, environment=ENVIRONMENT
     )
 
 

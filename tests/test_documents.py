@@ -38,7 +38,8 @@ BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 ENTRY = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:dvc|make|python|cnn-study|gto) [^`]+)`")
 SHELL = {
-    ".", "apt-get", "cd", "cp", "export", "git", "gto", "pip", "pre-commit", "ray", "rm", "sed", "set", "shift", "wait",
+    ".", "apt-get", "cd", "cp", "export", "git", "gto", "pip", "pre-commit", "ray", "rm", "sed", "set", "shift",
+    "wait",
 }  # fmt: skip
 
 

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.statistics import standard_error
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
 from cnn_study.report.kit.members import Members
@@ -39,6 +41,11 @@ def rates_of(**accuracies: list[float]) -> pd.DataFrame:
 
 
 RATES = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57])
+
+
+def test_the_standard_error_is_that_of_a_share() -> None:
+    assert standard_error(0.5, 2500) == pytest.approx(0.01)
+    assert standard_error(0.8, 5000) == pytest.approx(0.00566, abs=1e-5)
 
 
 def test_rates_that_differ_are_told_with_their_factor() -> None:

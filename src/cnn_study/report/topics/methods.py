@@ -244,5 +244,6 @@ def search_in_words(params: Params) -> str:
         f"each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "
         f"{search.beyond} more, below the lowest while that is chosen and above the highest while that is the "
         "best; where none trains, below the lowest if any diverged, else on both sides in turns. Chosen is the "
-        f"lowest whose validation accuracy is within one standard error of the best. {given}"
+        f"lowest whose validation accuracy is within {counted_points(search.tolerance)} of the best, since short "
+        f"runs favour higher rates than long ones. {given}"
     )

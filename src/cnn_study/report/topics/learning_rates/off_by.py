@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.statistics import standard_error
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import Studies, counted, counted_points, listed, percent, points, rate, shown
 from cnn_study.report.topics.learning_rates.search import DATA
 from cnn_study.training.records import ShortRun
-from cnn_study.training.tuning import standard_error
 
 Side = Literal["lower", "higher"]
 SIDES: tuple[Side, ...] = ("lower", "higher")
