@@ -105,6 +105,34 @@ def test_what_networks_of_the_study_differ_in(
         assert (names(choices(found)), names(consequences(found))) == (counted, following)
 
 
+@pytest.mark.parametrize(
+    ("of", "against", "larger"),
+    [
+        ("kernel_3x3_dilated_2", "kernel_3x3", {"window": 1}),
+        ("kernel_5x5_matched", "kernel_3x3", {"window": 1}),
+        ("kernel_5x5", "kernel_3x3", {"window": 1, "weights in convolutions": 1, "weights in all": 1}),
+        ("kernel_7x7_matched", "kernel_5x5", {"window": 1, "weights in convolutions": -1, "weights in all": -1}),
+        ("kernel_3x3_wide", "kernel_3x3", {"weights in convolutions": 1, "weights in all": 1}),
+        ("kernel_5x5", "kernel_3x3_dilated_2", {"weights in convolutions": 1, "weights in all": 1}),  # both 5×5
+    ],
+)
+def test_of_windows_and_weights_it_is_known_which_are_larger(
+    of: str, against: str, larger: dict[str, int]
+) -> None:
+    assert {one.what: one.larger for one in differing(of, against) if one.larger} == larger
+    assert {one.what: -one.larger for one in differing(against, of) if one.larger} == larger
+
+
+def test_of_windows_some_larger_and_some_smaller_neither_are() -> None:
+    small, large = {"conv": 8, "kernel": 3}, {"conv": 8, "kernel": 5}
+    found = what_differs(plain(small, large), plain(large, small))
+    assert [one.larger for one in found if one.what == "window"] == [0]
+    found = what_differs(plain(large, large), plain(large, small))
+    assert [one.larger for one in found if one.what == "window"] == [1]
+    found = what_differs(plain(large, large), plain(small))  # no layer of the one is that of the other
+    assert [one.larger for one in found if one.what == "window"] == [0]
+
+
 def test_values_are_those_of_each_network() -> None:
     found = {one.what: (one.against, one.of) for one in differing("depth_4", "kernel_3x3")}
     assert found == {

@@ -20,8 +20,10 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import Mirror
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run, pairs_of
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, pairs_of
+from cnn_study.report.topics.studies.verdicts import kind_of
 from cnn_study.report.topics.studies.what_differs import changes_with_depth
+from cnn_study.report.topics.studies.window_or_weights import window_or_weights
 
 MOST = 8  # names in a group
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
@@ -78,13 +80,6 @@ def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontie
     ]
 
 
-def kind_of(pair: Comparison) -> str:
-    """Its verdict; why there is none (``one run``, ``no variation``); ``not compared`` if one has not trained."""
-    if not is_measured(pair):
-        return "not compared"
-    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
-
-
 def of_members(study: ComparedStudy) -> Answered:
     """Members against the baseline, but for those that a control compares with it, which have their own answer."""
     asked = {(control.of, control.against) for control in study.spec.controls}
@@ -99,7 +94,7 @@ def of_members(study: ComparedStudy) -> Answered:
 
 
 def of_topics(study: ComparedStudy) -> list[Answered]:
-    """The controls, those of one topic in one sentence."""
+    """The controls, those of one topic in one answer."""
     pairs = {(pair.of, pair.against): pair for pair in study.comparison.controls}
     topics: dict[str, list[tuple[str, Comparison]]] = {}
     for control in study.spec.controls:
@@ -109,6 +104,8 @@ def of_topics(study: ComparedStudy) -> list[Answered]:
 
 
 def _of_topic(study: ComparedStudy, topic: str, asked: Sequence[tuple[str, Comparison]]) -> Answered:
+    if found := window_or_weights(study, [pair for _, pair in asked]):
+        return Answered(topic, found)
     text = _grouped(study, CONTROLS, [(quoted(question), pair) for question, pair in asked])
     return Answered(topic, study.finding("topic", text, _numbers(study, [pair for _, pair in asked])))
 

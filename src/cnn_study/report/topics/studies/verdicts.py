@@ -49,6 +49,13 @@ def _where(pair: Comparison, largest: int | None) -> str:
     return "" if at in (None, largest) else f" (at {at})"
 
 
+def kind_of(pair: Comparison) -> str:
+    """The verdict; why there is none (``one run``, ``no variation``); ``not compared`` of a pair that is not."""
+    if not is_measured(pair):
+        return "not compared"
+    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
+
+
 def verdict_cell(pair: Comparison, margin: float) -> str:
     """The verdict with its sign; whether a significant difference is shown to be below the margin."""
     if not is_measured(pair):
