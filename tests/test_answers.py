@@ -86,6 +86,13 @@ def test_every_verdict_has_its_words(pair: Comparison, said: str) -> None:
     assert of_members(study(NO_CONTROLS, against_baseline=[pair])).finding.text == said
 
 
+def test_of_a_control_that_is_not_compared_no_reason_is_made_up() -> None:
+    # That both have trained, to budgets of which none is the other's, is one.
+    asked = asking(Control(of="odd", against="thin", question="oddness", topic="Odd"))
+    (found,) = of_topics(study(asked, controls=[compared("odd", "thin", None)]))
+    assert found.finding.text == "Not compared for oddness."
+
+
 def test_a_network_that_did_not_train_says_so() -> None:
     one = study(NO_CONTROLS, against_baseline=[compared("odd", "thin", None)])
     failed = replace(one, summary=dict(SUMMARY) | {"odd": entry(0.1, "collapsed")})
@@ -254,7 +261,13 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
-        "; largest change: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at 2)."
+        "; largest change from the smallest budget: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at "
+        "2)."
+    )
+    other = replace(changing(0.1, 4.9, stable=False, turned=False), of="odd")
+    assert said(turned, other).endswith(
+        "; largest change from the smallest budget, but for reversals: odd one − narrow one (+4.9 points at 1 "
+        "epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == ("1 of 1 difference is shown to stay within 1 point of the value at the largest budget.")

@@ -43,7 +43,7 @@ CONTROLS = {
     "not decided": "not decided for ",
     "one run": "of a single run, which decides nothing, for ",
     "no variation": "without variation between runs, so not decided, for ",
-    "not compared": "not compared, since not both networks trained, for ",
+    "not compared": "not compared for ",
 }
 AGREEMENTS: Mapping[Agreement, str] = {
     "same": "the same conclusion for",
@@ -155,7 +155,9 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     are = "are" if stable > 1 else "is"
     text = f"{of_all} {are} shown to stay within {margin} of the value at the largest budget"
     if changed:
-        text += f"; largest change{'s' if len(changed) > 1 else ''}: {_at_both_ends(changed[:NAMED])}"
+        largest = f"largest change{'s' if len(changed) > 1 else ''} from the smallest budget"
+        others = ", but for reversals" if turned else ""
+        text += f"; {largest}{others}: {_at_both_ends(changed[:NAMED])}"
     if turned:
         more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
         text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"

@@ -1,4 +1,4 @@
-"""How the differences depend on the training budget: they are described, and only the changes are tested."""
+"""How the differences depend on the training budget: they are described, and the changes are tested."""
 
 from collections.abc import Mapping
 
@@ -65,8 +65,8 @@ def budget_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"studies-{members.key}-budgets",
             f"{members.title}: differences to the baseline by training budget",
-            "Lines are 95 % CIs of each comparison alone. Points are filled at the largest budget, the only one "
-            "with verdicts.",
+            "Lines are 95 % CIs of each comparison alone. Points are filled at the largest budget, that of the "
+            "verdicts.",
             source(DATA),
             budget_chart(rows, members),
         )
