@@ -205,7 +205,7 @@ def variances_in_words(evidence: Evidence) -> str:
         )
         trained = f"trained with {OPTIMIZERS[optimizer]} for {counted(budget, 'epoch')}"
         of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
-        equal = "" if pool.equal is None else f", equal for all with {_p_value(pool.equal)} (Bartlett's test)"
+        equal = "" if pool.equal is None else f" (Bartlett's test of equal variances: {_p_value(pool.equal)})"
         moderated = (
             "moderated by one another"
             if pool.moderated

@@ -10,11 +10,18 @@ from cnn_study.report.kit.charts import ONCE, SIGNED, Spec, quantity, single, ti
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, listed, points, points_within
+from cnn_study.report.kit.wording import (
+    MOST_CHANGE,
+    MOST_POINTS,
+    counted,
+    counted_points,
+    listed,
+    points,
+    points_within,
+)
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
 
 DATA = "plots/data/budgets.csv"
-MOST_CHANGE = 2 * MOST_POINTS  # of a difference
 
 
 def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
