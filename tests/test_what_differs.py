@@ -27,6 +27,7 @@ from cnn_study.report.topics.studies.what_differs import (
     changes_with_depth,
     differing_table,
     in_brackets,
+    verb,
     what_differs_table,
 )
 from cnn_study.training.entry import Override
@@ -272,7 +273,7 @@ def test_alone_is_said_where_one_thing_differs_and_nowhere_else() -> None:
             one = alone(differing(*pair))
             assert bool(re.search(r"\balone\b", finding.text)) == (one is not None), finding.text
             if one is not None:
-                assert f"({one.what} alone differs)" in finding.text
+                assert f"({one.what} alone differs)" in finding.text  # a window, normalisation
                 said.add(pair)
     assert said == {
         ("kernel_3x3_dilated_2", "kernel_3x3"),
@@ -285,6 +286,18 @@ def test_alone_is_said_where_one_thing_differs_and_nowhere_else() -> None:
 def test_a_control_in_which_more_differs_names_it() -> None:
     assert in_brackets(differing("kernel_5x5", "kernel_3x3")) == " (window and weights in convolutions differ)"
     assert in_brackets(()) == ""
+
+
+def test_the_verb_is_that_of_what_differs() -> None:
+    said = {
+        in_brackets([Difference(what, "a", "b")])
+        for what in ("shortcuts", "pools", "weights in convolutions", "dropout", "hidden width")
+    }
+    assert said == {
+        " (shortcuts alone differ)", " (pools alone differ)", " (weights in convolutions alone differ)",
+        " (dropout alone differs)", " (hidden width alone differs)",
+    }  # fmt: skip
+    assert (verb("change", ["dropout"]), verb("change", ["dropout", "window"])) == ("changes", "change")
 
 
 def test_what_changes_in_all_pairs_in_which_depth_does_is_found() -> None:

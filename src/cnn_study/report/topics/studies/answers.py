@@ -6,10 +6,12 @@ from typing import Any
 
 from cnn_study.analysis.comparisons import Change, Comparison
 from cnn_study.analysis.mirrors import Agreement, MirroredPair
+from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.page import Answer
 from cnn_study.report.kit.wording import (
     FAILURES,
+    MOST_CHANGE,
     capitalized,
     counted,
     counted_points,
@@ -22,7 +24,7 @@ from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import Mirror
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, pairs_of
 from cnn_study.report.topics.studies.verdicts import kind_of
-from cnn_study.report.topics.studies.what_differs import changes_with_depth
+from cnn_study.report.topics.studies.what_differs import changes_with_depth, verb
 from cnn_study.report.topics.studies.window_or_weights import window_or_weights
 
 MOST = 8  # names in a group
@@ -220,10 +222,10 @@ def of_mirror(mirror: Mirror) -> Answered:
 def _from_there_to_here(pair: MirroredPair) -> str:
     """+1.3 → +0.0 points, 95 % CI of the change −1.9 to −0.8."""
     text = f"{points(pair.there.points)} → {points(pair.here.points)} points"
-    if pair.change_interval is None:
+    ci95 = clipped(pair.change_interval, -MOST_CHANGE, MOST_CHANGE)
+    if ci95 is None:
         return text
-    low, high = pair.change_interval
-    return f"{text}, 95 % CI of the change {points(low)} to {points(high)}"
+    return f"{text}, 95 % CI of the change {points(ci95[0])} to {points(ci95[1])}"
 
 
 def of_times(frontier: Frontier) -> list[Answered]:
@@ -265,7 +267,8 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
             numbers[f"best of {study.key}"] = best.p_value
         if study.spec.mirrors is None and (others := changes_with_depth(study)):
             parts.append(
-                f"that depth alone matters in “{study.spec.title}”, since {listed(others)} change with it"
+                f"that depth alone matters in “{study.spec.title}”, since {listed(others)} "
+                f"{verb('change', others)} with it"
             )
             numbers[f"changes of {study.key}"] = others
     parts.append("anything about longer training, other images or a recipe that was not tried")
