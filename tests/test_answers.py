@@ -309,6 +309,27 @@ def test_for_a_time_the_best_network_within_it_is_named() -> None:
     assert of_times(replace(FRONTIER, points=())) == []
 
 
+def test_a_time_includes_what_takes_exactly_as_long_and_is_not_said_twice() -> None:
+    exactly = (point("thin", 1, 10, 0.6), point("wide", 1, 20, 0.7), point("odd", 1, 60, 0.8))
+    said = replace(FRONTIER, points=exactly).by_time()
+    # Within a minute there is the most accurate itself, which stands last: no 20 seconds' network for it.
+    assert [(time, one.architecture) for time, one in said] == [("10 s", "thin"), ("1 min", "odd")]
+
+
+def test_the_band_of_the_figure_reaches_a_margin_to_both_sides_of_the_baseline() -> None:
+    figure = replace(FRONTIER, margin=2.0).figure
+    assert figure is not None
+    assert figure.spec is not None
+    (band,) = [
+        layer
+        for layer in figure.spec["layer"]
+        if isinstance(layer["mark"], dict) and "area" in layer["mark"].values()
+    ]
+    assert [(row["low"], row["high"]) for row in band["data"]["values"]] == [
+        pytest.approx((0.58, 0.62)), pytest.approx((0.68, 0.72)),
+    ]  # fmt: skip
+
+
 def test_the_figure_names_the_front_and_draws_every_point_and_the_band() -> None:
     figure = FRONTIER.figure
     assert figure is not None

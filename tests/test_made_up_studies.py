@@ -322,7 +322,7 @@ def test_the_first_screen_says_of_each_comparison_what_the_table_says(made: Repo
 @pytest.mark.parametrize("name", ["window or weights", "window or weights, failed"])
 def test_window_and_weights_are_counted_as_the_table_has_them(name: str) -> None:
     made = report(name)
-    (text,) = (one.text for one in made.findings if one.rule == "window_or_weights")
+    (text,) = (one.text for one in made.findings if one.rule == "topic")
     of_window, _, of_weights = text.partition(" More weights")
     assert made.page.table
     shown = {row[0]: row[1] for row in made.page.table.rows}
@@ -360,7 +360,7 @@ def test_what_answers_rest_on_is_what_was_compared(made: Report) -> None:
     pairs = [
         (finding, pair)
         for finding in made.findings
-        if finding.rule in ("members", "topic", "window_or_weights")
+        if finding.rule in ("members", "topic")
         for pair in finding.numbers["pairs"]
     ]
     assert pairs or all(len(study.members) == 1 for study in made.studies.values())
@@ -440,6 +440,20 @@ def test_titles_of_figures_say_what_the_table_says(made: Report) -> None:
             assert set(verdicts) == {"equivalent"}, title
         if "significantly" in title:
             assert not {"better", "worse"} & set(verdicts), title
+
+
+def test_each_study_has_its_table_and_its_curves(made: Report) -> None:
+    details = ("What differs between the networks of each comparison", "Validation accuracy by epoch")
+    for key, study in made.studies.items():
+        (section,) = (one for one in made.page.sections if one.key == key)
+        titles = [table.title for table in section.tables]
+        members = next(table for table in section.tables if table.columns[0] == "network")
+        assert len(members.rows) == len(study.members)
+        assert section.table is not None
+        if len(study.members) > 1:
+            assert {detail.title for detail in section.details} >= set(details)
+            assert f"{study.title}: what differs in each comparison" in titles
+        assert f"studies-{key}-validation_accuracy" in {figure.name for figure in section.figures}
 
 
 ODD = {

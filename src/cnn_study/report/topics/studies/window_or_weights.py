@@ -52,7 +52,7 @@ def window_or_weights(study: ComparedStudy, pairs: Sequence[Comparison]) -> Find
         "comparisons": {side: {"of": len(group), **counts[side]} for side, group in sides.items()},
         "pairs": [study.numbers_of(pair) for group in sides.values() for pair in group],
     }
-    return study.finding("window_or_weights", text, numbers)
+    return study.finding("topic", text, numbers)
 
 
 def _about(differences: Sequence[Difference]) -> Difference | None:
