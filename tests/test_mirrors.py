@@ -152,7 +152,9 @@ def test_planted_orders_are_found_under_both() -> None:
         ("kernel_7x7_adamw", "reversed"),
         ("kernel_1x1_3x3_adamw", "same"),
     ]
-    seven = mirror.pairs[1]
+    _, seven, smallest = mirror.pairs
+    assert [one.smaller_than_margin for one in (seven.there, seven.here)] == [False, False]
+    assert [one.smaller_than_margin for one in (smallest.there, smallest.here)] == [True, True]
     assert [one.verdict for one in (seven.there, seven.here)] == ["better", "worse"]
     assert [one.points for one in (seven.there, seven.here)] == pytest.approx([10.0, -10.0], abs=0.06)
 

@@ -171,16 +171,16 @@ def test_drawings_do_not_lie_on_each_other() -> None:
 
 def test_a_row_is_as_high_as_its_highest_drawing_with_labels_or_without() -> None:
     low: Spec = [{"conv": 4, "kernel": 3, "stride": 4}, {"pool": 2}]
-    high = network(RESIDUAL)
+    high = network(RESIDUAL, [4096])
     deep = network([{"conv": 64, "kernel": 3}] * 100)
-    tall = 56  # the side of the image, in pixels, the highest of all blocks
-    for first, labels in (((high, network(low)), 50), ((deep,), 0)):
+    side, widest = 56, 128  # of the image and of the dense layer, in pixels
+    for first, tall, labels in (((high, network(low)), widest, 50), ((deep,), side, 0)):
         drawn = [*first, deep]
         seen, height = lay_out(drawn, ["10 parameters"] * len(drawn))
         tops = sorted({name["y"] for name in seen.names})
         # Names, arcs, blocks, labels and the space to the next row.
         assert tops == pytest.approx([0, 44 + 15 + tall + labels + 16])
-        assert height == pytest.approx(tops[1] + 44 + 15 + tall + 16)
+        assert height == pytest.approx(tops[1] + 44 + 15 + side + 16)
         of_first = [row["y"] for row in seen.labels if row["y"] < tops[1]]
         assert all(y + 12 <= tops[1] for y in of_first)
         for row in (row for row in seen.blocks if row["look"] != NORM):

@@ -21,6 +21,7 @@ from cnn_study.networks.architecture import Architecture, geometry, spec_of
 from cnn_study.networks.layers import KINDS
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import count_conv_parameters, count_parameters, without_weights
+from cnn_study.report.topics.studies.answers import of_topics
 from cnn_study.report.topics.studies.differences import controls
 from cnn_study.report.topics.studies.study import ComparedStudy
 from cnn_study.report.topics.studies.what_differs import (
@@ -286,6 +287,16 @@ def test_alone_is_said_where_one_thing_differs_and_nowhere_else() -> None:
 def test_a_control_in_which_more_differs_names_it() -> None:
     assert in_brackets(differing("kernel_5x5", "kernel_3x3")) == " (window and weights in convolutions differ)"
     assert in_brackets(()) == ""
+
+
+def test_the_study_says_of_windows_and_of_weights_what_its_controls_find() -> None:
+    (study,) = (one for one in studies() if one.key == "kernel_size")
+    study = replace(study, judged={(pair.of, pair.against): pair for pair in study.comparison.controls})
+    (answered,) = of_topics(study)
+    assert answered.finding.text == (
+        "A larger window with as many weights in convolutions: more accurate in 5 of 5 comparisons (+1.9 points). "
+        "More weights in convolutions with the same window: more accurate in 1 of 1 comparison (+1.9 points)."
+    )
 
 
 def test_the_verb_is_that_of_what_differs() -> None:
