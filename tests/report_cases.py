@@ -384,7 +384,7 @@ def numbers_without_source(text: str, numbers: Mapping[str, Any], names: tuple[s
     ways: set[str] = set()
     for number in numbers_in(numbers):
         forms = [way(number) for way in WAYS]
-        forms.append(f"{number:g}")
+        forms += [f"{number:g}", f"{number:.1f}"]
         ways |= {re.sub("[ ×%s]", "", form) for form in forms}
     return written - ways
 

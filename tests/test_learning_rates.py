@@ -126,7 +126,7 @@ def test_the_most_that_a_rate_beside_the_chosen_one_costs_is_said_and_whom_it_st
 
     beside = "In the search, a rate 2 times lower or higher than the chosen one "
     assert finding(thin=[0.51, 0.52, 0.1], wide=[0.33, 0.53, 0.5]) == (
-        f"{beside}costs up to 20 points of validation accuracy (in “wide, twice” at the lower one) and keeps "
+        f"{beside}costs up to 20.0 points of validation accuracy (in “wide, twice” at the lower one) and keeps "
         "narrow one from training; one run for each rate."
     )
     assert "(in narrow one at the higher one);" in finding(thin=[0.51, 0.52, 0.4])

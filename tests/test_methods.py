@@ -1,12 +1,13 @@
 """Methods say in words what params.yaml says in keys."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import Params, validate
-from cnn_study.report.topics.methods import trained_otherwise, training_in_words
+from cnn_study.report.topics.methods import methods, trained_otherwise, training_in_words
 from tests.conftest import REPOSITORY
 from tests.test_compose import made_up_evidence
 
@@ -49,3 +50,21 @@ def test_networks_that_are_trained_otherwise_are_named_once_with_what_differs() 
         "3×3 AdamW, 5×5 AdamW, 7×7 AdamW and 1×1+3×3 AdamW: optimizer AdamW instead of Muon and momentum 0.9 "
         "instead of 0.8."
     )
+
+
+def test_verdicts_at_smaller_budgets_are_owned_up_to_where_a_study_mirrors_another() -> None:
+    evidence = made_up_evidence()
+    said = "So are the pairs of a study that mirrors another, with their partners,"
+    assert said in dict(methods(evidence))["Verdicts"]
+    content = read_yaml(REPOSITORY / "params.yaml")
+    del content["studies"]["optimizer"]["mirrors"]
+    without = dict(methods(replace(evidence, params=validate(content))))["Verdicts"]
+    assert "mirrors" not in without
+    assert "about are a family of their own. All other differences at smaller budgets have intervals" in without
+
+
+def test_where_networks_have_other_budgets_it_is_said_at_which_they_are_ranked() -> None:
+    evidence = made_up_evidence()
+    said = "A study is ranked at the largest budget that all of its networks which trained have,"
+    assert said not in trained_otherwise(evidence)
+    assert said in trained_otherwise(replace(evidence, params=validate(read_yaml(REPOSITORY / "params.yaml"))))

@@ -176,6 +176,7 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"studies": {}}, "studies: found {}, allowed: at least 1 of them"),
         ({"studies.depth.members.depth_4": "residual"}, "studies.depth.members: found 'residual' twice"),
         ({"studies.depth.title": "Kernel size"}, "studies: found 'Kernel size' twice"),
+        ({"studies.depth.title": " Kernel\n  size "}, "studies: found 'Kernel size' twice"),
         ({"architectures": {}}, "architectures: found {}, allowed: at least 1 of them"),
         ({"studies.depth.members": {}}, "studies.depth.members: found {}, allowed: at least 1 of them"),
         (
@@ -699,8 +700,13 @@ def test_what_is_refused_is_what_dvc_cannot_set_a_value_beside(tmp_path: Path) -
         with pytest.raises(Exception, match=r"full_key: study\.title"):
             set_beside(text)
     assert set_beside("\\${x}")["study"]["title"] == "${x}"  # which is another text
-    for text in ODD:
+    for text in (*ODD, "really ???", "????"):
         assert set_beside(text)["study"] == {"title": text, "questions": [text]}
+
+
+@pytest.mark.parametrize("text", ["really ???", "??? or not", "????"])
+def test_what_dvc_takes_for_a_missing_value_is_refused_as_a_whole_text_alone(text: str) -> None:
+    assert validate(with_values({"studies.depth.title": text})).studies["depth"].title == text
 
 
 @pytest.mark.parametrize("text", [text for text in ODD if "<!--" not in text])
