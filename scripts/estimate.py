@@ -19,6 +19,7 @@ from cnn_study.training.recipe import Training
 from cnn_study.training.schedule import Schedule
 from scripts.plan import sees_images
 from stages._runs import Plan, known, missing
+from stages.cost import read_known
 
 FORWARD = 0.4  # of a training step: a forward pass
 FURTHER_RATES = 1  # that a search tries beyond its range
@@ -65,7 +66,7 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: MachineSpe
     if kind == "profile":
         return PROFILE * speed.start
     if kind == "cost":
-        return sum(_turns(name, params, speed) for name in params.architectures)
+        return sum(_turns(name, params, speed) for name in _to_measure(params.architectures))
     if name not in speed.image:
         return 0.0
     training, image, images = params.trainings[name], speed.image[name], params.data.sizes
@@ -88,6 +89,14 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: MachineSpe
             layers = len(params.architectures[name].layers)
             return image * (runs * images.test * FORWARD + PASSES * layers * params.evaluate.images)
     return 0.0
+
+
+def _to_measure(architectures: Collection[str]) -> Collection[str]:
+    """The networks that the stage cost measures: those that its file lacks, with the reference, or else all."""
+    costs = read_known()
+    measured = {name for session in costs.sessions for name in session.networks}
+    new = [name for name in architectures if name not in measured]
+    return [costs.reference, *new] if measured and new else architectures
 
 
 def _turns(name: str, params: Params, speed: MachineSpeed) -> float:

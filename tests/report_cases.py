@@ -37,6 +37,7 @@ ENVIRONMENT = Environment("cpu", "fp32", 2, "a processor", "3.12.3", "2.14.1")
 BUDGETS = (1, 2)
 BUDGET = BUDGETS[-1]  # that of headlines
 LAYERS: Mapping[str, Kind] = {"conv1": "conv", "conv2": "conv", "output": "dense"}
+COLLAPSED: Status = "collapsed"
 ACCURACIES: Mapping[Status, float | None] = {"trained": 0.5, "collapsed": 0.1, "diverged": None}
 EVERYWHERE = np.full((32, 32), 1 / 1024)
 
@@ -257,8 +258,15 @@ def entry(
         seeds=tuple(range(len(runs))),
         statuses=runs,
         by_budget={
-            "1": BudgetSummary(status="collapsed", test_accuracy=around(0.1), validation_accuracy=around(0.1)),
-            "2": BudgetSummary(status=worst(runs), test_accuracy=of_test, validation_accuracy=of_test),
+            "1": BudgetSummary(
+                status="collapsed",
+                test_accuracy=around(0.1),
+                validation_accuracy=around(0.1),
+                statuses=tuple(COLLAPSED for _ in runs),
+            ),
+            "2": BudgetSummary(
+                status=worst(runs), test_accuracy=of_test, validation_accuracy=of_test, statuses=runs
+            ),
         },
     )
 
@@ -281,18 +289,22 @@ def timings_of(costs: Costs, images: int = 10_000) -> dict[str, Timing]:
 BLOCKS = 8
 
 
-def steps_of(**steps: tuple[float, float]) -> Costs:
+def steps_of(batch_sizes: Mapping[str, int] | None = None, /, **steps: tuple[float, float]) -> Costs:
     """Of one session: what a step takes, in seconds, and how far the interval of its logarithm reaches out.
 
-    That of the ratio of two reaches out as far as the hypotenuse of both. The first is the reference.
+    That of the ratio of two reaches out as far as the hypotenuse of both. The first is the reference. Batches are
+    of 100 images, but for ``batch_sizes``.
     """
+    batches = dict.fromkeys(steps, 100) | dict(batch_sizes or {})
     patterns = linalg.hadamard(BLOCKS)[1:]
     reach = stats.t.ppf(0.975, BLOCKS - 1) / np.sqrt(BLOCKS - 1)
     rows = {
         name: seconds * np.exp(half / reach * pattern)
         for (name, (seconds, half)), pattern in zip(steps.items(), patterns, strict=False)
     }
-    session = Session(networks={name: measured_step(list(row)) for name, row in rows.items()})
+    session = Session(
+        networks={name: measured_step(list(row), batch_size=batches[name]) for name, row in rows.items()}
+    )
     return Costs(StepCosts(reference=next(iter(steps)), sessions=(session,)))
 
 

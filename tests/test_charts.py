@@ -73,7 +73,7 @@ def cost(seconds: tuple[float, float, float] = (10.0, 20.0, 30.0)) -> pd.DataFra
 
 def steps() -> pd.DataFrame:
     return pd.DataFrame(
-        {"study": "width", "architecture": architecture, "part": part, "milliseconds": 10.0}
+        {"study": "width", "architecture": architecture, "batch_size": 128, "part": part, "milliseconds": 10.0}
         | {"ratio": 1.1, "low": 1.0, "high": 1.2}
         for architecture in SHOWN.names
         for part in PARTS
@@ -321,6 +321,17 @@ def test_what_is_not_decided_is_hollow_and_each_verdict_has_its_shape() -> None:
     assert hollow == {"net_not", "net_None"}
     shapes = {re.findall(r' d="([^"]+)"', dot)[0] for dot in dots.values()}
     assert len(shapes) == len(dots) == len(verdicts)
+
+
+def test_a_difference_is_filled_at_the_budget_at_which_it_has_a_verdict_also_if_that_is_a_smaller_one() -> None:
+    table = by_budget().assign(verdict=None)
+    largest = {"wide": 2, "deep": 1}
+    table = table[table["budget"] <= table["architecture"].map(largest)]
+    table.loc[table["budget"] == table["architecture"].map(largest), "verdict"] = "worse"
+    drawn = static_svg(budget_chart(table, SHOWN)).split("<path")
+    dots = [dot for dot in drawn if 'aria-roledescription="point"' in dot]
+    filled = [re.findall(r"epochs: (\d).* name: ([^;]*);", dot)[0] for dot in dots if 'fill-opacity="1"' in dot]
+    assert (len(dots), filled) == (3, [("2", "5×5"), ("1", "6 layers")])
 
 
 def test_a_difference_of_single_runs_has_a_mark_and_no_interval() -> None:

@@ -106,7 +106,7 @@ def test_each_claim_names_the_file_that_shows_its_numbers() -> None:
     assert files["most_accurate_kernel"] == files["residual_most_accurate"] == "metrics/conclusions.json"
     assert files["kernels_at_chance"] == "plots/data/replay.csv"
     assert files["fields_of_kernels"] == "metrics/summary.json"
-    assert files["residual_slowest"] == "metrics/timing.json"
+    assert files["residual_slowest"] == "metrics/timing_conclusions.json"
     assert files["residual_ends_largest"] == "plots/data/gradient_norms_by_seed.csv"
 
 
@@ -315,6 +315,9 @@ def test_a_claim_about_time_says_the_ratio_of_steps_and_is_open_where_none_was_m
     found = checked("residual_slowest", world())
     assert because in found.because
     assert found.numbers["residual against kernel_3x3"]["step"]["ratio"] == pytest.approx(4.0)
+    batches = steps_of({"residual": 50}, **{name: (seconds, 0.03) for name, seconds in STEPS.items()})
+    because = "a training image of residual takes 8.00× [7.67, 8.35] the time of 2 layers"
+    assert because in checked("residual_slowest", world() | {"costs": batches}).because
     some = {name: (seconds, 0.03) for name, seconds in STEPS.items() if name != "depth_4"}
     found = checked("residual_slowest", world() | {"costs": steps_of(**some)})
     assert (found.verdict, found.because) == ("not measured", "residual and 4 layers are not timed")

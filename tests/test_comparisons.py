@@ -105,32 +105,43 @@ def test_a_network_that_has_not_trained_is_neither_ranked_nor_compared(status: S
 
 
 def test_networks_of_different_budgets_are_compared_at_the_largest_that_both_have() -> None:
-    usual, short = result("usual", right_ones([80, 80], 100)), result("short", right_ones([60, 60], 100))
-    # To a smaller budget, ``usual`` has the other images right; here it trained to that as well.
-    runs = [
-        run.model_copy(update={"run": run.run.model_copy(update={"status": "trained"})})
-        for run in usual.trained.runs
-    ]
-    usual = replace(usual, trained=Trained(tuple(runs)))
+    usual = trained_to_both(result("usual", right_ones([80, 80], 100)))
     smaller, _ = usual.budgets
-    of_short = {run.seed: short.evaluation.runs[run.key] for run in short.runs}
-    short = replace(
-        short,
-        trained=Trained(tuple(run.model_copy(update={"budget": smaller}) for run in short.runs)),
-        evaluation=replace(short.evaluation, runs={(seed, smaller): one for seed, one in of_short.items()}),
-    )
+    short = to_one_budget(result("short", right_ones([60, 60], 100)), smaller)
     found = compared([usual, short], study("usual", "short")).against_baseline[0]
     assert found.largest is not None
     assert found.largest.budget == smaller
     assert found.points == pytest.approx(60 - (100 - 80))
-    short = replace(
-        short, trained=Trained(tuple(run.model_copy(update={"budget": 99}) for run in short.trained.runs))
-    )
-    short = replace(
-        short, evaluation=replace(short.evaluation, runs={(seed, 99): one for seed, one in of_short.items()})
-    )
-    found = compared([usual, short], study("usual", "short")).against_baseline[0]
+    found = compared([usual, to_one_budget(short, 99)], study("usual", "short")).against_baseline[0]
     assert (found.largest, found.points) == (None, None)
+
+
+def trained_to_both(one: Result) -> Result:
+    """To a smaller budget, ``result`` has the other images right; here it trained to that as well."""
+    runs = [
+        run.model_copy(update={"run": run.run.model_copy(update={"status": "trained"})})
+        for run in one.trained.runs
+    ]
+    return replace(one, trained=Trained(tuple(runs)))
+
+
+def to_one_budget(one: Result, budget: int) -> Result:
+    """Its runs to its largest budget, as if they were to this one, and no others."""
+    evaluated = {(run.seed, budget): one.evaluation.runs[run.key] for run in one.runs}
+    runs = tuple(run.model_copy(update={"budget": budget}) for run in one.runs)
+    return replace(one, trained=Trained(runs), evaluation=replace(one.evaluation, runs=evaluated))
+
+
+def test_a_network_that_has_not_trained_to_the_budget_of_the_ranking_is_not_ranked() -> None:
+    usual = trained_to_both(result("usual", right_ones([20, 24], 100)))
+    late = result("late", right_ones([5, 6], 100))  # collapsed at the smaller budget, with 95 and 94 right
+    short = to_one_budget(result("short", right_ones([60, 64], 100)), usual.budgets[0])
+    found = compared([usual, late, short], study("usual", "late", "short"))
+    assert (found.budget, found.ranking, found.not_ranked) == (1, ["usual", "short"], {"late": "collapsed"})
+    assert found.best is not None
+    assert list(found.best.probability) == ["usual", "short"]
+    # Where all share their largest budget, a smaller one changes nothing.
+    assert compared([usual, late], study("usual", "late")).ranking == ["usual", "late"]
 
 
 def test_nothing_is_compared_where_the_baseline_or_every_network_has_failed() -> None:

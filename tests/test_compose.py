@@ -11,7 +11,7 @@ import pytest
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result
-from cnn_study.analysis.summaries import BudgetSummary, Summary, Timing, environments
+from cnn_study.analysis.summaries import BudgetSummary, Summary, Timing, Timings, environments
 from cnn_study.analysis.tables import history_table
 from cnn_study.base.environment import Environment
 from cnn_study.base.errors import StudyError
@@ -30,6 +30,7 @@ from tests.report_cases import (
     ENVIRONMENT,
     labels_of,
     measured_step,
+    numbers_in,
     prepared_of,
     result,
     right_ones,
@@ -352,7 +353,7 @@ def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
     assert {finding["rule"] for finding in timed["findings"]} >= {"winner_cost", "pareto", "times"}
     for told, by_clock in ((conclusions, False), (timed, True)):
         for sentence in (*told["findings"], *told["claims"]):
-            assert (sentence["data"] == "metrics/timing.json" or "/timing/" in sentence["data"]) == by_clock
+            assert ("timing" in sentence["data"]) == by_clock
             assert "timed" not in sentence
     # Of the studies' pairs, and of those that claims about time are about.
     assert set(timed["step_ratios"]) >= {
@@ -361,6 +362,39 @@ def test_what_a_clock_measured_is_kept_apart(evidence: Evidence) -> None:
         "depth_6 over depth_4",
     }
     assert timed["step_ratios"]["kernel_5x5 over kernel_3x3"]["ratio"] == pytest.approx(1.1)
+
+
+def test_every_measured_number_of_a_sentence_stands_in_a_file_that_it_names(evidence: Evidence) -> None:
+    chapters = chapters_of(evidence)
+    conclusions, timed = conclusions_of(chapters)
+    metrics = {
+        "summary": evidence.summary.model_dump(),
+        "timing": Timings(architectures=evidence.timings).model_dump(),
+        "conclusions": conclusions,
+        "timing_conclusions": timed,
+    }
+    files = {f"metrics/{name}.json": list(numbers_in(content)) for name, content in metrics.items()}
+    files["params.yaml"] = list(numbers_in(read_yaml(REPOSITORY / "params.yaml")))
+    for folder, tables in (
+        ("data", [chapter.tables for chapter in chapters]),
+        ("timing", [chapter.timed_tables for chapter in chapters]),
+    ):
+        for name, table in (named for of_chapter in tables for named in of_chapter.items()):
+            files[f"plots/{folder}/{name}.csv"] = table.select_dtypes("number").to_numpy().ravel().tolist()
+    set_not_measured = (0.95, 0.1, 0.01)  # the level of intervals, chance, a tolerance
+    for told in (conclusions, timed):
+        for sentence in (*told["findings"], *told["claims"]):
+            there = np.array([number for name in sentence["data"].split(", ") for number in files[name]], float)
+            if sentence["data"] == "plots/data/confusion.csv":  # counts, of which the sentence has shares
+                continue
+            numbers = [number for number in numbers_in(sentence["numbers"]) if isinstance(number, float)]
+            missing = [
+                number
+                for number in numbers
+                if number not in set_not_measured
+                and not any(np.isclose(scale * there, number, 1e-9, 1e-12).any() for scale in (1, 100, 1e-6))
+            ]
+            assert missing == [], sentence
 
 
 def test_claims_about_gradients_are_open_where_networks_have_another_recipe_than_the_report(

@@ -10,9 +10,11 @@ import pytest
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Summary
 from cnn_study.data.splits import is_balanced
-from cnn_study.report.kit.members import of_studies
+from cnn_study.report.kit.members import Members, of_studies
+from cnn_study.report.kit.page import Figure
+from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.wording import images_in_words
-from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, confusion_chart
+from cnn_study.report.topics.classes.confusion import MOST_CLASSES, confusion, confusion_chart, figure_of_one
 from cnn_study.report.topics.images.chapter import chapter, draw_duplicates, of_classes, of_duplicates
 from cnn_study.report.topics.studies.class_changes import class_chart
 from cnn_study.sources.prepared import EqualImages, Prepared
@@ -92,6 +94,9 @@ def test_balanced_accuracy_is_the_mean_over_classes_and_there_where_these_are_un
     assert summary.test_accuracy.per_seed == (0.8, 0.6)
     assert summary.balanced_accuracy is not None
     assert summary.balanced_accuracy.per_seed == (0.5, 0.75)
+    smaller, _ = (one.balanced_accuracy for one in summary.by_budget.values())
+    assert smaller is not None
+    assert smaller.per_seed == (0.0, 0.0)
     assert is_balanced((2, 1))
     assert not is_balanced((3, 1))
 
@@ -121,3 +126,32 @@ def test_a_chart_of_many_classes_shows_some_of_them(count: int) -> None:
     assert {row["class"] for row in class_chart(changes, members)["data"]["values"]} == set(
         classes[-MOST_CLASSES:]
     )
+
+
+def of_forty_classes(*never_right: int) -> Figure:
+    """The figure of a network that is right of all 80 test images but those of these classes."""
+    labels = np.arange(80) % 40
+    one = predicting("thin", ~np.isin(labels, never_right)[None, :], labels)
+    table = confusion({"thin": one}, labels, [f"class {label:02}" for label in range(40)])
+    return figure_of_one(table, Members("width", "Width", {"thin": "thin"}, styles_of(["thin"])), "A title")
+
+
+def test_a_network_without_a_mistake_among_many_classes_has_its_figure() -> None:
+    figure = of_forty_classes()
+    assert figure.alt.endswith("Of all 40 classes, from 100.0 % (class 00) to 100.0 % (class 39) are right.")
+    assert figure.caption.endswith(
+        " 30 classes are shown, first of all those of the pairs that are confused most often."
+    )
+    assert figure.spec is not None
+    assert {cell["actual"] for cell in figure.spec["data"]["values"]} == {
+        f"class {label:02}" for label in range(30)
+    }
+
+
+def test_of_many_classes_one_that_is_never_recognised_is_the_lowest_and_is_shown() -> None:
+    figure = of_forty_classes(37)
+    assert "Of all 40 classes, from 0.0 % (class 37) to 100.0 % (class 39) are right." in figure.alt
+    assert figure.spec is not None
+    shown = {cell["actual"] for cell in figure.spec["data"]["values"]}
+    assert len(shown) == 30
+    assert {"class 37", "class 38"} <= shown

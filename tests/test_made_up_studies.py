@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
@@ -92,7 +93,9 @@ class Made:
     layers: Mapping[str, list[dict[str, Any]]] = field(default_factory=lambda: LAYERS)
     seeds: int = 3
     budgets: tuple[int, ...] = (1, 2)
+    own_budgets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     failed: Mapping[str, tuple[Status, ...]] = field(default_factory=dict)
+    failed_before: Mapping[str, Status] = field(default_factory=dict)  # at smaller budgets than the largest
     classes: int = 10
     measured: bool = True
     same_images: bool = False  # whether all runs have the same images right
@@ -104,7 +107,10 @@ class Made:
         content["training"] |= {"budgets": list(self.budgets), "seeds": list(range(self.seeds))}
         content["architectures"] = {
             name: {"layers": layers, "head": {}}
-            | ({"training": {"recipe": {"optimizer": "adamw"}}} if name.endswith("_adamw") else {})
+            | {
+                "training": ({"recipe": {"optimizer": "adamw"}} if name.endswith("_adamw") else {})
+                | ({"budgets": list(self.own_budgets[name])} if name in self.own_budgets else {})
+            }
             for name, layers in self.layers.items()
         }
         content["studies"] = self.studies
@@ -126,15 +132,17 @@ class Made:
     def _result(self, name: str, place: int) -> Result:
         trained: list[Status] = ["trained"] * self.seeds
         statuses = self.failed.get(name, tuple(trained))
+        budgets = self.own_budgets.get(name, self.budgets)
         runs, rights = list[FinishedRun](), dict[tuple[int, int], Right]()
         for seed, status in enumerate(statuses):
-            for budget in self.budgets:
-                share = (self.shares if budget == self.budgets[-1] else self.before)[name]
-                run = finished_run(seed, budget, status)
+            for budget in budgets:
+                largest = budget == budgets[-1]
+                share = (self.shares if largest else self.before)[name]
+                run = finished_run(seed, budget, status if largest else self.failed_before.get(name, status))
                 runs.append(run)
                 rights[run.key] = self._right(share, place, seed)
-        largest = np.array([rights[seed, self.budgets[-1]] for seed in range(len(statuses))])
-        one = result(name, largest, statuses, parameters=100 + place)
+        right = np.array([rights[seed, budgets[-1]] for seed in range(len(statuses))])
+        one = result(name, right, statuses, parameters=100 + place)
         profile = one.profile.model_copy(update={"conv_parameters": self.weights.get(name, 5)})
         evaluation = evaluation_of(runs, rights)
         labels = np.arange(IMAGES) % self.classes
@@ -231,6 +239,11 @@ MADE = {
     # The p-value of the best is below 0.05, and the verdict is another.
     "one budget": Made(SHARES | {"window": 0.666}, budgets=(2,)),
     "three budgets": Made(budgets=(1, 2, 4)),
+    # One study is ranked at two epochs, at which a network collapsed, the other at four; they share the baseline.
+    "budgets of their own": Made(
+        budgets=(2, 4), own_budgets={"wide": (2,)}, failed_before={"window": "collapsed"}
+    ),
+    "no shared budget": Made(own_budgets={"wide": (4,), "window": (8,)}),
     # Decided among the pairs of the mirror alone, and not among all.
     "a close mirror": Made(SHARES | {"wide": 0.615, "wide_adamw": 0.615}),
     "no cost measured": Made(measured=False),
@@ -374,7 +387,7 @@ def test_only_what_no_verdict_denies_is_called_the_most_accurate(made: Report) -
         said = " ".join(sentence.text for sentence in section.answer)
         for name in study.members:
             if f"{named(name, study)} is the most accurate" in said:
-                ranked = [one for one in study.members if made.evidence.summaries[one].status == "trained"]
+                ranked = study.members.keys() - made.evidence.compared[key].not_ranked.keys()
                 pairs = [pair for pair in study.pairs if name in pair and set(pair) <= set(ranked)]
                 for of, against in pairs:
                     assert made.verdict(of, against) == ("better" if of == name else "worse"), said
@@ -454,6 +467,38 @@ def test_each_study_has_its_table_and_its_curves(made: Report) -> None:
             assert {detail.title for detail in section.details} >= set(details)
             assert f"{study.title}: what differs in each comparison" in titles
         assert f"studies-{key}-validation_accuracy" in {figure.name for figure in section.figures}
+
+
+@pytest.mark.parametrize("name", ["usual", "budgets of their own"])
+def test_what_training_costs_is_shown_at_the_budget_of_the_ranking(name: str) -> None:
+    made = report(name)
+    for key, study in made.evidence.compared.items():
+        (section,) = (one for one in made.page.sections if one.key == key)
+        (figure,) = (one for one in section.figures if one.name == f"studies-{key}-accuracy_against_time")
+        assert figure.spec is not None
+        shown = pd.DataFrame(figure.spec["data"]["values"]).groupby("name").mean()
+        names = made.studies[key].members
+        assert set(shown.index) == {names[one] for one in study.ranking}
+        for one in study.ranking:
+            assert study.budget is not None
+            step = made.evidence.timings[one].step
+            assert step is not None
+            found = shown.loc[names[one]]
+            assert found["test_accuracy"] == pytest.approx(made.evidence.accuracies.mean(one, study.budget))
+            assert found["run_seconds"] == pytest.approx(step.runs[str(study.budget)].seconds, rel=1e-4)
+
+
+def test_where_pairs_are_compared_at_several_budgets_captions_say_so() -> None:
+    said = "Each pair at the largest budget that both networks have (2 or 4 epochs)."
+    for name, expected in (("usual", set()), ("budgets of their own", {"differences", "class_changes"})):
+        figures = {one.name: one for one in report(name).page.figures if one.name.startswith("studies-width-")}
+        found = {one.removeprefix("studies-width-") for one, figure in figures.items() if said in figure.caption}
+        assert found == expected
+    (section,) = (one for one in report("no shared budget").page.sections if one.key == "width")
+    assert section.table is not None
+    assert "each at its largest budget, since they share none" in section.table.note
+    (figure,) = (one for one in section.figures if one.name.endswith("accuracy_against_time"))
+    assert figure.caption.endswith("Each network at its largest budget, since they share none.")
 
 
 ODD = {

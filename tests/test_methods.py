@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from cnn_study.analysis.costs import Costs
 from cnn_study.base.yaml import read_yaml
+from cnn_study.cost.records import Session, StepCosts
 from cnn_study.params.study import Params, validate
+from cnn_study.report.topics.claims.chapter import chapter as claims
 from cnn_study.report.topics.methods import methods, trained_otherwise, training_in_words
 from tests.conftest import REPOSITORY
 from tests.test_compose import made_up_evidence
@@ -68,3 +71,18 @@ def test_where_networks_have_other_budgets_it_is_said_at_which_they_are_ranked()
     said = "A study is ranked at the largest budget that all of its networks which trained have,"
     assert said not in trained_otherwise(evidence)
     assert said in trained_otherwise(replace(evidence, params=validate(read_yaml(REPOSITORY / "params.yaml"))))
+
+
+def test_clocks_say_how_networks_that_were_added_later_are_compared() -> None:
+    evidence = made_up_evidence()
+    assert ": all networks in one process, in blocks" in dict(methods(evidence))["Clocks"]
+    networks = dict(evidence.costs.found.sessions[0].networks)
+    later = {name: networks[name] for name in ("kernel_3x3", "residual")}
+    del networks["residual"]
+    sessions = (Session(networks=networks), Session(networks=later))
+    two = replace(evidence, costs=Costs(StepCosts(reference="kernel_3x3", sessions=sessions)))
+    clocks = dict(methods(two))["Clocks"]
+    assert "all networks in one process" not in clocks
+    assert "Networks that were added later were measured in another process, with one of the first," in clocks
+    (section,) = (one for one in claims(two).sections)
+    assert "measured in turns, those of networks added later with one of the first (" in section.tables[1].note

@@ -101,10 +101,17 @@ def test_the_reference_is_compared_in_the_session_of_the_other() -> None:
 def test_where_batches_differ_times_of_an_image_are_compared() -> None:
     costs = costs_of({"base": [0.02, 0.02], "second": [0.03, 0.03]}, batches={"base": 100, "second": 50})
     assert ratio_of(costs, "second", "base").ratio == pytest.approx(3.0)
+    assert (costs.unit("second", "base"), costs.unit("second")) == ("training image", "training step")
     one, other = (costs.step(name, {1: 1000}) for name in ("base", "second"))
     assert one
     assert other
     assert (one.runs["1"].seconds, other.runs["1"].seconds) == pytest.approx((0.2, 0.6))
+
+
+def test_what_was_measured_later_than_the_first_is_known() -> None:
+    costs = costs_of(times_of(("base", "second")), times_of(("base", "third")))
+    assert costs.added("base", "second", "third", "unknown") == ["third"]
+    assert costs_of(times_of(("base", "second"))).added("base", "second") == []
 
 
 def test_the_parts_of_a_step_make_up_the_whole() -> None:

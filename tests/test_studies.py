@@ -12,6 +12,7 @@ from cnn_study.analysis.comparisons import AccuracyDifference, Change, Compariso
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
 from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.verdicts import Verdict
+from cnn_study.cost.records import Session, StepCosts
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.members import Members
@@ -100,7 +101,7 @@ def test_the_best_is_claimed_where_all_others_are_worse() -> None:
         "“wide, twice” takes 0.20× [0.19, 0.21] the time of a training step, 23× the training FLOPs and 0.031× "
         "the parameters of the baseline narrow one (a processor, 2 threads, fp32)."
     )
-    assert found["winner_cost"].data == "metrics/timing.json"
+    assert found["winner_cost"].data == "metrics/timing_conclusions.json"
 
 
 CLOSE = replace(BEST, p_value=0.05, probability={"wide": 0.6, "thin": 0.36, "odd": 0.04})
@@ -204,7 +205,16 @@ def test_the_table_has_accuracies_and_times_of_a_step_over_the_baseline_s() -> N
 
 
 def test_the_table_of_classes_that_are_not_balanced_has_their_balanced_accuracy_too() -> None:
-    unbalanced = {name: one.model_copy(update={"balanced_accuracy": around(0.5)}) for name, one in SUMMARY.items()}
+    of_classes = {"2": {"balanced_accuracy": around(0.5)}, "1": {"balanced_accuracy": around(0.3)}}
+    unbalanced = {
+        name: one.model_copy(
+            update={
+                "balanced_accuracy": around(0.8),  # at a larger budget than that of the ranking
+                "by_budget": {key: one.by_budget[key].model_copy(update=of) for key, of in of_classes.items()},
+            }
+        )
+        for name, one in SUMMARY.items()
+    }
     table = members_table(compared_study(summary=unbalanced | {"odd": SUMMARY["odd"]}))
     assert table.columns[2] == "balanced accuracy"
     assert [row[2] for row in table.rows] == ["50.0 % [49.6, 50.4]", "50.0 % [49.6, 50.4]", "–"]
@@ -227,6 +237,30 @@ def test_the_table_of_steps_has_a_row_for_each_part_of_each_step_and_the_ratio_t
     assert of_wide["ratio"].to_list() == pytest.approx([0.00836 / 0.041] * 3)
     assert table[table["architecture"] == "thin"]["ratio"].isna().all()
     assert len(table) == 9
+
+
+def test_where_batches_differ_it_is_said_that_times_are_of_an_image() -> None:
+    costs = steps_of({"wide": 50}, thin=(0.041, 0.03), wide=(0.00836, 0.04), odd=(0.06, 0.03))
+    study = compared_study(costs=costs)
+    table = members_table(study)
+    assert table.columns[-1] == "training image, narrow one = 1"
+    assert "a training step of narrow one, of 100 images, takes 41 ms" in table.note
+    assert table.rows[1][-1] == "0.41× [0.39, 0.43]"
+    found = found_in_study(costs=costs)
+    assert "takes 0.41× [0.39, 0.43] the time of a training image, " in found["winner_cost"].text
+    (figure,) = (one for one in section_of(study)[0].figures if one.name.endswith("step_time"))
+    in_a_step = "Images in a step: 50 of “wide, twice”; 100 of narrow one and odd one."
+    assert figure.caption == f"All networks were measured in turns. {in_a_step}"
+    assert figure.spec is not None
+    assert "image over the baseline's" in str(figure.spec)
+
+
+def test_what_was_measured_later_is_said_below_the_figure_of_steps() -> None:
+    first = COSTS.found.sessions[0].networks
+    earlier, later = ({name: first[name] for name in names} for names in (("thin", "wide"), ("thin", "odd")))
+    costs = Costs(StepCosts(reference="thin", sessions=(Session(networks=earlier), Session(networks=later))))
+    (figure,) = (one for one in section_of(compared_study(costs=costs))[0].figures if "step_time" in one.name)
+    assert figure.caption == "Networks were measured in turns, those added later with one of the first."
 
 
 def test_a_baseline_with_the_highest_mean_costs_and_gains_nothing_over_itself() -> None:
@@ -257,6 +291,28 @@ def test_nobody_is_the_best_where_nobody_trained() -> None:
     assert found["not_ranked"].text == (
         "Not ranked: narrow one, “wide, twice” and odd one (1 of 2 runs collapsed to chance and 1 diverged, each)."
     )
+
+
+def test_of_a_network_that_has_not_trained_to_the_ranking_s_budget_both_budgets_are_said() -> None:
+    later = {name: one.model_copy(update={"budget": 4}) for name, one in SUMMARY.items()}
+    ranked = later["odd"].by_budget["2"].model_copy(update={"statuses": ("trained", "collapsed", "collapsed")})
+    later["odd"] = later["odd"].model_copy(update={"by_budget": {"2": ranked}})
+    failed = {"odd": "collapsed", "thin": "diverged"}
+    comparison = replace(COMPARISON, ranking=["wide"], not_ranked=failed, best=None)
+    study = compared_study(comparison, later | {"thin": entry(0.1, "diverged").model_copy(update={"budget": 8})})
+    assert [row[1] for row in members_table(study).rows] == [
+        "diverged at 8 epochs",
+        "72.3 % [71.9, 72.7]",
+        "collapsed at 2 epochs",
+    ]
+    (finding,) = failures(study)
+    assert finding.text == (
+        "Not ranked: odd one (2 of 3 runs collapsed to chance at 2 epochs); narrow one (1 of 1 run diverged at 8 "
+        "epochs)."
+    )
+    only = leader(study)
+    assert only.text.startswith("Of 3 networks only “wide, twice” trained at 2 epochs, with a test accuracy of")
+    assert_numbers_are_their_own([finding])
 
 
 def test_of_many_that_failed_it_is_said_how_many() -> None:

@@ -2,18 +2,21 @@
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.time_told import ratios, seconds_told
 from cnn_study.base.yaml import read_yaml
+from cnn_study.cost.records import Session, StepCosts
 from cnn_study.params.study import Params, validate
 from scripts.estimate import MachineSpeed, estimates
 from scripts.plan import foreseen
 from scripts.repro import Repro
 from scripts.time_left import TimeLeft, in_words
 from tests.conftest import REPOSITORY, Project
+from tests.report_cases import measured_step
 
 PLAN = {"tune@a": 10.0, "train@a": 100.0, "tune@b": 20.0, "train@b": 200.0, "analyze": 30.0}
 
@@ -110,6 +113,20 @@ def test_other_stages_take_as_long_as_their_images_and_their_start() -> None:
     assert seconds("replay@kernel_3x3", given) == pytest.approx(8 * (20 + 0.4 * 5))
     assert seconds("download", given, start=1.0) == 2
     assert seconds("analyze", given, start=1.0) > len(given.architectures)
+
+
+def test_of_times_of_steps_only_those_of_new_networks_are_measured_beside_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = params()
+    names = list(given.architectures)
+    monkeypatch.chdir(tmp_path)
+    one = seconds("cost", given) / len(names)  # no file: all
+    for count, measured in ((0, len(names)), (1, 2), (3, 4), (len(names) - 1, len(names))):
+        known = names[: len(names) - count]
+        session = Session(networks={name: measured_step([0.1]) for name in known})
+        StepCosts(reference=names[0], sessions=(session,)).write(tmp_path / "results/timing/cost.json")
+        assert seconds("cost", given) == pytest.approx(measured * one), count
 
 
 @pytest.mark.parametrize(

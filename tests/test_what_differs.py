@@ -33,7 +33,7 @@ from cnn_study.report.topics.studies.what_differs import (
 )
 from cnn_study.training.entry import Override
 from tests.conftest import REPOSITORY, SHAPE
-from tests.report_cases import COMPARISON, COSTS, MARGIN, STUDY, SUMMARY, TIMING, compared
+from tests.report_cases import COMPARISON, COSTS, MARGIN, STUDY, SUMMARY, TIMING, compared, steps_of
 
 PARAMS = validate(read_yaml(REPOSITORY / "params.yaml"))
 TRAINING = PARAMS.training
@@ -348,3 +348,6 @@ def test_the_table_of_what_differs_has_times_where_they_were_measured() -> None:
     table = what_differs_table(study)
     assert table.columns[-1] == "time of a training step, ratio"
     assert {row[0]: row[-1] for row in table.rows}["wide, twice − wide_matched"] == "1.19× [1.14, 1.26]"
+    costs = steps_of({"thin": 50}, thin=(0.041, 0.03), wide=(0.00836, 0.04), wide_matched=(0.007, 0.03))
+    table = what_differs_table(replace(study, costs=costs))
+    assert table.columns[-1] == "time of a training image, ratio"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from cnn_study.analysis.accuracies import Accuracies
 from cnn_study.analysis.best import Best
-from cnn_study.analysis.results import Result
+from cnn_study.analysis.results import Result, worst
 from cnn_study.analysis.variance import LEVEL, Contrast
 from cnn_study.analysis.verdicts import Judged, Verdict, judge
 from cnn_study.params.study import Study
@@ -114,9 +114,9 @@ class StudyComparison:
     """A study's architectures, compared."""
 
     study: str  # its key in params.studies
-    budget: int | None  # the largest that all members which trained have; None where there is no such
-    ranking: list[str]  # these members, at that budget or each at its own largest, highest mean accuracy first
-    not_ranked: dict[str, str]  # status of the other members
+    budget: int | None  # the largest that all members have which trained to their own; None where there is no such
+    ranking: list[str]  # those that trained to it or, without one, to their own, highest mean accuracy first
+    not_ranked: dict[str, str]  # statuses of the other members: at their own largest budget, or else at that one
     against_baseline: list[Comparison]  # every member but the baseline, in the order of the study
     controls: list[Comparison]  # in the order of the study
     best: Best | None  # of the ranked, at the largest budget that all have; None of fewer than two
@@ -167,8 +167,13 @@ class Comparer:
         return {(pair.of, pair.against): pair for one in family for pair in (one, self._reversed(one))}
 
     def _study(self, key: str, study: Study, judged: Mapping[Pair, Comparison]) -> StudyComparison:
-        trained = [name for name in study.members if self.results[name].status == "trained"]
+        failed = {name: status for name in study.members if (status := self.results[name].status) != "trained"}
+        trained = [name for name in study.members if name not in failed]
         budget = self.accuracies.largest(trained) if trained else None
+        if budget is not None:
+            at_budget = {name: worst(run.status for run in self.results[name].runs_to(budget)) for name in trained}
+            failed |= {name: status for name, status in at_budget.items() if status != "trained"}
+            trained = [name for name in trained if name not in failed]
         at = {name: budget or self.results[name].budget for name in trained}
         accuracy = {name: self.accuracies.mean(name, at[name]) for name in trained}
         seconds = {name: self.seconds.get(name, {}).get(at[name]) for name in trained}
@@ -178,7 +183,7 @@ class Comparer:
             study=key,
             budget=budget,
             ranking=sorted(accuracy, key=lambda name: (-accuracy[name], name)),
-            not_ranked={name: self.results[name].status for name in study.members if name not in accuracy},
+            not_ranked={name: failed[name] for name in study.members if name in failed},
             against_baseline=[judged[pair] for pair in members],
             controls=[judged[control.of, control.against] for control in study.controls],
             best=None if budget is None else self._best(trained, budget),

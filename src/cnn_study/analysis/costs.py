@@ -148,6 +148,16 @@ class Costs:
         where = self.environments
         return "; ".join(dict.fromkeys(_in_words(where[name]) for name in names if name in where))
 
+    def unit(self, *names: str) -> str:
+        """Of what the times of these networks are compared: a training step, or an image where batches differ."""
+        sessions = {name: session for name in names if (session := self._session(name)) is not None}
+        batches = {session.networks[name].batch_size for name, session in sessions.items()}
+        return "training step" if len(batches) < 2 else "training image"
+
+    def added(self, *names: str) -> list[str]:
+        """Those of these networks that were measured in a later session than the first, with the reference."""
+        return [name for name in names if self._session(name) not in (None, *self.found.sessions[:1])]
+
     def ratios(self, pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, Any]]:
         """As metrics/timing_conclusions.json has them, by "OF over AGAINST": of those that have been measured."""
         found = {f"{of} over {against}": self.ratio(of, against) for of, against in pairs}

@@ -72,13 +72,13 @@ class Result:
         """The fraction of test images that each run has right."""
         return [None if right is None else float(right.mean()) for right in self.correct(labels, budget)]
 
-    def balanced_accuracies(self, labels: Integers) -> list[float | None]:
+    def balanced_accuracies(self, labels: Integers, budget: int | None = None) -> list[float | None]:
         """The mean over classes of the fraction of a class's test images that each run has right."""
         of_class = np.bincount(labels)
         there = of_class > 0
         return [
             None if right is None else float((np.bincount(labels, right)[there] / of_class[there]).mean())
-            for right in self.correct(labels)
+            for right in self.correct(labels, budget)
         ]
 
     @property

@@ -44,11 +44,17 @@ class FieldSides(Record):
 
 
 class BudgetSummary(Record):
-    """Of an architecture's runs to one budget: accuracies 0 to 1."""
+    """Of an architecture's runs to one budget: accuracies 0 to 1, of ``statuses`` the worst as ``status``.
+
+    ``balanced_accuracy``: the mean over classes, None where all have as many test images, but for one, so that it
+    says the same.
+    """
 
     status: Status
     test_accuracy: Estimate
     validation_accuracy: Estimate
+    statuses: tuple[Status, ...] = ()
+    balanced_accuracy: Estimate | None = None
 
 
 class Summary(Record):
@@ -56,9 +62,8 @@ class Summary(Record):
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
     ``training_flops``: of a training step, the optimizer's among them, over the images of its batch.
-    ``balanced_accuracy``: the mean over classes, None where all have as many test images, but for one, so that it
-    says the same. The file of release 0.1.0 has none of these. ``learning_rate_at_edge``: whether the search was
-    cut off where its best or its chosen rate was at an end, or none had trained.
+    The file of release 0.1.0 has none of these. ``learning_rate_at_edge``: whether the search was cut off where
+    its best or its chosen rate was at an end, or none had trained.
     """
 
     status: Status
@@ -82,11 +87,14 @@ class Summary(Record):
     def of(cls, result: Result, labels: Integers, training_flops: int | None = None) -> "Summary":
         """``labels``: (N,) of the test images."""
         profile = result.profile
+        balanced = is_balanced(np.unique(labels, return_counts=True)[1].tolist())
         by_budget = {
             str(budget): BudgetSummary(
                 status=worst(run.status for run in result.runs_to(budget)),
                 test_accuracy=Estimate.of(result.test_accuracies(labels, budget)),
                 validation_accuracy=Estimate.of([run.validation_accuracy for run in result.runs_to(budget)]),
+                statuses=tuple(run.status for run in result.runs_to(budget)),
+                balanced_accuracy=None if balanced else Estimate.of(result.balanced_accuracies(labels, budget)),
             )
             for budget in result.budgets
         }
@@ -102,10 +110,6 @@ class Summary(Record):
             receptive_field=FieldSides.of(result),
             budget=result.budget,
             seeds=tuple(result.seeds),
-            statuses=tuple(result.statuses),
-            balanced_accuracy=None
-            if is_balanced(np.unique(labels, return_counts=True)[1].tolist())
-            else Estimate.of(result.balanced_accuracies(labels)),
             by_budget=by_budget,
         )
 

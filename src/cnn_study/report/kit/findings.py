@@ -12,6 +12,7 @@ from cnn_study.report.kit.page import Sentence
 CONCLUSIONS = "metrics/conclusions.json"
 SUMMARY = "metrics/summary.json"
 TIMING = "metrics/timing.json"
+TIMING_CONCLUSIONS = "metrics/timing_conclusions.json"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """How the numbers came about."""
 
+from collections.abc import Sequence
+
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.statistics import significant
 from cnn_study.analysis.what_differs import recipe_differences
@@ -24,6 +26,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     params = evidence.params
     margin = counted_points(params.analysis.margin)
     others = trained_otherwise(evidence)
+    added = evidence.costs.added(*evidence.params.architectures)
     return (
         (
             "Images",
@@ -90,11 +93,11 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (
             "Clocks",
             "Times that are compared are those of the stage cost, of training steps on random images"
-            f"{_where(evidence)}: all networks in one process, in blocks in each of which every network has its "
-            "turn, in an order drawn anew. Ratios are those within blocks, with Student's intervals for the mean "
-            "of their logarithms over blocks. The cost of a run is the time of a step, as often as the run has "
-            "steps. What runs took by the clock, other work of the machine included, is in metrics/timing.json "
-            "for information.",
+            f"{_where(evidence)}: {'' if added else 'all '}networks in one process, in blocks in each of which "
+            f"every network has its turn, in an order drawn anew. {_later(added)}Ratios are those within blocks, "
+            "with Student's intervals for the mean of their logarithms over blocks. The cost of a run is the time "
+            "of a step, as often as the run has steps. What runs took by the clock, other work of the machine "
+            "included, is in metrics/timing.json for information.",
         ),
         *((("In no study", ", ".join(params.unnamed)),) if params.unnamed else ()),
     )
@@ -230,6 +233,16 @@ def _p_value(p: float) -> str:
 def _where(evidence: Evidence) -> str:
     machine = evidence.costs.machine(*evidence.params.architectures)
     return f" ({machine})" if machine else ""
+
+
+def _later(added: Sequence[str]) -> str:
+    """How networks that were ``added`` to those measured first are compared with them."""
+    if not added:
+        return ""
+    return (
+        "Networks that were added later were measured in another process, with one of the first, and are compared "
+        "with the others by their ratios to it, with Welch's (1947) degrees of freedom. "
+    )
 
 
 def _splits(prepared: Prepared) -> str:

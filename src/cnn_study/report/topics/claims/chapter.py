@@ -6,13 +6,14 @@ from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.tables import gradient_norms_by_seed, replay_table
 from cnn_study.analysis.what_differs import Difference, rate_differences, recipe_differences
 from cnn_study.report.kit.chapter import Chapter
-from cnn_study.report.kit.findings import CONCLUSIONS, TIMING, Finding, source
+from cnn_study.report.kit.findings import CONCLUSIONS, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.page import Detail, Section, Table
 from cnn_study.report.kit.wording import counted, listed
 from cnn_study.report.topics.claims.checks import Claim, check_claims
 from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS, DEPTHS, KERNELS, ORIGINAL_DATASET, TIMED_PAIRS
 from cnn_study.report.topics.claims.statements import Verdict
 
+BOTH = f"{CONCLUSIONS}, {TIMING_CONCLUSIONS}"  # of claims, those that a clock has measured in the second
 SAID: Mapping[Verdict, tuple[str, str]] = {  # of one claim, of several
     "holds": ("holds", "hold"),
     "does not hold": ("does not hold", "do not hold"),
@@ -46,13 +47,13 @@ def chapter(evidence: Evidence) -> Chapter:
         "What the original report says",
         ("claim", "verdict"),
         tuple((claim.claim, claim.verdict) for claim in claims),
-        source(f"{CONCLUSIONS}, {TIMING}"),
+        source(BOTH),
     )
     reasons = Table(
         "What each verdict rests on",
         ("claim", "verdict", "because"),
         tuple((claim.claim, claim.verdict, claim.because) for claim in claims),
-        source(f"{CONCLUSIONS}, {TIMING}"),
+        source(BOTH),
         "The original report trained each network once, for 15 epochs, and looked at the test images while it did."
         + _where(evidence),
     )
@@ -88,7 +89,7 @@ def verdicts_in_words(claims: Sequence[Claim], dataset: str) -> Finding:
     parts += [f"{count} {words[count != 1]}" for count, words in others]
     text = listed(parts) + ("" if dataset == ORIGINAL_DATASET else ", being about other images")
     numbers = counts | {"claims": len(claims)}
-    return Finding(f"{text}.", "claims", "claims", numbers, TIMING, timed=True)
+    return Finding(f"{text}.", "claims", "claims", numbers, BOTH, timed=True)
 
 
 def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:
@@ -105,4 +106,9 @@ def _recipes(evidence: Evidence) -> dict[str, list[Difference]]:
 
 def _where(evidence: Evidence) -> str:
     machine = evidence.costs.machine(*KERNELS, *DEPTHS)
-    return f" Times are those of training steps of this study, measured in turns ({machine})." if machine else ""
+    if not machine:
+        return ""
+    later = (
+        ", those of networks added later with one of the first" if evidence.costs.added(*KERNELS, *DEPTHS) else ""
+    )
+    return f" Times are those of training steps of this study, measured in turns{later} ({machine})."

@@ -21,7 +21,7 @@ from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.what_differs import Difference
-from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING
+from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, TIMING_CONCLUSIONS
 from cnn_study.report.kit.wording import DATASETS, listed
 from cnn_study.report.topics.claims.networks import (
     ACCURACY_GROWS,
@@ -249,13 +249,13 @@ CLAIMS: dict[str, Check] = {
     "1×1+3×3 is the most accurate kernel (53.20 %)": Check(most_accurate_kernel),
     "5×5 is second (44.14 %), above 3×3 and 7×7": Check(moderate_kernel),
     "3×3 and 7×7 stay at chance (10.00 %)": Check(kernels_at_chance, REPLAY),
-    "3×3 is the fastest kernel to train": Check(fastest_kernel, TIMING, timed=True),
-    "1×1+3×3 is the slowest kernel to train": Check(slowest_kernel, TIMING, timed=True),
+    "3×3 is the fastest kernel to train": Check(fastest_kernel, TIMING_CONCLUSIONS, timed=True),
+    "1×1+3×3 is the slowest kernel to train": Check(slowest_kernel, TIMING_CONCLUSIONS, timed=True),
     "3×3, 5×5, 7×7, 1×1+3×3 see 10, 16, 22, 10 pixels": Check(fields_of_kernels, SUMMARY, of_any_data=True),
     "Accuracy grows from 2 to 4 to 6 layers (73.47, 76.79, 78.40 %)": Check(accuracy_grows_with_depth),
     "Residual is the most accurate depth (81.06 %)": Check(residual_most_accurate),
-    "Residual is the slowest depth to train": Check(residual_slowest, TIMING, timed=True),
-    "6 layers are the second slowest": Check(six_layers_second_slowest, TIMING, timed=True),
+    "Residual is the slowest depth to train": Check(residual_slowest, TIMING_CONCLUSIONS, timed=True),
+    "6 layers are the second slowest": Check(six_layers_second_slowest, TIMING_CONCLUSIONS, timed=True),
     "Gradient norms of small networks settle lower": Check(
         small_networks_settle_lower, NORMS, of_its_recipe=DEPTHS
     ),

@@ -3,7 +3,8 @@
 Three rules decide for a pair:
 
 - Accuracy: the verdict on the two at their largest budget. Where they are equivalent, none is more accurate.
-- Times: whether the 95 % interval of the ratio of the times of a training step leaves out 1.
+- Times: whether the 95 % interval of the ratio of the times of a training step, or of an image where batches
+  differ, leaves out 1.
 - Gradient norms: whether the 95 % intervals of the two means over seeds are disjoint.
 
 Where the difference is not significant by these, the verdict is "not decided", whichever mean is larger.
@@ -154,7 +155,8 @@ def slower(measured: Measurements, names: Mapping[str, str], of: str, against: s
     if ratio is None:
         return Statement(_key(pair), "not measured", f"{names[of]} and {names[against]} are not timed", {})
     how = "" if ratio.sign else ", not significant"
-    because = f"a training step of {names[of]} takes {times_within(ratio)} the time of {names[against]}{how}"
+    unit = measured.costs.unit(of, against)
+    because = f"a {unit} of {names[of]} takes {times_within(ratio)} the time of {names[against]}{how}"
     return Statement(_key(pair), _verdict(ratio.sign), because, {"step": ratio.model_dump()})
 
 

@@ -16,13 +16,13 @@ from cnn_study.report.kit.wording import percent
 
 DATA = "plots/data/confusion.csv"
 MOST_NUMBERED = 12  # classes, in a chart of one network: of more, the numbers would not fit
-MOST_CLASSES = 30  # in a chart, where each can be read; of more, those of the pairs with the most mistakes
+MOST_CLASSES = 30  # in a chart, where each can be read; of more, first those of the pairs with the most mistakes
 
 
 def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable[str]) -> pd.DataFrame:
     """``count`` of test images by ``actual`` and ``predicted`` class, all seeds of an architecture together.
 
-    Of many classes most pairs have none: these are left out.
+    Of many classes most pairs have none: these are left out, but for a class and itself.
     """
     names = list(classes)
     rows: list[dict[str, Any]] = []
@@ -30,7 +30,8 @@ def confusion(results: Mapping[str, Result], labels: Integers, classes: Iterable
         counts = np.zeros((len(names), len(names)), dtype=int)
         for run in result.predictions:
             np.add.at(counts, (labels, run.predicted), 1)
-        pairs = np.argwhere(counts if len(names) > MOST_CLASSES else counts >= 0)
+        many = len(names) > MOST_CLASSES
+        pairs = np.argwhere((counts > 0) | np.eye(len(names), dtype=bool) if many else counts >= 0)
         rows += [
             {"architecture": name, "actual": names[i], "predicted": names[j], "count": int(counts[i, j])}
             for i, j in pairs
@@ -51,26 +52,34 @@ def confusion_figure(table: pd.DataFrame, members: Members) -> Figure:
 
 def figure_of_one(table: pd.DataFrame, members: Members, title: str) -> Figure:
     """The one network of ``members``, large."""
-    spec = confusion_chart(table, members)
-    right = sorted((cell["share"], cell["actual"]) for cell in spec["data"]["values"] if _is_right(cell))
-    ends = f"From {percent(right[0][0])} ({right[0][1]}) to {percent(right[-1][0])} ({right[-1][1]}) are right."
+    rows = _shares(members.rows(table))
+    right = rows[rows["actual"] == rows["predicted"]].dropna(subset="share").sort_values(["share", "actual"])
+    (low, first), (high, last) = right[["share", "actual"]].iloc[[0, -1]].itertuples(index=False)
+    every = f"Of all {len(right)} classes, from" if _has_many(table) else "From"
+    ends = f"{every} {percent(low)} ({first}) to {percent(high)} ({last}) are right."
     return Figure(
         f"classes-{members.key}-most_accurate",
         title,
         _caption(table),
         source(DATA),
-        spec,
+        confusion_chart(table, members),
         alt=f"A square for each actual class, down, and predicted class, across, bright where the share is large, "
         f"above all on the diagonal. {title}. {ends}",
     )
 
 
-def _is_right(cell: Mapping[str, Any]) -> bool:
-    return bool(cell["actual"] == cell["predicted"]) and cell["share"] is not None
+def _shares(rows: pd.DataFrame) -> pd.DataFrame:
+    """With the ``share`` that each count is of its actual class; not a number where that has no test images."""
+    of_class = rows.groupby(["architecture", "actual"])["count"].transform("sum")
+    return rows.assign(share=rows["count"] / of_class)
 
 
 def _caption(table: pd.DataFrame) -> str:
-    some = f" The {MOST_CLASSES} classes of the pairs that are confused most often." if _has_many(table) else ""
+    some = (
+        f" {MOST_CLASSES} classes are shown, first of all those of the pairs that are confused most often."
+        if _has_many(table)
+        else ""
+    )
     return f"Shares of each class's test images, all seeds together.{some}"
 
 
@@ -84,13 +93,12 @@ def confusion_chart(counts: pd.DataFrame, members: Members) -> Spec:
 
     That of one network is large, and has the shares in its squares where there are few classes.
     """
-    rows = members.rows(counts)
-    of_class = rows.groupby(["architecture", "actual"])["count"].transform("sum")
-    rows = rows.assign(share=rows["count"] / of_class)
+    rows = _shares(members.rows(counts))
     if _has_many(counts):
         mistakes = rows[rows["actual"] != rows["predicted"]].groupby(["actual", "predicted"])["count"].sum()
         pairs = mistakes.sort_values(ascending=False, kind="stable").index
-        some = list(dict.fromkeys(name for pair in pairs for name in pair))[:MOST_CLASSES]
+        confused = (name for pair in pairs for name in pair)
+        some = list(dict.fromkeys((*confused, *rows["actual"])))[:MOST_CLASSES]
         rows = rows[rows["actual"].isin(some) & rows["predicted"].isin(some)]
     share = {
         "field": "share",

@@ -8,7 +8,7 @@ from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.wording import Studies, counted, listed, quoted, times, with_status
 from cnn_study.report.topics.gradients.flows import Flow, Kind
-from cnn_study.report.topics.gradients.tables import NORMS
+from cnn_study.report.topics.gradients.tables import FLOW
 
 VERBS: tuple[Kind, ...] = ("vanishes", "explodes")
 NEITHER = "neither vanishes nor explodes"
@@ -45,7 +45,7 @@ def answer(flows: Mapping[str, Flow], summary: Mapping[str, Summary], studies: S
         f"The gradient {does}: in the last epoch the first convolution's gradient norm is {ratio}. "
         f"{_bounds_in_words(flows)}"
     )
-    return Finding(text, "gradients", f"gradient_{'_and_'.join(there) or 'neither'}", numbers, NORMS)
+    return Finding(text, "gradients", f"gradient_{'_and_'.join(there) or 'neither'}", numbers, FLOW)
 
 
 def _ratios(flows: Mapping[str, Flow], names: Mapping[str, str]) -> str:

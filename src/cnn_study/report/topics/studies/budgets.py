@@ -87,7 +87,7 @@ def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
     x = {"field": "budget", "type": "ordinal", "title": "epochs", "axis": {"labelAngle": 0}}
     beside = {"xOffset": {"field": "name", "sort": list(rows["name"].unique())}}
     y = quantity("points", "percentage points more than the baseline", axis=SIGNED)
-    last = {"condition": {"test": f"datum.budget == {rows['budget'].max()}", "value": 1}, "value": 0}
+    judged = {"condition": {"test": "isValid(datum.verdict)", "value": 1}, "value": 0}
     tips = [
         tip("name", "network"),
         tip("budget", "epochs"),
@@ -96,14 +96,14 @@ def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
     whiskers = {"y": y | {"field": "low"}, "y2": {"field": "high"}, "color": styles["color"]}
     return single(
         f"{members.title}: differences to the baseline by training budget",
-        rows[["name", "budget", "points", "low", "high"]],
+        rows[["name", "budget", "points", "low", "high", "verdict"]],
         height=300,
         layer=[
             {"data": ONCE, "mark": {"type": "rule", "opacity": 0.6}, "encoding": {"y": {"datum": 0}}},
             {"mark": {"type": "rule", "strokeWidth": 2}, "encoding": {"x": x} | beside | whiskers},
             {
                 "mark": {"type": "point", "size": 60, "strokeWidth": 2},
-                "encoding": {"x": x, "y": y, "tooltip": tips, "shape": styles["shape"], "fillOpacity": last}
+                "encoding": {"x": x, "y": y, "tooltip": tips, "shape": styles["shape"], "fillOpacity": judged}
                 | {"fill": styles["color"], "stroke": styles["color"]}
                 | beside,
             },

@@ -37,7 +37,7 @@ def chapter(evidence: Evidence) -> Chapter:
     }
     timed_tables = {
         "frontier": frontier.table,
-        "cost": cost(evidence.results, evidence.timings, members, evidence.labels),
+        "cost": cost(evidence.results, evidence.timings, members, evidence.labels, evidence.compared),
         "steps": steps(studies),
     }
     answered = answers(studies, mirroring.values(), frontier)

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cnn_study.analysis.comparisons import StudyComparison
-from cnn_study.params.study import Study
 from cnn_study.report.kit.charts import Spec, down, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.wording import points
-from cnn_study.report.topics.studies.study import ComparedStudy, seeds_in_words
+from cnn_study.report.topics.studies.study import ComparedStudy, at_budgets, seeds_in_words
 
 DATA = "plots/data/class_changes.csv"
 MOST_CLASSES = 30  # in a chart, where each can be read; of more, those that change most
@@ -28,7 +27,7 @@ def class_changes(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["study", "architecture", "class", "points"])
 
 
-def class_figures(table: pd.DataFrame, members: Members, study: Study) -> list[Figure]:
+def class_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> list[Figure]:
     """What each class gains and loses, if anything was compared."""
     if not members.are_in(table):
         return []
@@ -36,8 +35,8 @@ def class_figures(table: pd.DataFrame, members: Members, study: Study) -> list[F
         Figure(
             f"studies-{members.key}-class_changes",
             f"{members.title}: classes helped and hurt",
-            f"Percentage points more or less than {study.members.get(study.baseline, study.baseline)}, means over "
-            "seeds; single classes are not tested."
+            f"Percentage points more or less than {study.spec.members[study.spec.baseline]}, means over "
+            f"seeds; single classes are not tested.{at_budgets(study.comparison.against_baseline)}"
             + (f" The {MOST_CLASSES} that change most." if table["class"].nunique() > MOST_CLASSES else ""),
             source(DATA),
             class_chart(table, members),

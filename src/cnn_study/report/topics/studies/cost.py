@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from cnn_study.analysis.comparisons import StudyComparison
+from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Timing
 from cnn_study.analysis.variance import LEVEL
@@ -27,10 +29,10 @@ from cnn_study.report.kit.charts import (
     single,
     tip,
 )
-from cnn_study.report.kit.findings import SUMMARY, TIMING, Finding, source
+from cnn_study.report.kit.findings import SUMMARY, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, times, times_within
+from cnn_study.report.kit.wording import listed, mean_of, percent, quoted, seconds, times, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA, STEPS = "plots/timing/cost.csv", "plots/timing/steps.csv"
@@ -41,32 +43,36 @@ FACTS = {"training_flops": "training FLOPs", "parameters": "parameters"}
 
 
 def cost(
-    results: Mapping[str, Result], timings: Mapping[str, Timing], members: pd.DataFrame, labels: Integers
+    results: Mapping[str, Result],
+    timings: Mapping[str, Timing],
+    members: pd.DataFrame,
+    labels: Integers,
+    compared: Mapping[str, StudyComparison],
 ) -> pd.DataFrame:
-    """``status``, ``run_seconds``, ``train_seconds`` and ``test_accuracy`` by seed.
+    """``status``, ``run_seconds``, ``train_seconds`` and ``test_accuracy`` by seed, of runs to one ``budget``.
 
+    That is the one of the study's ranking; a network that has not got it, or is in no study, has its largest.
     ``run_seconds``: what the steps of such a run cost, the same for each seed; ``train_seconds``: what it took by
     the clock, empty where it diverged, as the accuracy is.
     """
-    rows = [
-        {
-            "architecture": name,
-            "seed": seed,
-            "status": status,
-            "run_seconds": _run_seconds(timings[name], result.budget),
-            "train_seconds": by_clock,
-            "test_accuracy": accuracy,
-        }
-        for name, result in results.items()
-        for seed, status, by_clock, accuracy in zip(
-            result.seeds,
-            result.statuses,
-            result.train_seconds,
-            result.test_accuracies(labels),
-            strict=True,
-        )
-    ]
-    return members.merge(pd.DataFrame(rows), on="architecture")
+    rows = []
+    for member in members.to_dict("records"):
+        study, result = compared.get(member["study"]), results[member["architecture"]]
+        budget = study.budget if study is not None and study.budget in result.budgets else result.budget
+        accuracies = result.test_accuracies(labels, budget)
+        rows += [
+            member
+            | {
+                "seed": run.seed,
+                "budget": budget,
+                "status": run.status,
+                "run_seconds": _run_seconds(timings[result.name], budget),
+                "train_seconds": None if run.status == "diverged" else run.clock.train_seconds,
+                "test_accuracy": accuracy,
+            }
+            for run, accuracy in zip(result.runs_to(budget), accuracies, strict=True)
+        ]
+    return pd.DataFrame(rows)
 
 
 def _run_seconds(timing: Timing, budget: int) -> float | None:
@@ -75,11 +81,15 @@ def _run_seconds(timing: Timing, budget: int) -> float | None:
 
 
 def steps(studies: Sequence[ComparedStudy]) -> pd.DataFrame:
-    """``milliseconds`` by ``part`` of a training step; ``ratio``, ``low``, ``high``: of a step to the baseline."""
+    """``milliseconds`` by ``part`` of a training step of ``batch_size`` images.
+
+    ``ratio``, ``low``, ``high``: of the time of an image to that of the baseline.
+    """
     rows = [
         {
             "study": study.key,
             "architecture": name,
+            "batch_size": step.batch_size,
             "part": part,
             "milliseconds": 1000 * getattr(step, f"{part}_seconds"),
             "ratio": None if ratio is None else ratio.ratio,
@@ -92,11 +102,13 @@ def steps(studies: Sequence[ComparedStudy]) -> pd.DataFrame:
         for ratio in [study.costs.ratio(name, study.spec.baseline)]
         for part in PARTS
     ]
-    return pd.DataFrame(rows, columns=["study", "architecture", "part", "milliseconds", "ratio", "low", "high"])
+    columns = ["study", "architecture", "batch_size", "part", "milliseconds", "ratio", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> list[Figure]:
-    """What accuracy costs in time, with the Pareto front; of networks all of whose seeds trained, if measured."""
+    """What accuracy costs in time, with the Pareto front; of the ranked networks, if measured."""
+    table = table[table["architecture"].isin(study.comparison.ranking)]
     if all_seeds_trained(members.rows(table)).dropna(subset="run_seconds").empty:
         return []
     front = study.comparison.pareto
@@ -104,25 +116,32 @@ def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> 
     return [
         Figure(
             f"studies-{members.key}-accuracy_against_time",
-            f"{members.title}: test accuracy against the cost of training",
+            f"{members.title}: test accuracy{study.epochs} against the cost of training",
             "Small points are runs, large ones means. Cost: measured time of a step times steps. The dashed line "
             "joins the cheapest with those that are shown to be more accurate than all cheaper ones (p < 0.05, "
-            "not corrected)" + (f"; times do not differ significantly between {close}." if close else "."),
+            "not corrected)"
+            + (f"; times do not differ significantly between {close}." if close else ".")
+            + (" Each network at its largest budget, since they share none." if study.at_own_budgets else ""),
             source(DATA, "cost and analyze"),
             accuracy_against_time(table, members, front),
         )
     ]
 
 
-def step_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
+def step_figures(table: pd.DataFrame, members: Members, costs: Costs) -> list[Figure]:
     """What a training step consists of, if any was measured."""
     if not members.are_in(table):
         return []
+    added = costs.added(*members.names)
+    measured = "Networks were measured in turns, those added later with one of the first."
+    batches = members.rows(table).groupby("batch_size", sort=True)["name"].unique()
+    sizes = [f"{size} of {listed(list(map(quoted, names)))}" for size, names in batches.items()]
     return [
         Figure(
             f"studies-{members.key}-step_time",
             f"{members.title}: time of a training step, and of its parts",
-            "All networks were measured in turns.",
+            (measured if added else "All networks were measured in turns.")
+            + (f" Images in a step: {'; '.join(sizes)}." if len(sizes) > 1 else ""),
             source(STEPS, "cost"),
             step_time(table, members),
         )
@@ -182,6 +201,7 @@ def step_time(steps: pd.DataFrame, members: Members) -> Spec:
     whole = rows.groupby("name", sort=False, as_index=False).agg(
         {"architecture": "first", "milliseconds": "sum", "ratio": "first", "low": "first", "high": "first"}
     )
+    unit = "step" if rows["batch_size"].nunique() < 2 else "image"
     rows = pd.concat([whole.assign(part=WHOLE), rows])
     tips = [
         tip("name", "network"),
@@ -189,7 +209,7 @@ def step_time(steps: pd.DataFrame, members: Members) -> Spec:
         tip("milliseconds", form=".3~r"),
         *(
             tip(key, title, ".3f")
-            for key, title in (("ratio", "step over the baseline's"), ("low", "95 % CI, low"), ("high", "high"))
+            for key, title in (("ratio", f"{unit} over the baseline's"), ("low", "95 % CI, low"), ("high", "high"))
         ),
     ]
     x = quantity("milliseconds", "milliseconds", axis={"tickCount": 4})
@@ -216,7 +236,8 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
     if against is None:
         return []
     step, facts = study.costs.ratio(against.of, against.against), _facts(study, against.of, against.against)
-    parts = [] if step is None else [f"{times_within(step)} the time of a training step"]
+    unit = study.costs.unit(against.of, against.against)
+    parts = [] if step is None else [f"{times_within(step)} the time of a {unit}"]
     parts += [f"{times(ratio)} the {FACTS[key]}" for key, ratio in facts.items()]
     if not parts:
         return []
@@ -228,7 +249,7 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
         numbers |= {"step": step.model_dump(), "machine": machine}
         if not step.sign:
             text += "; the difference in time is not significant"
-    data = SUMMARY if step is None else TIMING
+    data = SUMMARY if step is None else TIMING_CONCLUSIONS
     return [study.finding("winner_cost", f"{text}.", numbers, data, timed=step is not None)]
 
 
@@ -281,4 +302,4 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         },
         "not_significant_in_time": close,
     }
-    return [study.finding("pareto", f"{text}.", numbers, TIMING, timed=True)]
+    return [study.finding("pareto", f"{text}.", numbers, TIMING_CONCLUSIONS, timed=True)]

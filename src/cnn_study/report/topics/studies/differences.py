@@ -19,7 +19,7 @@ from cnn_study.report.kit.wording import (
     listed,
     points_within,
 )
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
+from cnn_study.report.topics.studies.study import ComparedStudy, at_budgets, is_measured, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
@@ -78,7 +78,7 @@ def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStud
         f"studies-{members.key}-differences",
         title_of(study),
         f"Differences in mean test accuracy{' with 95 % CIs' if rows['low'].notna().any() else ''}. "
-        f"Band: ± {counted_points(study.margin)}.",
+        f"Band: ± {counted_points(study.margin)}.{at_budgets(study.pairs)}",
         source(DATA),
         difference_chart(rows, members, study.margin),
         alt=f"Differences in test accuracy: {'; '.join(seen)}.",

@@ -3,9 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.variance import LEVEL
-from cnn_study.report.kit.findings import SUMMARY, TIMING, Finding, source
+from cnn_study.report.kit.findings import SUMMARY, TIMING, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
     accuracy_within,
@@ -20,15 +19,19 @@ from cnn_study.report.kit.wording import (
     times_within,
 )
 from cnn_study.report.topics.studies.study import ComparedStudy
+from cnn_study.training.records import Status
 
 NAMED = 3  # networks in a sentence; of more, how many
 FAILED = {"collapsed": "collapsed to chance", "diverged": "diverged"}
 
 
 def members_table(study: ComparedStudy) -> Table:
-    """Every member: its accuracy, and the time of a training step over the baseline's where that was measured."""
+    """Every member: its accuracy and, where that was measured, the time of a training step over the baseline's.
+
+    Or of a training image, where batches differ.
+    """
     members, baseline = study.spec.members, study.spec.baseline
-    balanced = any(study.summary[name].balanced_accuracy is not None for name in members)
+    balanced = any(study.at_budget(name).balanced_accuracy is not None for name in members)
     timed = any(study.timing[name].step is not None for name in members)
     rows = [
         (
@@ -41,28 +44,33 @@ def members_table(study: ComparedStudy) -> Table:
     estimates = [study.accuracy(name) for name in study.comparison.ranking]
     means = "Means over seeds with 95 % CIs" if any(one.ci95 for one in estimates) else "Single runs"
     notes, step = [means] if estimates else [], study.timing[baseline].step
+    if study.at_own_budgets:
+        notes.append("each at its largest budget, since they share none")
+    unit = study.costs.unit(*members)
     if step is not None:
+        of_batch = "" if unit == "training step" else f", of {counted(step.batch_size, 'image')},"
         machine = study.costs.machine(baseline)
-        notes.append(f"a training step of {study.name(baseline)} takes {milliseconds(step.seconds)} ({machine})")
+        notes.append(
+            f"a training step of {study.name(baseline)}{of_batch} takes {milliseconds(step.seconds)} ({machine})"
+        )
     return Table(
         f"{study.spec.title}: accuracy{' and training time' if timed else ''}",
         (
             "network",
             f"test accuracy{study.epochs}",
-            *(("balanced accuracy",) if balanced else ()),
-            *((f"training step, {members[baseline]} = 1",) if timed else ()),
+            *((f"balanced accuracy{study.epochs}",) if balanced else ()),
+            *((f"{unit}, {members[baseline]} = 1",) if timed else ()),
         ),
         tuple(rows),
-        source(f"{SUMMARY}, {TIMING}" if timed else SUMMARY),
+        source(f"{SUMMARY}, {TIMING}, {TIMING_CONCLUSIONS}" if timed else SUMMARY),
         f"{capitalized('; '.join(notes))}." if notes else "",
     )
 
 
 def _accuracies(study: ComparedStudy, name: str, balanced: bool) -> tuple[str, ...]:
-    summary: Summary = study.summary[name]
-    if name not in study.comparison.ranking:
-        return (summary.status, *(("–",) if balanced else ()))
-    by_class = summary.balanced_accuracy
+    if (status := study.comparison.not_ranked.get(name)) is not None:
+        return (f"{status}{_at(_failed(study, name)[1])}", *(("–",) if balanced else ()))
+    by_class = study.at_budget(name).balanced_accuracy
     of_classes = accuracy_within(by_class) if by_class is not None else "–"
     return (accuracy_within(study.accuracy(name)), *((of_classes,) if balanced else ()))
 
@@ -122,7 +130,7 @@ def _alone(study: ComparedStudy) -> Finding:
     members, ranking = study.spec.members, study.comparison.ranking
     if not ranking:
         text = (
-            "No network trained in all of its runs."
+            f"No network trained in all of its runs{study.epochs}."
             if len(members) > 1
             else f"{study.name(*members)}, the only network of this study, did not train."
         )
@@ -130,7 +138,8 @@ def _alone(study: ComparedStudy) -> Finding:
     (name,) = ranking
     accuracy = study.accuracy(name)
     text = (
-        f"Of {counted(len(members), 'network')} only {study.name(name)} trained, with a test accuracy of "
+        f"Of {counted(len(members), 'network')} only {study.name(name)} trained{study.epochs}, with a test "
+        "accuracy of "
         if len(members) > 1
         else f"{study.name(name)} is the only network of this study, with a test accuracy of "
     )
@@ -162,14 +171,16 @@ def failures(study: ComparedStudy) -> list[Finding]:
     members, failed = study.spec.members, study.comparison.not_ranked
     if not failed:
         return []
-    runs = {name: Counter(one for one in study.summary[name].statuses if one in FAILED) for name in failed}
-    of_all = {name: len(study.summary[name].statuses) for name in failed}
+    found = {name: _failed(study, name) for name in failed}
+    runs = {name: Counter(one for one in statuses if one in FAILED) for name, (statuses, _) in found.items()}
+    of_all = {name: len(statuses) for name, (statuses, _) in found.items()}
     numbers = {
         "failed": len(failed),
         "networks": len(members),
         "status": failed,
         "runs": of_all,
-        "failed_runs": {name: dict(found) for name, found in runs.items()},
+        "budgets": {name: budget for name, (_, budget) in found.items() if budget is not None},
+        "failed_runs": {name: dict(of_network) for name, of_network in runs.items()},
     }
     if len(failed) > NAMED:
         by_status = Counter(failed.values())
@@ -177,10 +188,25 @@ def failures(study: ComparedStudy) -> list[Finding]:
         text = f"Of {len(members)} networks, {listed(kinds)}; these are not ranked."
         return [study.finding("not_ranked", text, numbers | {"statuses": by_status}, SUMMARY)]
     by_how: dict[str, list[str]] = {}
-    for name, found in runs.items():
-        (status, count), *others = found.most_common()
+    for name, of_network in runs.items():
+        (status, count), *others = of_network.most_common()
         how = [f"{count} of {counted(of_all[name], 'run')} {FAILED[status]}"]
         how += [f"{more} {FAILED[kind]}" for kind, more in others]
-        by_how.setdefault(listed(how), []).append(study.name(name))
+        by_how.setdefault(listed(how) + _at(found[name][1]), []).append(study.name(name))
     parts = [f"{listed(names)} ({how}{', each' if len(names) > 1 else ''})" for how, names in by_how.items()]
     return [study.finding("not_ranked", f"Not ranked: {'; '.join(parts)}.", numbers, SUMMARY)]
+
+
+def _failed(study: ComparedStudy, name: str) -> tuple[tuple[Status, ...], int | None]:
+    """Why a member is not ranked: the statuses of its runs to its largest budget, or else to that of the ranking.
+
+    And this budget, where it is to be said: not where all is about one.
+    """
+    summary, ranked = study.summary[name], study.comparison.budget
+    if summary.status == "trained":
+        return study.at_budget(name).statuses, ranked
+    return summary.statuses, None if ranked in (None, summary.budget) else summary.budget
+
+
+def _at(budget: int | None) -> str:
+    return "" if budget is None else f" at {counted(budget, 'epoch')}"

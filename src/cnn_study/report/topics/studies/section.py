@@ -33,7 +33,7 @@ def study_section(
             table = under_both_table(mirror)
     differing = [what_differs_table(study)] if study.differing else []
     over_budgets = [*stability(study), *order_changes(study)]
-    costs = [*run_figures(tables["cost"], members, study), *step_figures(tables["steps"], members)]
+    costs = [*run_figures(tables["cost"], members, study), *step_figures(tables["steps"], members, study.costs)]
     folded += [
         ("Each comparison in words", in_words(study), [], []),
         ("What differs between the networks of each comparison", [], differing, []),
@@ -43,7 +43,7 @@ def study_section(
             "Classes helped and hurt",
             winner_classes(study),
             [],
-            class_figures(tables["class_changes"], members, study.spec),
+            class_figures(tables["class_changes"], members, study),
         ),
         ("Validation accuracy by epoch", [], [], [validation_figure(tables["curves"], members)]),
     ]

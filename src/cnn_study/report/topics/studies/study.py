@@ -11,7 +11,7 @@ from cnn_study.analysis.comparisons import Comparison, StudyComparison
 from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.statistics import Estimate
-from cnn_study.analysis.summaries import Summary, Timing
+from cnn_study.analysis.summaries import BudgetSummary, Summary, Timing
 from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
@@ -44,18 +44,27 @@ class ComparedStudy:
         """As the study shows it, to stand in a sentence."""
         return named(architecture, self.spec)
 
+    def at_budget(self, architecture: str) -> Summary | BudgetSummary:
+        """What is known of its runs to the budget of the ranking; of those to its largest where there is none."""
+        summary = self.summary[architecture]
+        return summary.by_budget.get(str(self.comparison.budget), summary)
+
     def accuracy(self, architecture: str) -> Estimate:
         """Mean test accuracy with its interval, 0 to 1, at the budget of the ranking."""
-        summary = self.summary[architecture]
-        at_budget = summary.by_budget.get(str(self.comparison.budget))
-        return summary.test_accuracy if at_budget is None else at_budget.test_accuracy
+        return self.at_budget(architecture).test_accuracy
 
     @property
     def epochs(self) -> str:
         """Of the ranking, where it is of a smaller budget than some of its networks have: " at 2 epochs"."""
-        largest = {self.summary[name].budget for name in self.comparison.ranking}
+        trained = [name for name in self.spec.members if self.summary[name].status == "trained"]
+        largest = {self.summary[name].budget for name in trained}
         budget = self.comparison.budget
-        return "" if budget is None or largest == {budget} else f" at {counted(budget, 'epoch')}"
+        return "" if budget is None or largest <= {budget} else f" at {counted(budget, 'epoch')}"
+
+    @property
+    def at_own_budgets(self) -> bool:
+        """Whether the ranked networks share no budget, and each is taken at its own largest."""
+        return self.comparison.budget is None and len(self.comparison.ranking) > 1
 
     def run(self, architecture: str) -> RunCost | None:
         """What training to the ranking's budget costs; None where no run came to its end, or none was measured."""
@@ -144,6 +153,14 @@ def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comp
 def is_measured(comparison: Comparison) -> bool:
     """Whether there is a difference: both networks have trained, to a budget that both have."""
     return comparison.points is not None
+
+
+def at_budgets(pairs: Iterable[Comparison]) -> str:
+    """For a caption: at which budgets the pairs are compared, where it is not one."""
+    budgets = sorted({pair.largest.budget for pair in pairs if pair.largest is not None})
+    if len(budgets) < 2:
+        return ""
+    return f" Each pair at the largest budget that both networks have ({' or '.join(map(str, budgets))} epochs)."
 
 
 def is_one_run(comparison: Comparison) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from cnn_study.analysis.what_differs import Difference, alone, choices, consequences
-from cnn_study.report.kit.findings import TIMING, source
+from cnn_study.report.kit.findings import TIMING_CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import listed, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
@@ -37,11 +37,12 @@ def differing_table(studies: Iterable[ComparedStudy]) -> pd.DataFrame:
 
 
 def what_differs_table(study: ComparedStudy) -> Table:
-    """Every pair of the study: what a control asks, both values of what differs, the ratio of times of a step."""
+    """Every pair of the study: what a control asks, both values of what differs, the ratio of times."""
     names = study.spec.members
     asked = {(control.of, control.against): control.question for control in study.spec.controls}
     ratios = {pair: study.costs.ratio(*pair) for pair in study.differing}
     timed = any(ratios.values())
+    unit = study.costs.unit(*(name for pair in study.differing for name in pair))
     rows = [
         (
             f"{names.get(of, of)} − {names.get(against, against)}",
@@ -59,10 +60,10 @@ def what_differs_table(study: ComparedStudy) -> Table:
             *(("question",) if asked else ()),
             "what differs",
             "what follows from it",
-            *(("time of a training step, ratio",) if timed else ()),
+            *((f"time of a {unit}, ratio",) if timed else ()),
         ),
         tuple(rows),
-        source(f"{DATA}, {TIMING}" if timed else DATA),
+        source(f"{DATA}, {TIMING_CONCLUSIONS}" if timed else DATA),
         "Values of the second network → those of the first, from params.yaml. Numbers of weights within 1 % of "
         "each other count as equal; a learning rate follows where the same search has found it for each network.",
     )
