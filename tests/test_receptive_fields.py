@@ -168,8 +168,10 @@ def test_what_a_unit_can_see_and_in_how_many_networks_its_middle_counts_most() -
     assert alone.startswith(
         "A unit of the last layer can see a square of 16 pixels in images of 32×32. The middle"
     )
-    assert "The middle of that does not count most in the network: influence is not shown to spread less" in alone
-    assert "In none of 2 networks does the middle of that count most: " in findings(thin=at, wide=at)[0].text
+    assert "The middle of that is not shown to count most in the network: influence that spreads" in alone
+    assert (
+        "In none of 2 networks is the middle of that shown to count most: " in findings(thin=at, wide=at)[0].text
+    )
     nothing = findings(RESULTS | {"thin": ended("diverged")}, thin=layer([2.0], [None]))[0]
     assert nothing.text.endswith("in images of 32×32; none trained.")
 

@@ -95,11 +95,11 @@ def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Find
         text += f". In {narrower} of {networks} the middle of that counts most: influence spreads less"
     else:
         text += (
-            ". The middle of that does not count most in the network"
+            ". The middle of that is not shown to count most in the network"
             if len(trained) == 1
-            else f". In none of {networks} does the middle of that count most"
+            else f". In none of {networks} is the middle of that shown to count most"
         )
-        text += ": influence is not shown to spread less"
+        text += ": influence that spreads less"
     text += f" than if all pixels counted alike, by {by}."
     return Finding(text, "receptive_fields", "counts_most", numbers, BY_LAYER)
 
