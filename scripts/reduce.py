@@ -22,7 +22,7 @@ QUICK = {
     ("data", "train_images"): 2400,
     ("data", "test_images"): 1000,
     ("training", "budgets"): [1, 2],
-    ("tune", "images"): 1200,  # judged on 240: within one standard error, 3 points, lie rather low rates
+    ("tune", "images"): 1200,
     ("replay", "runs", "images"): 500,
     ("evaluate", "images"): 100,
 }

@@ -44,16 +44,14 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
         raise StudyError("ENGINE: found 'ray', which is not installed: pip install '.[ray]'")
     if engine == "ray" and net:
         raise StudyError(f"NET: {found(net)} with ENGINE=ray, allowed: ENGINE=dvc")
-    params = validate(read_yaml())
-    if net and net not in params.architectures:
-        raise StudyError(
-            f"NET: {found(net)}, allowed: an entry of architectures{nearest(net, params.architectures)}"
-        )
-    if dataset not in ("", "fashion_mnist", params.data.dataset):
-        raise StudyError(
-            f"DATASET: found {dataset}, but {PARAMS} says {params.data.dataset}: "
-            "set data.dataset there; `dvc params diff` shows what else was changed"
-        )
+    requested(dataset, net)  # now, and not after another study's hours
+    with one_at_a_time():
+        return _run(dataset, resources if engine == "ray" else None, quick=quick, net=net)
+
+
+def _run(dataset: str, on_ray: Resources | None, *, quick: bool, net: str) -> int:
+    """The study, while no other runs in this folder: it may change params.yaml, which every stage reads."""
+    params = requested(dataset, net)
     also = [net, *baselines(params, net)] if net else []
     note = ""
     if params.data.dataset == "fashion_mnist":
@@ -71,11 +69,10 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
         print(f"QUICK: {reduce_params(QUICK, also)}.", flush=True)
     params = validate(read_yaml())
     warn_of_memory(params)
-    if engine == "ray":
+    if on_ray is not None:
         loaded_sources()  # now, before any of them can have been edited
-        resources.check(params)
-    with one_at_a_time():
-        code = Needed(params, also).run(resources if engine == "ray" else None)
+        on_ray.check(params)
+    code = Needed(params, also).run(on_ray)
     if code == 0 and net:
         from scripts.verdict import verdicts  # here, since it takes seconds to load
 
@@ -85,6 +82,21 @@ def main(dataset: str, engine: str, resources: Resources, *, quick: bool = False
     if note:
         print(note)
     return code
+
+
+def requested(dataset: str, net: str) -> Params:
+    """The parameters. Raises StudyError if they have no such network, or are about another data set."""
+    params = validate(read_yaml())
+    if net and net not in params.architectures:
+        raise StudyError(
+            f"NET: {found(net)}, allowed: an entry of architectures{nearest(net, params.architectures)}"
+        )
+    if dataset not in ("", "fashion_mnist", params.data.dataset):
+        raise StudyError(
+            f"DATASET: found {dataset}, but {PARAMS} says {params.data.dataset}: "
+            "set data.dataset there; `dvc params diff` shows what else was changed"
+        )
+    return params
 
 
 @contextlib.contextmanager

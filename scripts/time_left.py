@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping
 
-TRUST = 30.0  # seconds of a kind of stage after which its own measurements count for more than those of all
+# What of the plan a kind of stage has taken when its own measurements count for more than those of all: a download
+# says little of hours of training.
+TRUST, LEAST_SECONDS = 0.05, 30.0
 
 
 class TimeLeft:
@@ -14,6 +16,7 @@ class TimeLeft:
 
     def __init__(self, estimates: Mapping[str, float]) -> None:
         self._estimates = dict(estimates)
+        self._trust = max(TRUST * sum(estimates.values()), LEAST_SECONDS)
         self._left = set(estimates)
         self._done = 0
         self._running: tuple[str, float] | None = None
@@ -56,9 +59,9 @@ class TimeLeft:
 
     def _correction(self, stage: str) -> float:
         """What stages of its kind take, over their estimates."""
-        of_all = _ratio([*self._taken.values(), (TRUST, TRUST)])
+        of_all = _ratio([*self._taken.values(), (self._trust, self._trust)])
         of_kind = self._taken.get(stage.partition("@")[0], (0.0, 0.0))
-        return _ratio([of_kind, (TRUST * of_all, TRUST)])
+        return _ratio([of_kind, (self._trust * of_all, self._trust)])
 
 
 def _ratio(taken: Collection[tuple[float, float]]) -> float:

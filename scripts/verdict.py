@@ -31,7 +31,7 @@ def verdicts(params: Params, net: str, baselines: Sequence[str]) -> Iterator[str
 def verdict(pair: Comparison) -> str:
     """The difference, with its interval, and whether it is significant."""
     if pair.points is None:
-        return "not compared, since not both have trained"
+        return "not compared: not both have trained, or they share no training budget"
     difference = points_within(pair.points, pair.interval)
     if pair.interval is None:
         return f"{difference}, of runs that have no interval and so no verdict"

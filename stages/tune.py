@@ -31,10 +31,9 @@ def main(name: str) -> None:
         clocks.append(RunClock.of(rate, search.seed, search.epochs, of_rate))
         return ShortRun.of(rate, search.seed, of_rate)
 
-    images = len(inputs.validation)
     if plan.learning_rate == "tuned":
         training = inputs.training(search.images, search.seed)
-        found = searched(search, plan.recipe.optimizer, images, run)
+        found = searched(search, plan.recipe.optimizer, run)
     else:
         found = Searched((), plan.learning_rate, cut_off=False)
     refuse_edited_sources()
@@ -42,7 +41,7 @@ def main(name: str) -> None:
     Tuning(
         learning_rate=found.learning_rate,
         cut_off=found.cut_off,
-        validation_images=images,
+        validation_images=len(inputs.validation),
         runs=found.runs,
         environment=inputs.environment,
     ).write(Path("results/tune") / f"{name}.json")

@@ -148,7 +148,7 @@ def search(accuracies: Mapping[float, float | None]) -> Tuning:
     """A search that found these by learning rate; an accuracy of 0.1 is a collapse, None a divergence."""
     runs = tuple(short_run(rate, 1000, accuracy) for rate, accuracy in accuracies.items())
     return Tuning(
-        learning_rate=choice(runs, 5000), cut_off=False, validation_images=5000, runs=runs, environment=ENVIRONMENT
+        learning_rate=choice(runs, 0.7), cut_off=False, validation_images=5000, runs=runs, environment=ENVIRONMENT
     )
 
 
@@ -396,7 +396,7 @@ def numbers_without_source(text: str, numbers: Mapping[str, Any], names: tuple[s
     ways: set[str] = set()
     for number in numbers_in(numbers):
         forms = [way(number) for way in WAYS]
-        forms.append(f"{number:g}")
+        forms += [f"{number:g}", f"{number:.1f}"]
         ways |= {re.sub("[ ×%s]", "", form) for form in forms}
     return written - ways
 

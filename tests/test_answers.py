@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Change, Comparison
+from cnn_study.analysis.what_differs import Difference
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.rendering import static_svg
 from cnn_study.report.topics.studies.answers import (
@@ -85,6 +86,13 @@ def test_every_verdict_has_its_words(pair: Comparison, said: str) -> None:
     assert of_members(study(NO_CONTROLS, against_baseline=[pair])).finding.text == said
 
 
+def test_of_a_control_that_is_not_compared_no_reason_is_made_up() -> None:
+    # That both have trained, to budgets of which none is the other's, is one.
+    asked = asking(Control(of="odd", against="thin", question="oddness", topic="Odd"))
+    (found,) = of_topics(study(asked, controls=[compared("odd", "thin", None)]))
+    assert found.finding.text == "Not compared for oddness."
+
+
 def test_a_network_that_did_not_train_says_so() -> None:
     one = study(NO_CONTROLS, against_baseline=[compared("odd", "thin", None)])
     failed = replace(one, summary=dict(SUMMARY) | {"odd": entry(0.1, "collapsed")})
@@ -121,6 +129,113 @@ def test_controls_of_one_topic_are_one_sentence_and_others_their_own() -> None:
     assert_numbers_are_their_own([width.finding, evenness.finding])
 
 
+WINDOW = Difference("window", "5×5", "3×3", larger=1)
+WEIGHTS = Difference("weights in convolutions", "2,000", "1,000", larger=1)
+CHANNELS = Difference("channels", "8", "16")
+HIDDEN = Difference("hidden width", "8", "16")
+FOLLOWS = Difference("receptive field", "16 px", "10 px", follows=True)
+
+
+def of_one_topic(*found: tuple[Comparison, tuple[Difference, ...]]) -> tuple[str, dict[str, Any]]:
+    """The answer of a topic whose controls differ so, and its numbers; a pair stands both ways round in judged."""
+    pairs = [pair for pair, _ in found]
+    controls = [
+        Control(of=pair.of, against=pair.against, question=f"{pair.of} against {pair.against}", topic="Which")
+        for pair in pairs
+    ]
+    one = study(asking(*controls), controls=pairs)
+    one = replace(
+        one,
+        differing={(pair.of, pair.against): differing for pair, differing in found},
+        judged={(pair.of, pair.against): pair for one in pairs for pair in (one, turned(one))},
+    )
+    [answered] = of_topics(one)
+    assert_numbers_are_their_own([answered.finding])
+    return answered.finding.text, answered.finding.numbers
+
+
+def turned(pair: Comparison) -> Comparison:
+    verdict = {"better": "worse", "worse": "better"}.get(pair.verdict or "", pair.verdict)
+    found = compared(pair.against, pair.of, None if pair.points is None else -pair.points, verdict)  # type: ignore[arg-type]
+    return found if pair.judged else replace(found, judged=None)
+
+
+def test_whether_it_is_the_window_or_the_weights_is_counted_for_each() -> None:
+    text, numbers = of_one_topic(
+        (compared("a", "base", 0.9, "better"), (WINDOW, FOLLOWS)),
+        (compared("b", "base", 0.1, "better"), (WINDOW, CHANNELS, HIDDEN)),
+        # The larger window is that of the second.
+        (compared("base", "c", -0.5, "worse"), (replace(WINDOW, larger=-1),)),
+        (compared("d", "base", 0.2), (WINDOW,)),
+        (compared("e", "base", -0.2, "equivalent"), (WINDOW,)),
+        (compared("f", "base", None), (WINDOW,)),
+        (compared("wide", "base", 0.6, "better"), (CHANNELS, WEIGHTS)),
+    )
+    assert text == (
+        "A larger window with as many weights in convolutions: more accurate in 3 of 6 comparisons "
+        "(+0.1 to +0.9 points), equivalent within 1 point in 1, not decided in 1 and not compared in 1. "
+        "More weights in convolutions with the same window: more accurate in 1 of 1 comparison (+0.6 points)."
+    )
+    assert numbers["comparisons"]["window"] == {
+        "of": 6, "better": 3, "equivalent": 1, "not decided": 1, "not compared": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (compared("a", "base", -1.2, "worse"), "less accurate in 1 of 1 comparison (−1.2 points)."),
+        (compared("a", "base", 1.2, None), "no verdict (no variation) in 1 of 1 comparison."),
+        (compared("a", "base", 1.2, None, interval=None, seeds=(3, 1)), "no verdict (single run) in 1 of 1"),
+        (compared("a", "base", None), "not compared in 1 of 1 comparison."),
+    ],
+)
+def test_every_verdict_is_counted_under_the_words_of_the_table(pair: Comparison, said: str) -> None:
+    wide = compared("wide", "base", None)
+    text, _ = of_one_topic((pair, (WINDOW,)), (wide, (WEIGHTS,)))
+    assert said in text
+    assert text.endswith("the same window: not compared in 1 of 1 comparison.")
+
+
+def test_a_pair_that_two_controls_compare_counts_once() -> None:
+    pair = compared("a", "base", 1.2, "better")
+    text, _ = of_one_topic(
+        (pair, (WINDOW,)),
+        (turned(pair), (replace(WINDOW, larger=-1),)),
+        (compared("wide", "base", None), (WEIGHTS,)),
+    )
+    assert "more accurate in 1 of 1 comparison (+1.2 points)" in text
+
+
+@pytest.mark.parametrize(
+    "differing",
+    [
+        (),
+        (CHANNELS,),
+        (WINDOW, WEIGHTS),
+        (replace(WINDOW, larger=0),),
+        (WINDOW, Difference("normalisation", "yes", "no")),
+        (WEIGHTS, Difference("layers", "4", "2")),
+    ],
+)
+def test_a_topic_with_a_pair_that_is_about_neither_names_each(differing: tuple[Difference, ...]) -> None:
+    others = [
+        (compared("a", "base", 1.2, "better"), (WINDOW,)),
+        (compared("b", "base", 0.3, "better"), (WEIGHTS,)),
+    ]
+    text, _ = of_one_topic(*others, (compared("c", "base", 0.1, "better"), differing))
+    assert text == (
+        "More accurate with a against base (+1.2 points), b against base (+0.3) and c against base (+0.1)."
+    )
+
+
+@pytest.mark.parametrize("differing", [WINDOW, WEIGHTS])
+def test_a_topic_about_one_of_the_two_names_each(differing: Difference) -> None:
+    pairs = [compared(name, "base", points, "better") for name, points in (("a", 1.2), ("b", 0.3))]
+    text, _ = of_one_topic(*((pair, (differing,)) for pair in pairs))
+    assert text == "More accurate with a against base (+1.2 points) and b against base (+0.3)."
+
+
 def test_members_that_a_control_compares_with_the_baseline_are_answered_there() -> None:
     asked = asking(Control(of="odd", against="thin", question="oddness"))
     assert "odd" not in of_members(study(asked, controls=[ODD])).finding.text
@@ -146,7 +261,13 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
-        "; largest change: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at 2)."
+        "; largest change from the smallest budget: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at "
+        "2)."
+    )
+    other = replace(changing(0.1, 4.9, stable=False, turned=False), of="odd")
+    assert said(turned, other).endswith(
+        "; largest change from the smallest budget, but for reversals: odd one − narrow one (+4.9 points at 1 "
+        "epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == ("1 of 1 difference is shown to stay within 1 point of the value at the largest budget.")
@@ -186,6 +307,27 @@ def test_for_a_time_the_best_network_within_it_is_named() -> None:
     )
     assert found.finding.timed
     assert of_times(replace(FRONTIER, points=())) == []
+
+
+def test_a_time_includes_what_takes_exactly_as_long_and_is_not_said_twice() -> None:
+    exactly = (point("thin", 1, 10, 0.6), point("wide", 1, 20, 0.7), point("odd", 1, 60, 0.8))
+    said = replace(FRONTIER, points=exactly).by_time()
+    # Within a minute there is the most accurate itself, which stands last: no 20 seconds' network for it.
+    assert [(time, one.architecture) for time, one in said] == [("10 s", "thin"), ("1 min", "odd")]
+
+
+def test_the_band_of_the_figure_reaches_a_margin_to_both_sides_of_the_baseline() -> None:
+    figure = replace(FRONTIER, margin=2.0).figure
+    assert figure is not None
+    assert figure.spec is not None
+    (band,) = [
+        layer
+        for layer in figure.spec["layer"]
+        if isinstance(layer["mark"], dict) and "area" in layer["mark"].values()
+    ]
+    assert [(row["low"], row["high"]) for row in band["data"]["values"]] == [
+        pytest.approx((0.58, 0.62)), pytest.approx((0.68, 0.72)),
+    ]  # fmt: skip
 
 
 def test_the_figure_names_the_front_and_draws_every_point_and_the_band() -> None:

@@ -17,6 +17,7 @@ from cnn_study.analysis.what_differs import Difference
 from cnn_study.report.topics.claims.chapter import verdicts_in_words
 from cnn_study.report.topics.claims.checks import CLAIMS, Claim, check_claims
 from cnn_study.report.topics.claims.networks import CLAIMED_PAIRS
+from cnn_study.report.topics.claims.statements import _how
 from cnn_study.training.records import Status
 from tests.report_cases import compared, entry, numbers_in, numbers_without_source, steps_of
 
@@ -213,6 +214,22 @@ def test_with_one_seed_nothing_about_accuracies_and_norms_is_told() -> None:
         found = checked(claim, numbers)
         assert found.verdict == "not decided"
         assert "one run" in found.because
+
+
+@pytest.mark.parametrize(("seeds", "why"), [((3, 1), "one run has no interval"), ((3, 3), "the runs do not vary")])
+def test_a_pair_without_a_verdict_says_why(seeds: tuple[int, int], why: str) -> None:
+    pair = compared("depth_6", "depth_4", 1.0, None, interval=None, seeds=seeds)
+    assert (
+        f"6 layers against 4 layers +1.0 points, {why}"
+        in checked("accuracy_grows_with_depth", with_pair(pair)).because
+    )
+
+
+def test_of_norms_with_one_run_it_is_said_of_which() -> None:
+    one, three = Estimate.of([2.0]), Estimate.of([1.0, 1.1, 1.2])
+    assert _how(one, one) == "one run each, without intervals"
+    assert _how(one, three) == _how(three, one) == "one run of one of them, without an interval"
+    assert _how(three, Estimate.of([5.0, 5.1, 5.2])) == "intervals do not overlap"
 
 
 @pytest.mark.parametrize(

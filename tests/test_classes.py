@@ -205,7 +205,8 @@ def test_the_pair_confused_most_is_the_one_with_the_most_mistakes_in_both_direct
         "images for b, and 20.0 % of b images for c."
     )
     assert (
-        title_of("thin", pair, STUDIES) == "narrow one, the network of the highest mean: c and b are confused most"
+        title_of("thin", pair, STUDIES)
+        == "narrow one, the network with the highest mean: c and b are confused most"
     )
     alone = confused_finding("thin", pair, 1, STUDIES)
     assert alone.text.startswith("The network that trained, narrow one, confuses c and b most:")
@@ -216,7 +217,7 @@ def test_of_networks_that_are_equally_accurate_none_is_the_most_accurate() -> No
     assert (are_tied("wide", equal), are_tied("wide", SUMMARY)) == (True, False)
     assert not are_tied("wide", SUMMARY | {"odd": entry(0.7233, "collapsed")})
     assert confused_finding("wide", None, 3, STUDIES, tied=True).text.startswith("A network with the highest mean")
-    assert ", a network of the highest mean: " in title_of("wide", None, STUDIES, tied=True)
+    assert ", a network with the highest mean: " in title_of("wide", None, STUDIES, tied=True)
 
 
 def test_pairs_that_are_confused_as_often_are_counted_and_no_mistake_is_none() -> None:
@@ -227,7 +228,7 @@ def test_pairs_that_are_confused_as_often_are_counted_and_no_mistake_is_none() -
     )
     assert (
         title_of("thin", tied, STUDIES)
-        == "narrow one, the network of the highest mean: what test images are taken for"
+        == "narrow one, the network with the highest mean: what test images are taken for"
     )
     assert Confused.of(confused()) is None
     none = confused_finding("thin", None, 1, STUDIES)

@@ -305,7 +305,8 @@ def test_curves_are_those_of_the_largest_budget() -> None:
     one = result("thin", right_ones([5, 5], 10), ["trained", "diverged"])
     table = history_table({"thin": one})
     assert list(table) == [
-        "architecture", "seed", "budget", "epoch", "loss", "train_accuracy", "validation_accuracy",
+        "architecture", "seed", "budget", "epoch", "loss", "train_accuracy", "validation_loss",
+        "validation_accuracy",
     ]  # fmt: skip
     assert table[["seed", "budget", "epoch"]].to_numpy().tolist() == [[0, 2, 1], [0, 2, 2], [1, 2, 1]]
     assert table["validation_accuracy"].to_list()[:2] == [0.5, 0.5]

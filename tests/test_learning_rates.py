@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.statistics import standard_error
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
 from cnn_study.report.kit.members import Members
@@ -39,6 +41,11 @@ def rates_of(**accuracies: list[float]) -> pd.DataFrame:
 
 
 RATES = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57])
+
+
+def test_the_standard_error_is_that_of_a_share() -> None:
+    assert standard_error(0.5, 2500) == pytest.approx(0.01)
+    assert standard_error(0.8, 5000) == pytest.approx(0.00566, abs=1e-5)
 
 
 def test_rates_that_differ_are_told_with_their_factor() -> None:
@@ -119,7 +126,7 @@ def test_the_most_that_a_rate_beside_the_chosen_one_costs_is_said_and_whom_it_st
 
     beside = "In the search, a rate 2 times lower or higher than the chosen one "
     assert finding(thin=[0.51, 0.52, 0.1], wide=[0.33, 0.53, 0.5]) == (
-        f"{beside}costs up to 20 points of validation accuracy (in “wide, twice” at the lower one) and keeps "
+        f"{beside}costs up to 20.0 points of validation accuracy (in “wide, twice” at the lower one) and keeps "
         "narrow one from training; one run for each rate."
     )
     assert "(in narrow one at the higher one);" in finding(thin=[0.51, 0.52, 0.4])

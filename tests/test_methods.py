@@ -55,6 +55,24 @@ def test_networks_that_are_trained_otherwise_are_named_once_with_what_differs() 
     )
 
 
+def test_verdicts_at_smaller_budgets_are_owned_up_to_where_a_study_mirrors_another() -> None:
+    evidence = made_up_evidence()
+    said = "So are the pairs of a study that mirrors another, with their partners,"
+    assert said in dict(methods(evidence))["Verdicts"]
+    content = read_yaml(REPOSITORY / "params.yaml")
+    del content["studies"]["optimizer"]["mirrors"]
+    without = dict(methods(replace(evidence, params=validate(content))))["Verdicts"]
+    assert "mirrors" not in without
+    assert "about are a family of their own. All other differences at smaller budgets have intervals" in without
+
+
+def test_where_networks_have_other_budgets_it_is_said_at_which_they_are_ranked() -> None:
+    evidence = made_up_evidence()
+    said = "A study is ranked at the largest budget that all of its networks which trained have,"
+    assert said not in trained_otherwise(evidence)
+    assert said in trained_otherwise(replace(evidence, params=validate(read_yaml(REPOSITORY / "params.yaml"))))
+
+
 def test_clocks_say_how_networks_that_were_added_later_are_compared() -> None:
     evidence = made_up_evidence()
     assert ": all networks in one process, in blocks" in dict(methods(evidence))["Clocks"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.mirrors import Agreement, Decided, beside_partners, common_budget
+from cnn_study.analysis.mirrors import Agreement, Decided, MirroredPair, beside_partners, common_budget
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.base.yaml import read_yaml
@@ -21,6 +21,7 @@ from cnn_study.report.topics.studies.optimizers import (
     under_both,
     under_both_table,
 )
+from cnn_study.training.finished import Trained
 from cnn_study.training.records import Status
 from tests.conftest import REPOSITORY
 from tests.report_cases import CLASSES, labels_of, numbers_without_source, prepared_of, result, right_ones
@@ -77,10 +78,12 @@ def mirror_of(given: Evidence) -> Mirror:
         ("not decided", "better", "not decided"),
         ("worse", "not decided", "not decided"),
         ("not decided", "not decided", "not decided"),
+        (None, "better", "not decided"),
+        (None, None, "not decided"),
     ],
 )
-def test_verdicts_under_both_decide(here: Verdict, there: Verdict, agreement: Agreement) -> None:
-    points = {"better": 2.0, "worse": -2.0, "equivalent": 0.1, "not decided": 9.0}
+def test_verdicts_under_both_decide(here: Verdict | None, there: Verdict | None, agreement: Agreement) -> None:
+    points = {"better": 2.0, "worse": -2.0, "equivalent": 0.1, "not decided": 9.0, None: 1.0}
     (pair,) = beside_partners(
         4,
         {"a_adamw": "a", "b_adamw": "b"},
@@ -89,6 +92,52 @@ def test_verdicts_under_both_decide(here: Verdict, there: Verdict, agreement: Ag
     )
     assert pair.agreement == agreement
     assert (pair.partners, pair.budget) == (("a", "b"), 4)
+
+
+@pytest.mark.parametrize(("small", "agreement"), [(True, "not decided"), (False, "differs")])
+def test_equivalence_does_not_deny_an_order_by_less_than_the_margin(small: bool, agreement: Agreement) -> None:
+    better = Decided(0.5, (0.2, 0.8), "better", smaller_than_margin=small)
+    equivalent = Decided(0.1, (-0.3, 0.5), "equivalent", smaller_than_margin=True)
+    for here, there in ((better, equivalent), (equivalent, better)):
+        assert MirroredPair("a", "b", ("c", "d"), 4, here, there).agreement == agreement
+
+
+def test_single_runs_and_a_small_order_are_said_as_the_first_table_says_them() -> None:
+    mirror = mirror_of(evidence(params()))
+    pair = replace(
+        mirror.pairs[0],
+        here=Decided(5.0, None, None, one_run=True),
+        there=Decided(0.5, (0.2, 0.8), "better", smaller_than_margin=True),
+    )
+    mirror.__dict__["pairs"] = [pair, replace(pair, here=Decided(5.0, None, None))]
+    assert [row[1:3] for row in under_both_table(mirror).rows] == [
+        ("+0.5 [+0.2, +0.8] ▲ better, by less than 1 point", "+5.0 single run"),
+        ("+0.5 [+0.2, +0.8] ▲ better, by less than 1 point", "+5.0 no variation"),
+    ]
+    one, other = (finding.text for finding in under_both(mirror)[:2])
+    assert "with Muon more accurate by less than the margin (+0.5 points" in one
+    assert one.endswith("with AdamW not decided, of a single run (+5.0 points).")
+    assert other.endswith("with AdamW not decided, without variation between runs (+5.0 points).")
+
+
+def test_single_runs_have_no_verdict() -> None:
+    single = evidence(params())
+    results = {
+        name: replace(one, trained=Trained(tuple(run for run in one.trained.runs if run.seed == 0)))
+        for name, one in single.results.items()
+    }
+    pairs = mirror_of(replace(single, results=results)).pairs
+    assert {(one.verdict, one.one_run) for pair in pairs for one in (pair.here, pair.there)} == {(None, True)}
+
+
+def test_intervals_end_where_an_accuracy_or_a_change_does() -> None:
+    mirror = mirror_of(evidence(params()))
+    wide = Decided(20.0, (-130.0, 170.0), "not decided")
+    mirror.__dict__["pairs"] = [replace(mirror.pairs[0], here=wide, there=wide, change_interval=(-150.0, 250.0))]
+    saved = mirrors_table({"optimizer": mirror})
+    assert saved[["low", "high", "change_low", "change_high"]].to_numpy().tolist() == [[-100, 100, -150, 200]]
+    assert under_both_table(mirror).rows[0][3] == "+0.0 [−150.0, +200.0]"
+    assert "95 % CI of the change −150.0 to +200.0" in of_mirror(mirror).finding.text
 
 
 def test_a_pair_without_a_comparison_of_its_partners_is_left_out() -> None:
@@ -103,7 +152,9 @@ def test_planted_orders_are_found_under_both() -> None:
         ("kernel_7x7_adamw", "reversed"),
         ("kernel_1x1_3x3_adamw", "same"),
     ]
-    seven = mirror.pairs[1]
+    _, seven, smallest = mirror.pairs
+    assert [one.smaller_than_margin for one in (seven.there, seven.here)] == [False, False]
+    assert [one.smaller_than_margin for one in (smallest.there, smallest.here)] == [True, True]
     assert [one.verdict for one in (seven.there, seven.here)] == ["better", "worse"]
     assert [one.points for one in (seven.there, seven.here)] == pytest.approx([10.0, -10.0], abs=0.06)
 

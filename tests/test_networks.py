@@ -169,6 +169,25 @@ def test_drawings_do_not_lie_on_each_other() -> None:
         assert not [x for x, y in corners if y == top and left < x < right]
 
 
+def test_a_row_is_as_high_as_its_highest_drawing_with_labels_or_without() -> None:
+    low: Spec = [{"conv": 4, "kernel": 3, "stride": 4}, {"pool": 2}]
+    high = network(RESIDUAL, [4096])
+    deep = network([{"conv": 64, "kernel": 3}] * 100)
+    side, widest = 56, 128  # of the image and of the dense layer, in pixels
+    for first, tall, labels in (((high, network(low)), widest, 50), ((deep,), side, 0)):
+        drawn = [*first, deep]
+        seen, height = lay_out(drawn, ["10 parameters"] * len(drawn))
+        tops = sorted({name["y"] for name in seen.names})
+        # Names, arcs, blocks, labels and the space to the next row.
+        assert tops == pytest.approx([0, 44 + 15 + tall + labels + 16])
+        assert height == pytest.approx(tops[1] + 44 + 15 + side + 16)
+        of_first = [row["y"] for row in seen.labels if row["y"] < tops[1]]
+        assert all(y + 12 <= tops[1] for y in of_first)
+        for row in (row for row in seen.blocks if row["look"] != NORM):
+            top = max(one for one in tops if one < row["y"])
+            assert row["y"] - extent(row["path"])[1] / 2 >= top + 44
+
+
 def test_networks_that_differ_in_training_alone_are_drawn_once_under_all_their_names() -> None:
     names = {drawing.architectures: drawing.name for drawing in drawings(PARAMS, SHAPE)}
     assert names["kernel_3x3", "kernel_3x3_adamw"] == "3×3 (also 2 layers and 3×3 AdamW)"

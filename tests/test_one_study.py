@@ -1,5 +1,6 @@
 """Two studies in one folder run one after the other."""
 
+import os
 import subprocess
 import sys
 import time
@@ -39,3 +40,23 @@ def test_a_second_study_says_that_it_waits_and_begins_when_the_first_ends(tmp_pa
             assert second.stdout.readline() == "running\n"
             second.stdin.write("\n")
     assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_a_second_study_changes_nothing_before_it_begins(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_bytes((REPOSITORY / "params.yaml").read_bytes())
+    before = params.read_bytes()
+    with start(tmp_path / ".dvc/tmp/study.lock") as first:
+        assert first.stdout
+        assert first.stdin
+        assert first.stdout.readline() == "running\n"
+        with subprocess.Popen(
+            [sys.executable, "-m", "scripts.study", "fashion_mnist", "--quick", "1"],
+            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, stdout=subprocess.PIPE, text=True,
+        ) as second:  # fmt: skip
+            assert second.stdout
+            assert second.stdout.readline().startswith("Another `make study` is running in this folder")
+            time.sleep(0.2)
+            second.kill()
+        first.stdin.write("\n")
+    assert params.read_bytes() == before

@@ -249,13 +249,3 @@ def test_dvc_s_page_leads_with_accuracy_against_cost_all_networks_through_their_
     seen = look_at(repository.folder / "old/index.html", tmp_path)
     points = re.findall(r'network: ([^;"]*); epochs: (\d+); [^"]*; rev: (\w+)"[^>]*"point"', seen.html)
     assert len(points) == len(set(points)) == len(SUMMARY) * 2 * 2
-
-
-def test_dvc_s_page_is_made_of_the_committed_tables_as_they_are(tmp_path: Path) -> None:
-    for part in (".dvc/plots", "plots/data", "plots/timing"):
-        shutil.copytree(REPOSITORY / part, tmp_path / part)
-    for name in (".dvc/config", "dvc.yaml", "params.yaml"):
-        shutil.copy2(REPOSITORY / name, tmp_path / name)
-    project = Project(tmp_path)
-    project.run("git", "init", "--quiet")
-    assert "index.html" in project.run("dvc", "plots", "show")

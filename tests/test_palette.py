@@ -45,13 +45,14 @@ def test_colours_stay_apart_whatever_the_reader_s_sight(sight: int) -> None:
     assert min(distances) > (0.12 if sight == 0 else 0.07)  # 0.02 is about what one can just tell
 
 
-@pytest.mark.parametrize("page", ["#ffffff", "#111111"])
-def test_colours_are_seen_on_white_and_on_dark(page: str) -> None:
+# Three, of which two are Okabe and Ito's, are light; their points and dashes are seen all the same.
+@pytest.mark.parametrize(("page", "least"), [("#ffffff", 2), ("#111111", 3)])
+def test_colours_are_seen_on_white_and_on_dark(page: str, least: float) -> None:
     weights = np.array((0.2126, 0.7152, 0.0722))
     background = float(light(page) @ weights) + 0.05
     for colour in COLOURS:
         foreground = float(light(colour) @ weights) + 0.05
-        assert max(foreground, background) / min(foreground, background) > 2, colour
+        assert max(foreground, background) / min(foreground, background) >= least, colour
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / ".dvc/plots").glob("*.json")), ids=lambda path: path.stem)

@@ -18,6 +18,7 @@ from benchmarks import ray, scale
 from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml, section
+from cnn_study.params.earlier import MOVED
 from cnn_study.params.study import validate
 from cnn_study.sources.datasets import SOURCES
 from cnn_study.training.entry import Override
@@ -61,7 +62,10 @@ def keys_of(lines: list[str]) -> set[str]:
     ("change", "line"),
     [
         ({"training.budget": 3}, "training.budget: unknown key, allowed here: budgets, "),
-        ({"training.epochs": 3}, "training.epochs: unknown key, allowed here: budgets, "),
+        (
+            {"training.epochs": 3},
+            "training.epochs: a key of release 0.1.0, now training.budgets, a list of epochs",
+        ),
         ({"trainin": 3}, "trainin: unknown key, allowed here: data, training, "),
         ({"tune": ...}, "tune: not found, but needed"),
         ({"training.budgets": ...}, "training.budgets: not found, but needed"),
@@ -172,6 +176,7 @@ def keys_of(lines: list[str]) -> set[str]:
         ({"studies": {}}, "studies: found {}, allowed: at least 1 of them"),
         ({"studies.depth.members.depth_4": "residual"}, "studies.depth.members: found 'residual' twice"),
         ({"studies.depth.title": "Kernel size"}, "studies: found 'Kernel size' twice"),
+        ({"studies.depth.title": " Kernel\n  size "}, "studies: found 'Kernel size' twice"),
         ({"architectures": {}}, "architectures: found {}, allowed: at least 1 of them"),
         ({"studies.depth.members": {}}, "studies.depth.members: found {}, allowed: at least 1 of them"),
         (
@@ -221,6 +226,40 @@ def test_a_mistake_is_one_line_that_names_the_key_what_was_found_and_what_is_all
     else:
         lines = told(change)
     assert any(text.startswith(f"params.yaml: {line}") for text in lines), lines
+
+
+# Those of the params.yaml of release 0.1.0.
+EARLIER = {
+    "data": ["dataset", "split_seed", "validation_fraction", "train_images", "test_images"],
+    "training": [
+        "epochs", "seeds", "batch_size", "optimizer", "learning_rate", "momentum", "weight_decay", "schedule",
+        "warmup", "label_smoothing", "augmentation", "initialization", "precision", "device", "threads",
+    ],
+    "tune": ["lowest", "highest", "count", "epochs", "images", "seed"],
+    "replay": ["architectures", "learning_rates", "images", "training"],
+    "analysis": ["images", "shown_images", "channels"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("section", EARLIER)
+def test_each_key_of_the_first_release_is_a_key_or_a_line_that_names_the_new_one(section: str) -> None:
+    for key in EARLIER[section]:
+        name = f"{section}.{key}"
+        if key in VALID[section]:
+            assert name not in MOVED
+            continue
+        (line,) = [line for line in told({name: 1}) if line.startswith(f"params.yaml: {name}:")]
+        text, new = line.split(", now ")
+        assert text == f"params.yaml: {name}: a key of release 0.1.0"
+        place: Any = VALID
+        for part in new.split(",")[0].split(" ")[0].split("."):
+            place = place[part]
+
+
+def test_an_override_by_a_key_of_the_first_release_names_the_new_one() -> None:
+    (line,) = told({"architectures.depth_4.training": {"momentum": 0.5}})
+    place = "architectures.depth_4.training.momentum"
+    assert line == f"params.yaml: {place}: a key of release 0.1.0, now training.recipe.momentum"
 
 
 def test_every_image_that_the_test_split_lacks_is_told() -> None:
@@ -661,8 +700,13 @@ def test_what_is_refused_is_what_dvc_cannot_set_a_value_beside(tmp_path: Path) -
         with pytest.raises(Exception, match=r"full_key: study\.title"):
             set_beside(text)
     assert set_beside("\\${x}")["study"]["title"] == "${x}"  # which is another text
-    for text in ODD:
+    for text in (*ODD, "really ???", "????"):
         assert set_beside(text)["study"] == {"title": text, "questions": [text]}
+
+
+@pytest.mark.parametrize("text", ["really ???", "??? or not", "????"])
+def test_what_dvc_takes_for_a_missing_value_is_refused_as_a_whole_text_alone(text: str) -> None:
+    assert validate(with_values({"studies.depth.title": text})).studies["depth"].title == text
 
 
 @pytest.mark.parametrize("text", [text for text in ODD if "<!--" not in text])

@@ -3,6 +3,8 @@
 import html
 import json
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from cnn_study.analysis.summaries import Summaries, Timings
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Project
 
 PLOTS, METRICS = REPOSITORY / "plots", REPOSITORY / "metrics"
 
@@ -27,6 +29,16 @@ def both(key: str) -> list[Any]:
 def words(text: str) -> str:
     """A page's text without its tags, and without what Markdown escapes."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text.replace("\\", ""))).split())
+
+
+def test_dvc_shows_the_committed_tables(tmp_path: Path) -> None:
+    for part in (".dvc/plots", "plots/data", "plots/timing", "plots/images"):
+        shutil.copytree(REPOSITORY / part, tmp_path / part)
+    for name in (".dvc/config", "dvc.yaml", "params.yaml"):
+        shutil.copy2(REPOSITORY / name, tmp_path / name)
+    project = Project(tmp_path)
+    project.run("git", "init", "--quiet")
+    assert "index.html" in project.run("dvc", "plots", "show")
 
 
 @pytest.mark.parametrize("name", ["report.html", "report.md"])

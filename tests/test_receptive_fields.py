@@ -156,7 +156,7 @@ def test_of_one_seed_the_range_of_changes_is_told() -> None:
     assert sees.text.endswith("than if all pixels counted alike, by one seed.")
 
 
-def test_what_a_unit_can_see_and_in_how_many_networks_it_heeds_the_middle() -> None:
+def test_what_a_unit_can_see_and_in_how_many_networks_its_middle_counts_most() -> None:
     # Influence that is the same in all of 16×16 pixels has a deviation of 4.61.
     near, at = layer([2.0] * 3, [4.3, 4.4, 4.4]), layer([2.0] * 3, [4.5, 4.6, 4.6])
     finding = findings(thin=near, wide=at, odd=layer([2.0] * 3, [5.0] * 3, 46, 30))[0]
@@ -164,7 +164,14 @@ def test_what_a_unit_can_see_and_in_how_many_networks_it_heeds_the_middle() -> N
         "A unit of the last layer can see a square of 16 to 46 pixels in images of 32×32. In 2 of 3 networks "
         "the middle of that counts most: influence spreads less than if all pixels counted alike, by 95 % CIs."
     )
-    assert findings(thin=at)[0].text.startswith("A unit of the last layer can see a square of 16 pixels in images")
+    alone = findings(thin=at)[0].text
+    assert alone.startswith(
+        "A unit of the last layer can see a square of 16 pixels in images of 32×32. The middle"
+    )
+    assert "The middle of that is not shown to count most in the network: influence that spreads" in alone
+    assert (
+        "In none of 2 networks is the middle of that shown to count most: " in findings(thin=at, wide=at)[0].text
+    )
     nothing = findings(RESULTS | {"thin": ended("diverged")}, thin=layer([2.0], [None]))[0]
     assert nothing.text.endswith("in images of 32×32; none trained.")
 
@@ -175,6 +182,7 @@ def test_what_a_unit_can_see_and_in_how_many_networks_it_heeds_the_middle() -> N
         ((3.0, 3.0), "The middle of what a unit can see counts most, in all 2 networks"),
         ((3.0, 5.0), "The middle of what a unit can see counts most, in 1 of 2 networks"),
         ((5.0, 5.0), "In none of 2 networks does the middle of what a unit can see count most"),
+        ((5.0,), "The middle of what a unit can see does not count most"),
         ((3.0,), "The middle of what a unit can see counts most, in the network"),
         ((None,), "What a unit of the last layer can see"),
     ],

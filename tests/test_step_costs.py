@@ -10,16 +10,16 @@ from cnn_study.analysis.costs import NOT_MEASURED, Costs, Ratio
 from cnn_study.cost.records import Session, StepCosts
 from tests.report_cases import ENVIRONMENT, MACHINE, measured_step
 
-GENERATOR = np.random.default_rng(19)
 BLOCKS = 20
 TRUE = {"base": 0.02, "second": 0.03, "third": 0.021}  # seconds of a step on an idle machine
 Times = dict[str, list[float]]
 
 
-def times_of(names: tuple[str, ...], busy: float = 1.0, noise: float = 0.01) -> Times:
+def times_of(names: tuple[str, ...], busy: float = 1.0, noise: float = 0.01, seed: int = 19) -> Times:
     """What steps take in blocks, each of which is slower by a factor, for all networks alike."""
-    slower = busy * np.exp(GENERATOR.normal(0, 0.3, BLOCKS))
-    return {name: list(TRUE[name] * slower * np.exp(GENERATOR.normal(0, noise, BLOCKS))) for name in names}
+    generator = np.random.default_rng(seed)
+    slower = busy * np.exp(generator.normal(0, 0.3, BLOCKS))
+    return {name: list(TRUE[name] * slower * np.exp(generator.normal(0, noise, BLOCKS))) for name in names}
 
 
 def costs_of(*sessions: Times, batches: dict[str, int] | None = None) -> Costs:
@@ -60,8 +60,12 @@ def test_the_interval_of_a_ratio_is_student_s_of_the_blocks_own_ratios() -> None
 def test_the_interval_holds_the_true_ratio_in_95_of_100_studies_also_of_networks_of_two_days() -> None:
     held = {"one day": 0, "two days": 0}
     studies = 400
-    for _ in range(studies):
-        costs = costs_of(times_of(("base", "second")), times_of(("base", "third"), busy=3.0))
+    for study in range(studies):
+        one, other = (
+            times_of(("base", name), busy, seed=2 * study + day)
+            for day, (name, busy) in enumerate((("second", 1.0), ("third", 3.0)))
+        )
+        costs = costs_of(one, other)
         for when, (of, against) in {"one day": ("second", "base"), "two days": ("third", "second")}.items():
             low, high = ratio_of(costs, of, against).ci95
             held[when] += low < TRUE[of] / TRUE[against] < high
@@ -70,7 +74,7 @@ def test_the_interval_holds_the_true_ratio_in_95_of_100_studies_also_of_networks
 
 
 def test_networks_of_two_days_are_compared_by_their_ratios_to_the_reference() -> None:
-    first, second = times_of(("base", "second")), times_of(("base", "third"), busy=3.0)
+    first, second = times_of(("base", "second")), times_of(("base", "third"), busy=3.0, seed=20)
     costs = costs_of(first, second)
     one = np.log(second["third"]) - np.log(second["base"])
     other = np.log(first["second"]) - np.log(first["base"])
@@ -90,7 +94,7 @@ def test_networks_of_two_days_are_compared_by_their_ratios_to_the_reference() ->
 
 
 def test_the_reference_is_compared_in_the_session_of_the_other() -> None:
-    first, second = times_of(("base", "second")), times_of(("base", "third"), busy=3.0)
+    first, second = times_of(("base", "second")), times_of(("base", "third"), busy=3.0, seed=20)
     assert ratio_of(costs_of(first, second), "base", "third") == ratio_of(costs_of(second), "base", "third")
 
 
@@ -111,7 +115,7 @@ def test_what_was_measured_later_than_the_first_is_known() -> None:
 
 
 def test_the_parts_of_a_step_make_up_the_whole() -> None:
-    costs = costs_of(times_of(("base",)), times_of(("base", "third"), busy=3.0))
+    costs = costs_of(times_of(("base",)), times_of(("base", "third"), busy=3.0, seed=20))
     for name in ("base", "third"):
         step = costs.step(name, {})
         assert step

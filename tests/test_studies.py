@@ -375,6 +375,12 @@ def test_what_is_not_decided_says_what_could_have_been_detected() -> None:
         "odd one against narrow one is not decided (+0.0 points, 95 % CI −1.4 to +1.4, 3 seeds); the minimum "
         "detectable difference is 1.7 points."
     )
+    few = replace(ODD, judged=judged("not decided", detectable=0.35))
+    text = found_in_study(against_baseline=[few])["baseline_not_decided"].text
+    assert text.endswith("; the minimum detectable difference is 35.0 points.")
+    fewer = replace(ODD, judged=judged("not decided", detectable=1.2))
+    text = found_in_study(against_baseline=[fewer])["baseline_not_decided"].text
+    assert text.endswith("; the minimum detectable difference is more than two accuracies can differ by.")
 
 
 def test_unequal_numbers_of_seeds_are_both_said() -> None:

@@ -1,6 +1,5 @@
 """Text is text: what params.yaml calls its networks and studies is what people read, whatever is in it."""
 
-import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -16,6 +15,7 @@ from markdown_it import MarkdownIt
 from cnn_study.report.kit.charts import down, quantity, single, tip
 from cnn_study.report.kit.page import Answer, Detail, Figure, Page, Section, Sentence, Table
 from cnn_study.report.kit.rendering import markdown_text, render_html, render_markdown, static_svg
+from stages.analyze import save_tables
 
 ODD = (
     "+ norm", "- norm", "-", "+", "---", "=", "===", "# layers", "#", "1. more", "12) more", "3 . 4", "1.", "> 3",
@@ -114,9 +114,10 @@ def test_a_chart_shows_the_text_as_its_title_and_beside_a_mark(text: str) -> Non
 
 
 @pytest.mark.parametrize("text", ODD)
-def test_a_table_that_is_saved_gives_the_text_back(text: str) -> None:
-    saved = pd.DataFrame({"name": [text], "x": [1]}).to_csv(index=False)
-    assert pd.read_csv(io.StringIO(saved), keep_default_na=False, dtype=str)["name"].tolist() == [text]
+def test_a_table_that_is_saved_gives_the_text_back(text: str, tmp_path: Path) -> None:
+    save_tables(tmp_path, {"texts": pd.DataFrame({"name": [text], "x": [1]})})
+    saved = pd.read_csv(tmp_path / "texts.csv", keep_default_na=False, dtype=str)
+    assert saved["name"].tolist() == [text]
 
 
 def test_no_text_ends_a_script_of_the_page(tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_what_was_measured_corrects_what_is_left() -> None:
     assert left.seconds == pytest.approx(20 * of_searches + 200 * of_trainings)
 
 
+def test_a_slow_download_says_little_of_hours_of_training() -> None:
+    left = TimeLeft({"download": 10.0, "train@a": 7200.0, "train@b": 7200.0})
+    left.begins("download", 0.0)
+    left.begins("train@a", 100.0)
+    assert 14_400 < left.seconds < 1.15 * 14_400
+    left.begins("train@b", 14_500.0)  # twice as long as estimated
+    assert 1.8 * 7200 < left.seconds < 2 * 7200
+
+
 def test_a_stage_that_nobody_foresaw_counts() -> None:
     left = TimeLeft({"analyze": 30.0})
     assert left.begins("cost", 0.0).startswith("[1/2] cost · ")

@@ -21,12 +21,14 @@ from cnn_study.networks.architecture import Architecture, geometry, spec_of
 from cnn_study.networks.layers import KINDS
 from cnn_study.params.study import validate
 from cnn_study.profiling.complexity import count_conv_parameters, count_parameters, without_weights
+from cnn_study.report.topics.studies.answers import of_topics
 from cnn_study.report.topics.studies.differences import controls
 from cnn_study.report.topics.studies.study import ComparedStudy
 from cnn_study.report.topics.studies.what_differs import (
     changes_with_depth,
     differing_table,
     in_brackets,
+    verb,
     what_differs_table,
 )
 from cnn_study.training.entry import Override
@@ -103,6 +105,34 @@ def test_what_networks_of_the_study_differ_in(
 ) -> None:
     for found in (differing(of, against), differing(against, of)):
         assert (names(choices(found)), names(consequences(found))) == (counted, following)
+
+
+@pytest.mark.parametrize(
+    ("of", "against", "larger"),
+    [
+        ("kernel_3x3_dilated_2", "kernel_3x3", {"window": 1}),
+        ("kernel_5x5_matched", "kernel_3x3", {"window": 1}),
+        ("kernel_5x5", "kernel_3x3", {"window": 1, "weights in convolutions": 1, "weights in all": 1}),
+        ("kernel_7x7_matched", "kernel_5x5", {"window": 1, "weights in convolutions": -1, "weights in all": -1}),
+        ("kernel_3x3_wide", "kernel_3x3", {"weights in convolutions": 1, "weights in all": 1}),
+        ("kernel_5x5", "kernel_3x3_dilated_2", {"weights in convolutions": 1, "weights in all": 1}),  # both 5×5
+    ],
+)
+def test_of_windows_and_weights_it_is_known_which_are_larger(
+    of: str, against: str, larger: dict[str, int]
+) -> None:
+    assert {one.what: one.larger for one in differing(of, against) if one.larger} == larger
+    assert {one.what: -one.larger for one in differing(against, of) if one.larger} == larger
+
+
+def test_of_windows_some_larger_and_some_smaller_neither_are() -> None:
+    small, large = {"conv": 8, "kernel": 3}, {"conv": 8, "kernel": 5}
+    found = what_differs(plain(small, large), plain(large, small))
+    assert [one.larger for one in found if one.what == "window"] == [0]
+    found = what_differs(plain(large, large), plain(large, small))
+    assert [one.larger for one in found if one.what == "window"] == [1]
+    found = what_differs(plain(large, large), plain(small))  # no layer of the one is that of the other
+    assert [one.larger for one in found if one.what == "window"] == [0]
 
 
 def test_values_are_those_of_each_network() -> None:
@@ -244,7 +274,7 @@ def test_alone_is_said_where_one_thing_differs_and_nowhere_else() -> None:
             one = alone(differing(*pair))
             assert bool(re.search(r"\balone\b", finding.text)) == (one is not None), finding.text
             if one is not None:
-                assert f"({one.what} alone differs)" in finding.text
+                assert f"({one.what} alone differs)" in finding.text  # a window, normalisation
                 said.add(pair)
     assert said == {
         ("kernel_3x3_dilated_2", "kernel_3x3"),
@@ -257,6 +287,28 @@ def test_alone_is_said_where_one_thing_differs_and_nowhere_else() -> None:
 def test_a_control_in_which_more_differs_names_it() -> None:
     assert in_brackets(differing("kernel_5x5", "kernel_3x3")) == " (window and weights in convolutions differ)"
     assert in_brackets(()) == ""
+
+
+def test_the_study_says_of_windows_and_of_weights_what_its_controls_find() -> None:
+    (study,) = (one for one in studies() if one.key == "kernel_size")
+    study = replace(study, judged={(pair.of, pair.against): pair for pair in study.comparison.controls})
+    (answered,) = of_topics(study)
+    assert answered.finding.text == (
+        "A larger window with as many weights in convolutions: more accurate in 5 of 5 comparisons (+1.9 points). "
+        "More weights in convolutions with the same window: more accurate in 1 of 1 comparison (+1.9 points)."
+    )
+
+
+def test_the_verb_is_that_of_what_differs() -> None:
+    said = {
+        in_brackets([Difference(what, "a", "b")])
+        for what in ("shortcuts", "pools", "weights in convolutions", "dropout", "hidden width")
+    }
+    assert said == {
+        " (shortcuts alone differ)", " (pools alone differ)", " (weights in convolutions alone differ)",
+        " (dropout alone differs)", " (hidden width alone differs)",
+    }  # fmt: skip
+    assert (verb("change", ["dropout"]), verb("change", ["dropout", "window"])) == ("changes", "change")
 
 
 def test_what_changes_in_all_pairs_in_which_depth_does_is_found() -> None:

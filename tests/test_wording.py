@@ -44,6 +44,7 @@ def test_an_interval_ends_where_the_quantity_does() -> None:
     assert wording.points_within(20.0, (-90.0, 130.0)) == "+20.0 points, 95 % CI −90.0 to +100.0"
     assert wording.points_within(20.0, (-90.0, 130.0), most=200) == "+20.0 points, 95 % CI −90.0 to +130.0"
     assert wording.points_cell(20.0, (-130.0, 90.0)) == "+20.0 [−100.0, +90.0]"
+    assert wording.points_cell(20.0, (-130.0, 290.0), wording.MOST_CHANGE) == "+20.0 [−130.0, +200.0]"
 
 
 @pytest.mark.parametrize(

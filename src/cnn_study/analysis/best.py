@@ -14,9 +14,10 @@ DRAWS = 20_000
 class Best:
     """The network of the highest mean at one ``budget``, in epochs, among those that have trained to it.
 
-    ``p_value``: the largest of its p-values against the others, each of that pair alone; the network is the best
-    of all where it is below 0.05 (Hsu, 1996). ``probability``: of being the best, by network, in the order of the
-    means. ``lead``: over the second, in percentage points, with its 95 % interval.
+    ``p_value``: the largest of its p-values against the others, each of that pair alone; the network may be called
+    the best where it is below 0.05 (Hsu, 1996), and no verdict on its pairs says otherwise. ``probability``: of
+    being the best, by network, in the order of the means. ``lead``: over the second, in percentage points, with
+    its 95 % interval.
     """
 
     budget: int
@@ -28,7 +29,7 @@ class Best:
 
     @property
     def significant(self) -> bool:
-        """Whether it may be called the best."""
+        """Whether it may be called the best by its p-values; verdicts, on all pairs together, may deny it."""
         return self.p_value < LEVEL
 
     @classmethod

@@ -1,7 +1,8 @@
 """Networks compared: the difference in test accuracy of a pair, at each budget, and what is shown of it.
 
 Verdicts are given on one family of pairs: all that the studies compare, each once, at the largest budget that
-both networks have. What is said of smaller budgets describes, and has no verdict. How much a difference varies
+both networks have. What is said of smaller budgets describes, and has no verdict, except where a study mirrors
+another (``mirrors``): its pairs and their partners are one more family. How much a difference varies
 is worked out in ``variance``, what may be said of many at once in ``verdicts``.
 """
 

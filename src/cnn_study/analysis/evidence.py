@@ -106,4 +106,5 @@ class Evidence:
         """
         known = [pair for pair in pairs if all(name in self.results for name in pair)]
         others = self.comparer.family(pair for pair in known if pair not in self.confirmatory)
-        return [(self.confirmatory | others)[pair] for pair in known]
+        compared = self.confirmatory | others
+        return [compared[pair] for pair in known]

@@ -21,11 +21,17 @@ Agreement = Literal["same", "reversed", "differs", "not decided"]
 
 @dataclass(frozen=True)
 class Decided:
-    """What a comparison says: the difference in points, its 95 % interval, and the verdict."""
+    """What a comparison says: the difference in points, its 95 % interval, and the verdict; None without one.
+
+    ``one_run``: whether a network of the two has a single run, of which there is no interval.
+    ``smaller_than_margin``: whether that is shown of the difference.
+    """
 
     points: float
     interval: tuple[float, float] | None
-    verdict: Verdict
+    verdict: Verdict | None
+    one_run: bool = False
+    smaller_than_margin: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,18 @@ class MirroredPair:
 
     @property
     def agreement(self) -> Agreement:
-        """``same``: the verdicts are equal. ``differs``: an order under one, equivalence under the other."""
+        """``same``: the verdicts are equal. ``differs``: an order under one, equivalence under the other.
+
+        Where that order is by less than the margin, equivalence does not deny it, and nothing is decided.
+        """
         verdicts = {self.here.verdict, self.there.verdict}
-        if "not decided" in verdicts:
+        if verdicts & {"not decided", None}:
             return "not decided"
         if len(verdicts) == 1:
             return "same"
-        return "reversed" if verdicts == {"better", "worse"} else "differs"
+        if verdicts == {"better", "worse"}:
+            return "reversed"
+        return "not decided" if self.here.smaller_than_margin and self.there.smaller_than_margin else "differs"
 
 
 def common_budget(params: Params, study: str) -> int | None:
@@ -119,4 +130,11 @@ def _up_to(result: Result, budget: int) -> Result:
 
 
 def _decided(difference: AccuracyDifference, comparison: Comparison) -> Decided:
-    return Decided(difference.points, difference.interval, comparison.verdict or "not decided")
+    judged = comparison.judged
+    return Decided(
+        difference.points,
+        difference.interval,
+        comparison.verdict,
+        one_run=min(difference.seeds) < 2,
+        smaller_than_margin=judged is not None and judged.smaller_than_margin,
+    )

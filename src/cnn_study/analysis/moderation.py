@@ -10,8 +10,8 @@ which the logarithms of the variances, winsorised, have the mean and the varianc
 that is not like the others gets few degrees of freedom from what is common.
 
 One thing is other than there, where variances are counted in thousands. Of a dozen, logarithms give the scale so
-roughly that true differences of none are found too often, with two seeds in 10 % of studies where 5 % are meant.
-The common variance is the mean of those seen instead, each weighted by how probable it is that it is no outlier.
+roughly that differences are found too often where there are none. The common variance is the mean of those seen
+instead, each weighted by how probable it is that it is no outlier.
 """
 
 from collections.abc import Sequence

@@ -48,6 +48,11 @@ def clipped(
     return low, high
 
 
+def standard_error(accuracy: float, images: int) -> float:
+    """Of an ``accuracy``, 0 to 1, on so many independent ``images``, by the binomial distribution."""
+    return math.sqrt(accuracy * (1 - accuracy) / images)
+
+
 def significant(number: float, digits: int, *, zeros: bool = False) -> str:
     """A number to so many digits: 0.031, 120, and never 3e-05; with ``zeros`` at its end: 0.60."""
     written = format(Decimal(f"{number:.{digits - 1}e}"), "f")

@@ -122,7 +122,10 @@ class Summaries(Record):
     architectures: dict[str, Summary]
 
     def headline(self, names: Iterable[str]) -> dict[str, float | None]:
-        """Test accuracies in percent, whose differences are points, of these; None of one that has not trained."""
+        """Test accuracies in percent, whose differences are points, of these.
+
+        A network at chance has one as well; None of one whose runs have all diverged.
+        """
         means = {name: self.architectures[name].test_accuracy.mean for name in names}
         return {name: None if mean is None else round(100 * mean, 2) for name, mean in means.items()}
 

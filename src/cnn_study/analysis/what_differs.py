@@ -14,7 +14,7 @@ networks of different depth, without what repeats from one layer to the next.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
 from cnn_study.analysis.results import Result
@@ -35,12 +35,17 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that differs, with the two values as they are to be read; ``follows``: whether from others."""
+    """One thing that differs, with the two values as they are to be read; ``follows``: whether from others.
+
+    ``larger``: of windows and of numbers of weights, 1 where that of ``of`` is larger, -1 where that of
+    ``against`` is. 0 of all else, and of windows of which some are larger and some smaller.
+    """
 
     what: str
     of: str
     against: str
     follows: bool = False
+    larger: int = 0
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,10 @@ def _of_specs(of: Architecture, against: Architecture) -> list[Difference]:
     one, other = _MainPath.of(of), _MainPath.of(against)
     return [
         *_different("layers", str(len(one.pools) - 1), str(len(other.pools) - 1)),
-        *chain.from_iterable(_by_layer(what, one.by_layer[what], other.by_layer[what]) for what in one.by_layer),
+        *_windows(one, other),
+        *chain.from_iterable(
+            _by_layer(what, one.by_layer[what], other.by_layer[what]) for what in one.by_layer if what != "window"
+        ),
         *_pools(one.pools, other.pools),
         *_different("hidden width", _listed(map(str, of.head.hidden)), _listed(map(str, against.head.hidden))),
         *_different("dropout", f"{of.head.dropout:g}", f"{against.head.dropout:g}"),
@@ -160,17 +168,19 @@ def _of_specs(of: Architecture, against: Architecture) -> list[Difference]:
 class _MainPath:
     """What stands between the image and the head, as it is to be read.
 
-    ``by_layer``: in order, of each convolution or each layer with weights. ``pools``: those before the first
-    convolution, and those behind each.
+    ``by_layer``: in order, of each convolution or each layer with weights. ``extents``: the sides of the windows
+    of convolutions, in pixels. ``pools``: those before the first convolution, and those behind each.
     """
 
     by_layer: dict[str, list[str]]
+    extents: list[int]
     pools: list[list[str]]
 
     @classmethod
     def of(cls, spec: Architecture) -> "_MainPath":
         what = ("window", "channels", "strides", "groups", "normalisation", "biases", "shortcuts")
         by_layer: dict[str, list[str]] = {name: [] for name in what}
+        extents: list[int] = []
         pools: list[list[str]] = [[]]
         for layer in spec.layers:
             options = {"groups": 1, "norm": False, "shortcut": False} | layer.model_dump()
@@ -179,6 +189,7 @@ class _MainPath:
                 continue
             for window in layer.windows:
                 by_layer["window"].append(_window(window))
+                extents.append(window.extent)
                 by_layer["channels"].append(str(layer.channels_after(0)))
                 by_layer["strides"].append(str(window.stride))
                 pools.append([])
@@ -187,7 +198,7 @@ class _MainPath:
             by_layer["shortcuts"].append(_yes(options["shortcut"]))
             if "bias" in options:  # else it follows from normalisation
                 by_layer["biases"].append(_yes(options["bias"]))
-        return cls(by_layer, pools)
+        return cls(by_layer, extents, pools)
 
 
 def _window(window: Window) -> str:
@@ -205,7 +216,22 @@ def _different(what: str, of: str, against: str, *, follows: bool = False) -> li
 
 
 def _weights(what: str, of: int, against: int, *, follows: bool = False) -> list[Difference]:
-    return [] if equal_weights(of, against) else [Difference(what, f"{of:,}", f"{against:,}", follows)]
+    if equal_weights(of, against):
+        return []
+    return [Difference(what, f"{of:,}", f"{against:,}", follows, _larger([of], [against]))]
+
+
+def _windows(of: _MainPath, against: _MainPath) -> list[Difference]:
+    found = _by_layer("window", of.by_layer["window"], against.by_layer["window"])
+    return [replace(one, larger=_larger(of.extents, against.extents)) for one in found]
+
+
+def _larger(of: Sequence[int], against: Sequence[int]) -> int:
+    """1 where some values are larger and none is smaller, -1 the other way round, else 0; as of other lengths."""
+    if len(of) != len(against):
+        return 0
+    signs = {(one > other) - (one < other) for one, other in zip(of, against, strict=True)} - {0}
+    return signs.pop() if len(signs) == 1 else 0
 
 
 def _by_layer(what: str, of: Sequence[str], against: Sequence[str]) -> list[Difference]:

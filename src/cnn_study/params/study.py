@@ -11,6 +11,7 @@ from cnn_study.base.schema import NAME, Model, as_error, attempt, mistake
 from cnn_study.evaluation.settings import Evaluate
 from cnn_study.messages.mistakes import found
 from cnn_study.networks.architecture import Architecture
+from cnn_study.params.earlier import renamed
 from cnn_study.params.rules import broken_rules
 from cnn_study.sources.datasets import Data
 from cnn_study.training.entry import Entry
@@ -134,7 +135,7 @@ class Params(Model):
 def validate(content: Mapping[str, Any]) -> Params:
     """The whole file, checked. Raises StudyError with one line for every mistake in it."""
     params, mistakes = attempt(Params, content)
-    mistakes = [*mistakes, *broken_rules(content, mistakes)]
+    mistakes = [*map(renamed, mistakes), *broken_rules(content, mistakes)]
     if mistakes or params is None:
         raise as_error(mistakes)
     return params

@@ -38,6 +38,9 @@ class Search(Model):
     ]
     factor: Annotated[float, Field(ge=1.1, le=100, description="from one rate to the next")]
     beyond: Annotated[int, Field(ge=0, le=100, description="rates to try beyond the range, at most")]
+    tolerance: Annotated[
+        float, Field(ge=0, le=100, description="percentage points: of rates so close to the best, the lowest")
+    ]
     epochs: Epochs
     images: ImageCount
     seed: Annotated[Seed, Field(description="none of training.seeds")]

@@ -18,10 +18,10 @@ class Figure:
     """An interactive chart (``spec``, Vega-Lite) or a picture (``image``, a path from plots/).
 
     ``name``: its own on the page, such as studies-depth-training_time; a chart's picture is charts/NAME.svg.
-    ``title``: what is found, where one thing is. ``alt``: what is seen, for who does not see it; without it the
-    title and the caption. ``source``: the stage and the data that made it; ``hint``: what one can do with a chart
-    that is interactive. Raises ValueError unless there is exactly one of spec and image, and if the name could not
-    be a file's.
+    ``title``: what is found, where one thing is. ``alt``: what is seen, for readers who do not see it; without it
+    the title and the caption. ``source``: the stage and the data that made it; ``hint``: what one can do with a
+    chart that is interactive. Raises ValueError unless there is exactly one of spec and image, and if the name
+    could not be a file's.
     """
 
     name: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 # six found by a search for those that stay farthest apart, to normal vision and to colour-blind readers.
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00",
-    "#883355", "#55CC88", "#775500", "#9977FF", "#BB3388", "#1144BB",
+    "#BB2222", "#55CC88", "#556655", "#9977FF", "#BB3388", "#0055FF",
 )  # fmt: skip
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3))

@@ -11,6 +11,7 @@ from cnn_study.sources.datasets import FOLDER
 from cnn_study.sources.prepared import Prepared
 
 MOST_POINTS = 100.0  # by which two accuracies differ
+MOST_CHANGE = 2 * MOST_POINTS  # of a difference
 NAMED = 3  # networks in a sentence or a title; of more, how many
 MOST_CLASSES = 30  # in a chart or a table, where each can be read
 FAILURES = {"collapsed": "collapsed (stayed at chance)", "diverged": "diverged (the loss was not finite)"}
@@ -44,9 +45,9 @@ def points_within(difference: float, interval: tuple[float, float] | None, most:
     return f"{points(difference)} points{within}"
 
 
-def points_cell(difference: float, interval: tuple[float, float] | None) -> str:
+def points_cell(difference: float, interval: tuple[float, float] | None, most: float = MOST_POINTS) -> str:
     """The same for a table's cell, whose column says what it is: +0.3 [−0.1, +0.7]."""
-    ci95 = clipped(interval, -MOST_POINTS, MOST_POINTS)
+    ci95 = clipped(interval, -most, most)
     within = "" if ci95 is None else f" [{points(ci95[0])}, {points(ci95[1])}]"
     return points(difference) + within
 

@@ -50,11 +50,12 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             f"hypotheses are tested: that the pair does not differ, and that it differs by {margin} or more. At "
             "most one of them is true, so that a pair takes one place in Holm's procedure (1979), which keeps "
             "the chance of one wrong verdict or more at 5 %. Pairs that only the original report's claims are "
-            "about are a family of their own. Differences at smaller budgets have intervals, and no verdict. "
-            "The minimum detectable difference is found in 80 % of studies, at the level that the procedure "
-            "applies to the pair. A network is called the best where its p-values against all others are below "
-            "0.05 (Hsu, 1996); the probability of being the best is that of a flat prior. The intervals of "
-            "single accuracies are Student's over seeds.",
+            f"about are a family of their own. {_mirrors(params)}All other differences at smaller budgets have "
+            "intervals, and no verdict. The minimum detectable difference is found in 80 % of studies, at the "
+            "level that the procedure applies to the pair. A network is called the best where its p-values "
+            "against all others are below 0.05 (Hsu, 1996) and all verdicts on its pairs in the studies are "
+            "better; the probability of being the best is that of a flat prior. The intervals of single "
+            "accuracies are Student's over seeds.",
         ),
         (
             "Receptive fields",
@@ -99,6 +100,16 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "included, is in metrics/timing.json for information.",
         ),
         *((("In no study", ", ".join(params.unnamed)),) if params.unnamed else ()),
+    )
+
+
+def _mirrors(params: Params) -> str:
+    """How pairs are judged that have partners in another study; nothing where no study mirrors one."""
+    if not any(study.mirrors for study in params.studies.values()):
+        return ""
+    return (
+        "So are the pairs of a study that mirrors another, with their partners, at the largest budget that all of "
+        "them have; a pair that is judged at this budget already keeps its verdict. "
     )
 
 
@@ -162,8 +173,8 @@ def trained_otherwise(evidence: Evidence) -> str:
     parts = [f"{listed(names)}: {differences}." for differences, names in alike.items()]
     if any(max(own.budgets) != max(params.training.budgets) for own in params.trainings.values()):
         parts.append(
-            "Rankings have each network at its largest budget; two networks are compared at the largest that both "
-            "have."
+            "A study is ranked at the largest budget that all of its networks which trained have, or each network "
+            "at its own if there is none; two networks are compared at the largest that both have."
         )
     return " ".join(parts)
 
@@ -197,7 +208,7 @@ def variances_in_words(evidence: Evidence) -> str:
         )
         trained = f"trained with {OPTIMIZERS[optimizer]} for {counted(budget, 'epoch')}"
         of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
-        equal = "" if pool.equal is None else f", equal for all with {_p_value(pool.equal)} (Bartlett's test)"
+        equal = "" if pool.equal is None else f" (Bartlett's test of equal variances: {_p_value(pool.equal)})"
         moderated = (
             "moderated by one another"
             if pool.moderated
@@ -257,5 +268,6 @@ def search_in_words(params: Params) -> str:
         f"each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "
         f"{search.beyond} more, below the lowest while that is chosen and above the highest while that is the "
         "best; where none trains, below the lowest if any diverged, else on both sides in turns. Chosen is the "
-        f"lowest whose validation accuracy is within one standard error of the best. {given}"
+        f"lowest whose validation accuracy is within {counted_points(search.tolerance)} of the best, since short "
+        f"runs favour higher rates than long ones. {given}"
     )

@@ -78,9 +78,10 @@ def _key(pair: Pair) -> str:
 
 
 def _how(of: Estimate, against: Estimate) -> str:
-    if of.ci95 is None or against.ci95 is None:
-        return "one run each, without intervals"
-    return "intervals apart" if intervals_disjoint(of, against) else "intervals overlap"
+    missing = sum(one.ci95 is None for one in (of, against))
+    if missing:
+        return "one run each, without intervals" if missing == 2 else "one run of one of them, without an interval"
+    return "intervals do not overlap" if intervals_disjoint(of, against) else "intervals overlap"
 
 
 def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, against: str) -> Statement:
@@ -98,7 +99,9 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
         "not decided": "not decided",
         None: "not decided",
     }
-    how = {"better": "significant", "worse": "significant", None: "one run of at least one, without an interval"}
+    one_run = min(comparison.largest_seeds) < 2
+    why = "one run has no interval" if one_run else "the runs do not vary"
+    how = {"better": "significant", "worse": "significant", None: why}
     because = (
         f"{names[of]} against {names[against]} {points_within(comparison.points, comparison.interval)}, "
         f"{how.get(comparison.verdict, comparison.verdict)}"

@@ -1,1 +1,1 @@
-"""Which classes are taken for which, and whether a network knows how sure to be."""
+"""Which classes are taken for which, and whether its confidence matches its accuracy."""

@@ -38,7 +38,7 @@ def chapter(evidence: Evidence) -> Chapter:
     shown = of_studies(evidence.params)
     details = (
         Detail(
-            "Calibration of all networks, and what a temperature mends",
+            "Calibration of all networks, and what a temperature changes",
             sentences(folded),
             (error_table(found, studies),) if found else (),
         ),
@@ -56,7 +56,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "classes",
                 "Classes and calibration",
-                "What do networks confuse, and do they know how sure to be?",
+                "What do networks confuse, and does their confidence match their accuracy?",
                 sentences(answers),
                 figure,
                 table,

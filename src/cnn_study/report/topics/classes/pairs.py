@@ -103,4 +103,4 @@ def title_of(name: str, confused: Confused | None, studies: Studies, *, tied: bo
     else:
         one, other = map(quoted, confused.classes)
         found = f"{one} and {other} are confused most"
-    return f"{shown(name, studies)}, {'a' if tied else 'the'} network of the highest mean: {found}"
+    return f"{shown(name, studies)}, {'a' if tied else 'the'} network with the highest mean: {found}"

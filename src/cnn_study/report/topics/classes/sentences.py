@@ -1,4 +1,4 @@
-"""What is said of how sure networks are, and what a temperature mends."""
+"""What is said of how sure networks are, and what a temperature changes."""
 
 from collections.abc import Mapping
 
@@ -12,9 +12,9 @@ CONFIDENCE = 0.95  # of the intervals of ``Gap``
 
 
 def calibration_answer(found: Mapping[str, Calibration], networks: int) -> Finding:
-    """How sure the networks are, and what a temperature mends; ``networks``: in the study, trained or not."""
+    """How sure the networks are, and what a temperature changes; ``networks``: in the study, trained or not."""
     if not found:
-        text = f"Whether a network knows how sure to be is open: {_none_trained(networks)}."
+        text = f"Whether confidence matches accuracy is open: {_none_trained(networks)}."
         return Finding(text, "calibration", "calibration_unknown", {"networks": networks}, ERRORS)
     _, rule, numbers = _counts({name: one.gap for name, one in found.items()})
     under, over = (int(str(numbers[side])) for side in ("under", "over"))
@@ -48,9 +48,9 @@ def _none_trained(networks: int) -> str:
 def calibration_findings(
     found: Mapping[str, Calibration], studies: Studies, label_smoothing: float
 ) -> list[Finding]:
-    """Whose confidence is nearest to its accuracy, on which side the others err, and what a temperature mends.
+    """Whose confidence is nearest to its accuracy, on which side the others err, and what a temperature changes.
 
-    ``label_smoothing``: what the networks were trained with, by and large.
+    ``label_smoothing``: what most networks were trained with.
     """
     if not found:
         return []
@@ -90,7 +90,7 @@ def _signs(gaps: Mapping[str, Gap], studies: Studies, label_smoothing: float) ->
 
 
 def _after_temperature(found: Mapping[str, Calibration], studies: Studies) -> Finding:
-    """What one temperature of each network mends."""
+    """What one temperature of each network changes."""
     counts, _, numbers = _counts({name: one.gap_after for name, one in found.items()})
     temperatures = [temperature for one in found.values() for temperature in one.temperatures]
     worst_before = max(found, key=lambda name: found[name].error)

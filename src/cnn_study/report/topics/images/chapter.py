@@ -73,8 +73,8 @@ def of_classes(prepared: Prepared, classes: tuple[str, ...]) -> Finding:
         )
         return Finding(text, "images", "equal_classes", numbers, DATA)
     text = (
-        f"The {prepared.classes} classes have {_from_to(prepared.test)} test images: who always guesses the "
-        f"largest, {quoted(classes[largest])}, is right in {percent(share)}. Balanced accuracy, the mean over "
+        f"The {prepared.classes} classes have {_from_to(prepared.test)} test images: always guessing the "
+        f"largest, {quoted(classes[largest])}, is right for {percent(share)}. Balanced accuracy, the mean over "
         f"classes, is {percent(1 / prepared.classes)} for that."
     )
     return Finding(text, "images", "unequal_classes", numbers | {"largest": classes[largest]}, DATA)
@@ -90,11 +90,7 @@ def of_duplicates(prepared: Prepared) -> Finding:
     }
     if not prepared.of_test and not prepared.of_validation:
         return Finding("No two splits have an image in common.", "images", "no_duplicates", numbers, CONCLUSIONS)
-    fate = (
-        "left out of training and validation"
-        if prepared.dropped
-        else "kept, as by everyone who uses this data set"
-    )
+    fate = "left out of training and validation" if prepared.dropped else "kept"
     of_test = _equal(prepared.of_test, "training or validation image", f"one of {prepared.tested:,} for testing")
     of_validation = _equal(prepared.of_validation, "training image", "one for validation")
     text = f"{of_test} and {of_validation}, in every pixel; they are {fate}."

@@ -82,7 +82,7 @@ def _maps_figure(members: Members, index: int) -> Figure:
     return Figure(
         f"inside-{members.key}-feature_maps_{index}",
         f"{members.title}: feature maps of test image {index}",
-        "From the image to the last layer; brightness has a scale of its own in each cell, told above it.",
+        "From the image to the last layer; brightness has a scale of its own in each cell, given above it.",
         source(f"plots/images/{path}"),
         image=f"images/{path}",
     )

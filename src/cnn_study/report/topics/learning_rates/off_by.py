@@ -5,23 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.statistics import standard_error
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import (
-    NAMED,
-    Studies,
-    counted,
-    counted_points,
-    listed,
-    percent,
-    points,
-    rate,
-    shown,
-)
+from cnn_study.report.kit.wording import NAMED, Studies, counted, listed, percent, points, rate, shown
 from cnn_study.report.topics.learning_rates.search import DATA
 from cnn_study.training.records import ShortRun
-from cnn_study.training.tuning import standard_error
 
 Side = Literal["lower", "higher"]
 SIDES: tuple[Side, ...] = ("lower", "higher")
@@ -136,7 +126,7 @@ def off_by_finding(chosen: Mapping[str, Chosen], studies: Studies, factor: float
         numbers |= {"most": most, "of": name, "side": side}
         if most > 0:
             where = f"in {shown(name, studies)} at the {side} one"
-            parts.append(f"costs up to {counted_points(most)} of validation accuracy ({where})")
+            parts.append(f"costs up to {most:.1f} points of validation accuracy ({where})")
         else:
             parts.append("costs no network validation accuracy")
             rule = "rate_off_costs_nothing"

@@ -1,1 +1,1 @@
-"""How much of the image a unit can see, and how much of that it heeds."""
+"""How much of the image a unit can see, and how much of that counts."""

@@ -32,7 +32,7 @@ KINDS = {
     "deviation_untrained": "before training",
     "deviation_trained": "after training",
 }
-ANSWERS = ("sees", "heeds", "fields_change", "fields_of_one_seed")  # the rules of the answer's sentences
+ANSWERS = ("sees", "counts_most", "fields_change", "fields_of_one_seed")  # the rules of the answer's sentences
 LAST = "receptive_fields/last-layers.png"  # no study has a - in its key
 # Symbols that stay hollow in a legend: an outline, and the hole in it drawn the other way round.
 FRAME = "M-1,-1L1,-1L1,1L-1,1Z M-.75,-.75L-.75,.75L.75,.75L.75,-.75Z"

@@ -27,9 +27,9 @@ CHANGES = {1: "grows", -1: "shrinks", 0: "stays"}
 def field_findings(
     fields: Mapping[str, Sequence[LayerField]], results: Mapping[str, Result], studies: Studies
 ) -> list[Finding]:
-    """What a unit can see and heeds, what training does to that, what the head sees; then network by network.
+    """What a unit can see and what of it counts, what training changes, what the head sees; then each network.
 
-    ``fields``: of all layers by architecture. Only networks that trained are counted by what they heed and by what
+    ``fields``: of all layers by architecture. Only networks that trained are counted by what counts and by what
     training changes.
     """
     last = {name: layers[-1] for name, layers in fields.items()}
@@ -65,6 +65,8 @@ def title_of(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> s
     narrower = sum(is_narrower(field) for field in trained.values())
     if not trained:
         return "What a unit of the last layer can see"
+    if not narrower and len(trained) == 1:
+        return "The middle of what a unit can see does not count most"
     if not narrower:
         return f"In none of {counted(len(trained), 'network')} does the middle of what a unit can see count most"
     if narrower == len(trained):
@@ -75,7 +77,7 @@ def title_of(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> s
 
 
 def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Finding:
-    """How large the fields are, and how many networks heed their middle."""
+    """How large the fields are, and in how many networks their middle counts most."""
     sides = sorted({field.theoretical for field in last.values()})
     size = next(iter(last.values())).size
     numbers: dict[str, Any] = {"sides": [sides[0], sides[-1]], "size": size}
@@ -88,12 +90,18 @@ def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Find
     seeds = all(field.deviation_trained.ci95 is None for field in trained.values())
     by = "one seed" if seeds else f"{round_percent(CONFIDENCE)} CIs"
     numbers |= {"networks": len(trained), "narrower": narrower} | ({} if seeds else {"confidence": CONFIDENCE})
-    where = f"{narrower or 'none'} of {counted(len(trained), 'network')}"
-    text += (
-        f". In {where} the middle of that counts most: influence spreads less than if all pixels counted alike, "
-        f"by {by}."
-    )
-    return Finding(text, "receptive_fields", "heeds", numbers, BY_LAYER)
+    networks = counted(len(trained), "network")
+    if narrower:
+        text += f". In {narrower} of {networks} the middle of that counts most: influence spreads less"
+    else:
+        text += (
+            ". The middle of that is not shown to count most in the network"
+            if len(trained) == 1
+            else f". In none of {networks} is the middle of that shown to count most"
+        )
+        text += ": influence that spreads less"
+    text += f" than if all pixels counted alike, by {by}."
+    return Finding(text, "receptive_fields", "counts_most", numbers, BY_LAYER)
 
 
 def _head(last: Mapping[str, LayerField], studies: Studies) -> Finding:

@@ -6,10 +6,12 @@ from typing import Any
 
 from cnn_study.analysis.comparisons import Change, Comparison
 from cnn_study.analysis.mirrors import Agreement, MirroredPair
+from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.page import Answer
 from cnn_study.report.kit.wording import (
     FAILURES,
+    MOST_CHANGE,
     capitalized,
     counted,
     counted_points,
@@ -20,8 +22,10 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import Mirror
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run, pairs_of
-from cnn_study.report.topics.studies.what_differs import changes_with_depth
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, pairs_of
+from cnn_study.report.topics.studies.verdicts import kind_of
+from cnn_study.report.topics.studies.what_differs import changes_with_depth, verb
+from cnn_study.report.topics.studies.window_or_weights import window_or_weights
 
 MOST = 8  # names in a group
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
@@ -41,7 +45,7 @@ CONTROLS = {
     "not decided": "not decided for ",
     "one run": "of a single run, which decides nothing, for ",
     "no variation": "without variation between runs, so not decided, for ",
-    "not compared": "not compared, since not both networks trained, for ",
+    "not compared": "not compared for ",
 }
 AGREEMENTS: Mapping[Agreement, str] = {
     "same": "the same conclusion for",
@@ -78,13 +82,6 @@ def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontie
     ]
 
 
-def kind_of(pair: Comparison) -> str:
-    """Its verdict; why there is none (``one run``, ``no variation``); ``not compared`` if one has not trained."""
-    if not is_measured(pair):
-        return "not compared"
-    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
-
-
 def of_members(study: ComparedStudy) -> Answered:
     """Members against the baseline, but for those that a control compares with it, which have their own answer."""
     asked = {(control.of, control.against) for control in study.spec.controls}
@@ -99,7 +96,7 @@ def of_members(study: ComparedStudy) -> Answered:
 
 
 def of_topics(study: ComparedStudy) -> list[Answered]:
-    """The controls, those of one topic in one sentence."""
+    """The controls, those of one topic in one answer."""
     pairs = {(pair.of, pair.against): pair for pair in study.comparison.controls}
     topics: dict[str, list[tuple[str, Comparison]]] = {}
     for control in study.spec.controls:
@@ -109,6 +106,8 @@ def of_topics(study: ComparedStudy) -> list[Answered]:
 
 
 def _of_topic(study: ComparedStudy, topic: str, asked: Sequence[tuple[str, Comparison]]) -> Answered:
+    if found := window_or_weights(study, [pair for _, pair in asked]):
+        return Answered(topic, found)
     text = _grouped(study, CONTROLS, [(quoted(question), pair) for question, pair in asked])
     return Answered(topic, study.finding("topic", text, _numbers(study, [pair for _, pair in asked])))
 
@@ -158,7 +157,9 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     are = "are" if stable > 1 else "is"
     text = f"{of_all} {are} shown to stay within {margin} of the value at the largest budget"
     if changed:
-        text += f"; largest change{'s' if len(changed) > 1 else ''}: {_at_both_ends(changed[:NAMED])}"
+        largest = f"largest change{'s' if len(changed) > 1 else ''} from the smallest budget"
+        others = ", but for reversals" if turned else ""
+        text += f"; {largest}{others}: {_at_both_ends(changed[:NAMED])}"
     if turned:
         more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
         text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"
@@ -221,10 +222,10 @@ def of_mirror(mirror: Mirror) -> Answered:
 def _from_there_to_here(pair: MirroredPair) -> str:
     """+1.3 → +0.0 points, 95 % CI of the change −1.9 to −0.8."""
     text = f"{points(pair.there.points)} → {points(pair.here.points)} points"
-    if pair.change_interval is None:
+    ci95 = clipped(pair.change_interval, -MOST_CHANGE, MOST_CHANGE)
+    if ci95 is None:
         return text
-    low, high = pair.change_interval
-    return f"{text}, 95 % CI of the change {points(low)} to {points(high)}"
+    return f"{text}, 95 % CI of the change {points(ci95[0])} to {points(ci95[1])}"
 
 
 def of_times(frontier: Frontier) -> list[Answered]:
@@ -266,7 +267,8 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
             numbers[f"best of {study.key}"] = best.p_value
         if study.spec.mirrors is None and (others := changes_with_depth(study)):
             parts.append(
-                f"that depth alone matters in “{study.spec.title}”, since {listed(others)} change with it"
+                f"that depth alone matters in “{study.spec.title}”, since {listed(others)} "
+                f"{verb('change', others)} with it"
             )
             numbers[f"changes of {study.key}"] = others
     parts.append("anything about longer training, other images or a recipe that was not tried")

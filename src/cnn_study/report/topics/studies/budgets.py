@@ -1,4 +1,4 @@
-"""How the differences depend on the training budget: they are described, and only the changes are tested."""
+"""How the differences depend on the training budget: they are described, and the changes are tested."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,18 @@ from cnn_study.report.kit.charts import ONCE, SIGNED, Spec, quantity, single, ti
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, listed, points, points_within
+from cnn_study.report.kit.wording import (
+    MOST_CHANGE,
+    MOST_POINTS,
+    counted,
+    counted_points,
+    listed,
+    points,
+    points_within,
+)
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
 
 DATA = "plots/data/budgets.csv"
-MOST_CHANGE = 2 * MOST_POINTS  # of a difference
 
 
 def by_budget(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
@@ -64,8 +71,8 @@ def budget_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"studies-{members.key}-budgets",
             f"{members.title}: differences to the baseline by training budget",
-            "Lines are 95 % CIs of each comparison alone. Points are filled at the largest budget, the only one "
-            "with verdicts.",
+            "Lines are 95 % CIs of each comparison alone. Points are filled at the largest budget, that of the "
+            "verdicts.",
             source(DATA),
             budget_chart(rows, members),
         )

@@ -9,12 +9,22 @@ import pandas as pd
 
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.mirrors import Agreement, Decided, MirroredPair, common_budget, mirrored_pairs
+from cnn_study.analysis.statistics import clipped
 from cnn_study.analysis.what_differs import recipe_differences
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import OPTIMIZERS, counted, listed, named, points_cell, points_within
-from cnn_study.report.topics.studies.verdicts import SIGNS
+from cnn_study.report.kit.wording import (
+    MOST_CHANGE,
+    MOST_POINTS,
+    OPTIMIZERS,
+    counted,
+    listed,
+    named,
+    points_cell,
+    points_within,
+)
+from cnn_study.report.topics.studies.verdicts import verdict_in_a_cell
 
 DATA = "plots/data/mirrors.csv"
 COUNTED: Mapping[Agreement, str] = {
@@ -100,7 +110,7 @@ def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
         | _columns(pair.here)
         | {f"partner_{column}": value for column, value in _columns(pair.there).items()}
         | {"agreement": pair.agreement, "change": pair.change}
-        | dict(zip(("change_low", "change_high"), pair.change_interval or (None, None), strict=True))
+        | _ends("change_low", "change_high", clipped(pair.change_interval, -MOST_CHANGE, MOST_CHANGE))
         for key, mirror in all_mirrors.items()
         for pair in mirror.pairs
     ]
@@ -112,8 +122,12 @@ def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
 
 
 def _columns(decided: Decided) -> dict[str, object]:
-    low, high = decided.interval or (None, None)
-    return {"points": decided.points, "low": low, "high": high, "verdict": decided.verdict}
+    ends = _ends("low", "high", clipped(decided.interval, -MOST_POINTS, MOST_POINTS))
+    return {"points": decided.points} | ends | {"verdict": decided.verdict}
+
+
+def _ends(low: str, high: str, interval: tuple[float, float] | None) -> dict[str, float | None]:
+    return dict(zip((low, high), interval or (None, None), strict=True))
 
 
 def under_both_table(mirror: Mirror) -> Table:
@@ -131,8 +145,11 @@ def under_both_table(mirror: Mirror) -> Table:
     rows = [
         (
             mirror.name(pair.of, pair.against),
-            *(f"{points_cell(one.points, one.interval)} {SIGNS[one.verdict]}" for one in (pair.there, pair.here)),
-            points_cell(pair.change, pair.change_interval),
+            *(
+                f"{points_cell(one.points, one.interval)} {_cell(one, params.analysis.margin)}"
+                for one in (pair.there, pair.here)
+            ),
+            points_cell(pair.change, pair.change_interval, MOST_CHANGE),
             COUNTED[pair.agreement],
         )
         for pair in mirror.pairs
@@ -174,7 +191,7 @@ def under_both(mirror: Mirror) -> list[Finding]:
 def _concluded(mirror: Mirror, pair: MirroredPair) -> Finding:
     here, there = mirror.ways
     said = [
-        f"with {way} {RELATIONS[one.verdict]} ({points_within(one.points, one.interval)})"
+        f"with {way} {_relation(one)} ({points_within(one.points, one.interval)})"
         for way, one in ((there, pair.there), (here, pair.here))
     ]
     text = (
@@ -183,6 +200,18 @@ def _concluded(mirror: Mirror, pair: MirroredPair) -> Finding:
     )
     rule = f"under_both_{pair.agreement.replace(' ', '_')}"
     return Finding(text, mirror.key, rule, asdict(pair) | {"agreement": pair.agreement}, DATA)
+
+
+def _relation(one: Decided) -> str:
+    if one.verdict is None:
+        return f"not decided, {'of a single run' if one.one_run else 'without variation between runs'}"
+    small = one.smaller_than_margin and one.verdict in ("better", "worse")
+    return RELATIONS[one.verdict] + (" by less than the margin" if small else "")
+
+
+def _cell(one: Decided, margin: float) -> str:
+    small = one.smaller_than_margin
+    return verdict_in_a_cell(one.verdict, margin, one_run=one.one_run, smaller_than_margin=small)
 
 
 def _not_compared(mirror: Mirror) -> list[Finding]:

@@ -16,9 +16,7 @@ from cnn_study.analysis.verdicts import opposite
 from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
-from cnn_study.report.kit.wording import counted, counted_points, named, points_within
-
-HOPELESS = 30  # points, from which a minimum detectable difference says nothing more
+from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, named, points_within
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comp
 
 
 def is_measured(comparison: Comparison) -> bool:
-    """Whether both networks have trained."""
+    """Whether there is a difference: both networks have trained, to a budget that both have."""
     return comparison.points is not None
 
 
@@ -197,8 +195,8 @@ def in_words(comparison: Comparison, of: str, against: str, margin: float) -> st
         detectable = 100 * judged.detectable
         text += (
             f"; the minimum detectable difference is {detectable:.1f} points"
-            if detectable < HOPELESS
-            else "; with so few runs no difference could have been found"
+            if detectable <= MOST_POINTS
+            else "; the minimum detectable difference is more than two accuracies can differ by"
         )
     return text
 

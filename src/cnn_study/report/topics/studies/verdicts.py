@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
+from cnn_study.analysis.verdicts import Verdict
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import counted, counted_points, points_cell
@@ -49,14 +50,27 @@ def _where(pair: Comparison, largest: int | None) -> str:
     return "" if at in (None, largest) else f" (at {at})"
 
 
+def kind_of(pair: Comparison) -> str:
+    """The verdict; why there is none (``one run``, ``no variation``); ``not compared`` of a pair that is not."""
+    if not is_measured(pair):
+        return "not compared"
+    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
+
+
 def verdict_cell(pair: Comparison, margin: float) -> str:
     """The verdict with its sign; whether a significant difference is shown to be below the margin."""
     if not is_measured(pair):
         return "not compared"
-    if pair.judged is None:
-        return "single run" if is_one_run(pair) else "no variation"
-    small = pair.significant and pair.judged.smaller_than_margin
-    return SIGNS[pair.judged.verdict] + (f", by less than {counted_points(margin)}" if small else "")
+    small = pair.judged is not None and pair.judged.smaller_than_margin
+    return verdict_in_a_cell(pair.verdict, margin, one_run=is_one_run(pair), smaller_than_margin=small)
+
+
+def verdict_in_a_cell(verdict: Verdict | None, margin: float, *, one_run: bool, smaller_than_margin: bool) -> str:
+    """The same of what has been measured; where there is no verdict, why."""
+    if verdict is None:
+        return "single run" if one_run else "no variation"
+    small = smaller_than_margin and verdict in ("better", "worse")
+    return SIGNS[verdict] + (f", by less than {counted_points(margin)}" if small else "")
 
 
 def _differences(pair: Comparison) -> tuple[AccuracyDifference, ...]:

@@ -72,9 +72,15 @@ def what_differs_table(study: ComparedStudy) -> Table:
 def in_brackets(differences: Sequence[Difference]) -> str:
     """For a sentence about a pair: (window alone differs), (channels and hidden width differ)."""
     if one := alone(differences):
-        return f" ({one.what} alone differs)"
-    names = listed([one.what for one in choices(differences)])
-    return f" ({names} differ)" if names else ""
+        return f" ({one.what} alone {verb('differ', [one.what])})"
+    names = [one.what for one in choices(differences)]
+    return f" ({listed(names)} {verb('differ', names)})" if names else ""
+
+
+def verb(plural: str, things: Sequence[str]) -> str:
+    """What these do: window differs, window and channels differ, weights in convolutions differ."""
+    several = len(things) > 1 or any(thing.split()[0].endswith("s") for thing in things)
+    return plural if several else f"{plural}s"
 
 
 def changes_with_depth(study: ComparedStudy) -> list[str]:
