@@ -33,7 +33,7 @@ def main(name: str) -> None:
 
     if plan.learning_rate == "tuned":
         training = inputs.training(search.images, search.seed)
-        found = searched(search, plan.recipe.optimizer, run)
+        found = searched(search, plan.recipe.optimizer, max(plan.budgets), run)
     else:
         found = Searched((), plan.learning_rate, cut_off=False)
     refuse_edited_sources()

@@ -38,8 +38,8 @@ class Search(Model):
     ]
     factor: Annotated[float, Field(ge=1.1, le=100, description="from one rate to the next")]
     beyond: Annotated[int, Field(ge=0, le=100, description="rates to try beyond the range, at most")]
-    tolerance: Annotated[
-        float, Field(ge=0, le=100, description="percentage points: of rates so close to the best, the lowest")
+    horizon: Annotated[
+        float, Field(ge=0, le=1, description="the power of the length of training by which the best rate falls")
     ]
     epochs: Epochs
     images: ImageCount

@@ -1,11 +1,13 @@
 """The search for a network's learning rate: a short run with each rate, judged on the validation images.
 
-Of all rates within a tolerance of the best accuracy the lowest is taken, and where the best or the chosen rate is
-at an end, the search goes on beyond it. The tolerance is there because short runs favour higher rates than the
-long ones that they are chosen for, and because a near-tie is then resolved alike for all networks, whatever noise
-puts ahead. What it gives is in benchmarks/README.md.
+Where the best rate is at an end, the search goes on beyond it. Then the best of the short runs is read off between
+the rates: at the vertex of the parabola through the best and its two neighbours, over the logarithm of the rate,
+so that networks with nearly equal accuracies get nearly equal rates, whichever the noise puts ahead. Longer
+training wants a lower rate: the best one falls with a small power of its length (Bjorck et al., 2024, arXiv
+2409.19913, for language models; for these networks see benchmarks/README.md).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,44 +25,61 @@ class Searched:
     cut_off: bool
 
 
-def searched(search: Search, optimizer: Optimizer, run: Callable[[float], ShortRun]) -> Searched:
-    """Try the rates of the range, and at most ``beyond`` others."""
+def searched(search: Search, optimizer: Optimizer, budget: int, run: Callable[[float], ShortRun]) -> Searched:
+    """Try the rates of the range, and at most ``beyond`` others, for training of ``budget`` epochs."""
     rates = search.initial_rates(optimizer)
     runs = [run(rate) for rate in rates]
     most = len(rates) + search.beyond
-    while (following := next_rate(runs, search)) is not None and len(runs) < most:
+    while (following := next_rate(runs, search.factor)) is not None and len(runs) < most:
         runs.append(run(following))
-    return Searched(tuple(runs), choice(runs, search.tolerance), cut_off=following is not None)
+    longer = budget / search.epochs
+    return Searched(tuple(runs), rounded(peak(runs) / longer**search.horizon), cut_off=following is not None)
 
 
-def next_rate(runs: Sequence[ShortRun], search: Search) -> float | None:
-    """The rate to try after ``runs``, or None where neither the best nor the chosen one is at an end.
+def next_rate(runs: Sequence[ShortRun], factor: float) -> float | None:
+    """The rate to try after ``runs``, or None where the best is not at an end.
 
     Where none has trained, a lower one if any run diverged, else lower and higher ones in turns.
     """
     rates = [run.learning_rate for run in runs]
-    lower, higher = rounded(min(rates) / search.factor), rounded(max(rates) * search.factor)
+    lower, higher = rounded(min(rates) / factor), rounded(max(rates) * factor)
     if not _has_trained(best(runs)):
         return lower if len(runs) % 2 or any(run.status == "diverged" for run in runs) else higher
-    if choice(runs, search.tolerance) == min(rates):
+    if best(runs).learning_rate == min(rates):
         return lower
     return higher if best(runs).learning_rate == max(rates) else None
 
 
 def best(runs: Sequence[ShortRun]) -> ShortRun:
     """The run with the highest accuracy of those that trained, if any did; of equals, that of the lowest rate."""
-    return max(runs, key=lambda run: (_has_trained(run), run.validation_accuracy or 0.0, -run.learning_rate))
+    return max(runs, key=lambda run: (_has_trained(run), _accuracy(run), -run.learning_rate))
 
 
-def choice(runs: Sequence[ShortRun], tolerance: float) -> float:
-    """The lowest rate whose accuracy is within ``tolerance``, in percentage points, of the best.
+def peak(runs: Sequence[ShortRun]) -> float:
+    """The rate at the vertex of the parabola through the best run and its neighbours, over the logarithm of rates.
 
-    The lowest of all if none trained: training will then find, and report, that it does not train either.
+    A neighbour that did not train counts with its accuracy, 0 where it diverged: the vertex lies away from it, by
+    half of the way to the other neighbour at most. The best run's own rate where that is at an end, or where none
+    trained, of which it is the lowest: training will then find, and report, that it does not train either.
     """
-    highest = best(runs).validation_accuracy or 0.0
-    threshold = highest - tolerance / 100
-    good = [run for run in runs if _has_trained(run) and (run.validation_accuracy or 0.0) >= threshold]
-    return min(run.learning_rate for run in good or runs)
+    order = sorted(runs, key=lambda run: run.learning_rate)
+    highest = best(runs)
+    place = order.index(highest)
+    if not _has_trained(highest):
+        return order[0].learning_rate
+    if place in (0, len(order) - 1):
+        return highest.learning_rate
+    (x, y), (x_best, y_best), (z, w) = (
+        (math.log(run.learning_rate), _accuracy(run)) for run in order[place - 1 : place + 2]
+    )
+    # Newton's form: the first slope, and how it changes.
+    slope = (y_best - y) / (x_best - x)
+    bend = ((w - y_best) / (z - x_best) - slope) / (z - x)
+    return math.exp((x + x_best) / 2 - slope / (2 * bend)) if bend else highest.learning_rate
+
+
+def _accuracy(run: ShortRun) -> float:
+    return run.validation_accuracy or 0.0
 
 
 def _has_trained(run: ShortRun) -> bool:
