@@ -266,8 +266,9 @@ def search_in_words(params: Params) -> str:
     return (
         f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images with "
         f"each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "
-        f"{search.beyond} more, below the lowest while that is chosen and above the highest while that is the "
-        "best; where none trains, below the lowest if any diverged, else on both sides in turns. Chosen is the "
-        f"lowest whose validation accuracy is within {counted_points(search.tolerance)} of the best, since short "
-        f"runs favour higher rates than long ones. {given}"
+        f"{search.beyond} more, below the lowest or above the highest while that is the "
+        "best; where none trains, below the lowest if any diverged, else on both sides in turns. The best rate is "
+        "that at the vertex of the parabola through the best run and its neighbours, over the logarithm of the "
+        f"rate. It falls with the length of training: it is divided by (largest budget / {search.epochs}) to the "
+        f"power of {search.horizon:g} (Bjorck et al., 2024, arXiv 2409.19913, find such a power). {given}"
     )

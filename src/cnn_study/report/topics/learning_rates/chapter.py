@@ -6,7 +6,7 @@ from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import sentences
 from cnn_study.report.kit.members import of_all, of_studies
 from cnn_study.report.kit.page import Detail, Section
-from cnn_study.report.topics.learning_rates.off_by import chosen_of, off_by_finding, rate_table, study_table
+from cnn_study.report.topics.learning_rates.off_by import best_of, off_by_finding, rate_table, study_table
 from cnn_study.report.topics.learning_rates.orders import Orders
 from cnn_study.report.topics.learning_rates.replay import replay_figure
 from cnn_study.report.topics.learning_rates.search import learning_rates, rate_figures, rate_findings
@@ -18,12 +18,12 @@ def chapter(evidence: Evidence) -> Chapter:
     searches, replays = learning_rates(evidence.results), replay_table(evidence.replays)
     images = max(replay.images for replay in evidence.replays.values())
     orders = Orders.of(replays, params.studies, params.replay.learning_rate)
-    chosen, factor = chosen_of(evidence.results), params.tune.factor
-    off_by = off_by_finding(chosen, params.studies, factor)
+    found, factor = best_of(evidence.results), params.tune.factor
+    off_by = off_by_finding(found, params.studies, factor)
     answers = (orders.finding, *((off_by,) if off_by else ()))
-    folded = tuple(rate_findings(searches, evidence.summaries, params.studies, params.tune.epochs))
-    studied = next((members for members in of_all(params) if any(name in chosen for name in members.names)), None)
-    every = rate_table(chosen, params.studies)
+    folded = tuple(rate_findings(searches, evidence.summaries, params.studies, params.tune))
+    studied = next((members for members in of_all(params) if any(name in found for name in members.names)), None)
+    every = rate_table(found, params.studies)
     searched = tuple(figure for members in of_studies(params) for figure in rate_figures(searches, members))
     details = (
         Detail(
@@ -42,7 +42,7 @@ def chapter(evidence: Evidence) -> Chapter:
                 "How much does a ranking owe to the learning rate?",
                 sentences(answers),
                 replay_figure(replays, params, images, orders),
-                study_table(chosen, studied, factor) if studied else None,
+                study_table(found, studied, factor) if studied else None,
                 tuple(detail for detail in details if detail),
             ),
         ),

@@ -1,4 +1,4 @@
-"""What a rate costs that is a factor off the chosen one, by the runs of the search."""
+"""What a rate costs that is a factor off the best one, by the runs of the search."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,17 @@ from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import NAMED, Studies, counted, listed, percent, points, rate, shown
 from cnn_study.report.topics.learning_rates.search import DATA
 from cnn_study.training.records import ShortRun
+from cnn_study.training.tuning import best
 
 Side = Literal["lower", "higher"]
 SIDES: tuple[Side, ...] = ("lower", "higher")
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The run of the search with the chosen rate, and those with the next rates, where they were tried.
+class Best:
+    """The best run of the search, and those with the next rates, where they were tried.
 
-    ``accuracy`` of the chosen one on the validation images, and its standard ``error`` by these alone; 0 to 1.
+    ``accuracy`` of the best one on the validation images, and its standard ``error`` by these alone; 0 to 1.
     """
 
     rate: float
@@ -44,22 +45,22 @@ class Chosen:
         return other.status if difference is None else points(difference)
 
 
-def chosen_of(results: Mapping[str, Result]) -> dict[str, Chosen]:
-    """By architecture, of those whose rate was searched, and which trained at it."""
+def best_of(results: Mapping[str, Result]) -> dict[str, Best]:
+    """By architecture, of those whose rate was searched, and which trained at one."""
     found = {}
     for name, result in results.items():
         runs = sorted(result.tuning.runs, key=lambda run: run.learning_rate)
         for lower, own, higher in zip([None, *runs], runs, [*runs[1:], None], strict=False):
             accuracy = own.validation_accuracy
-            if own.learning_rate == result.tuning.learning_rate and own.status == "trained" and accuracy:
+            if own == best(runs) and own.status == "trained" and accuracy:
                 error = standard_error(accuracy, result.tuning.validation_images)
-                found[name] = Chosen(own.learning_rate, accuracy, error, {"lower": lower, "higher": higher})
+                found[name] = Best(own.learning_rate, accuracy, error, {"lower": lower, "higher": higher})
     return found
 
 
-def study_table(chosen: Mapping[str, Chosen], members: Members, factor: float) -> Table:
+def study_table(found: Mapping[str, Best], members: Members, factor: float) -> Table:
     """The networks of one study."""
-    there = {name: chosen[name] for name in members.names if name in chosen}
+    there = {name: found[name] for name in members.names if name in found}
     return Table(
         "Change of accuracy with another rate, points",
         ("network", "rate", f"rate ÷ {factor:g}", f"rate × {factor:g}"),
@@ -72,9 +73,9 @@ def study_table(chosen: Mapping[str, Chosen], members: Members, factor: float) -
     )
 
 
-def rate_table(chosen: Mapping[str, Chosen], studies: Studies) -> Table | None:
+def rate_table(found: Mapping[str, Best], studies: Studies) -> Table | None:
     """All networks, with the rates; None where no rate was searched."""
-    if not chosen:
+    if not found:
         return None
     return Table(
         "What another learning rate costs, all networks",
@@ -86,11 +87,11 @@ def rate_table(chosen: Mapping[str, Chosen], studies: Studies) -> Table | None:
                 percent(one.accuracy),
                 *(_with_rate(one, side) for side in SIDES),
             )
-            for name, one in chosen.items()
+            for name, one in found.items()
         ),
         source(DATA, "tune"),
         "In the runs of the search, one for each rate: differences in points; one standard error of an accuracy, "
-        f"by the validation images alone, is about {_mean_error(chosen):.1f}. –: not tried.",
+        f"by the validation images alone, is about {_mean_error(found):.1f}. –: not tried.",
     )
 
 
@@ -99,26 +100,26 @@ def _with_rate(one: Chosen, side: Side) -> str:
     return one.cell(side) + ("" if other is None else f" ({rate(other.learning_rate)})")
 
 
-def _mean_error(chosen: Mapping[str, Chosen]) -> float:
-    return 100 * sum(one.error for one in chosen.values()) / len(chosen)
+def _mean_error(found: Mapping[str, Best]) -> float:
+    return 100 * sum(one.error for one in found.values()) / len(found)
 
 
-def off_by_finding(chosen: Mapping[str, Chosen], studies: Studies, factor: float) -> Finding | None:
-    """The most that a rate beside the chosen one costs, and whom it keeps from training; None without a search."""
+def off_by_finding(found: Mapping[str, Best], studies: Studies, factor: float) -> Finding | None:
+    """The most that a rate beside the best one costs, and whom it keeps from training; None without a search."""
     differences = {
         (name, side): difference
-        for name, one in chosen.items()
+        for name, one in found.items()
         for side in SIDES
         if (difference := one.difference(side)) is not None
     }
     failed = [
         name
-        for name, one in chosen.items()
+        for name, one in found.items()
         if any(other is not None and one.difference(side) is None for side, other in one.beside.items())
     ]
     if not differences and not failed:
         return None
-    numbers: dict[str, Any] = {"factor": factor, "networks": len(chosen), "failed": failed}
+    numbers: dict[str, Any] = {"factor": factor, "networks": len(found), "failed": failed}
     parts, rule = [], "rate_off_costs"
     if differences:
         name, side = worst = min(differences, key=lambda pair: differences[pair])
@@ -131,9 +132,9 @@ def off_by_finding(chosen: Mapping[str, Chosen], studies: Studies, factor: float
             parts.append("costs no network validation accuracy")
             rule = "rate_off_costs_nothing"
     if failed:
-        parts.append(f"keeps {_named(failed, len(chosen), studies)} from training")
+        parts.append(f"keeps {_named(failed, len(found), studies)} from training")
     text = (
-        f"In the search, a rate {factor:g} times lower or higher than the chosen one {listed(parts)}; one run "
+        f"In the search, a rate {factor:g} times lower or higher than the best one {listed(parts)}; one run "
         "for each rate."
     )
     return Finding(text, "learning_rate", rule, numbers | {"count": len(failed)}, DATA)
