@@ -95,7 +95,7 @@ def rate_table(found: Mapping[str, Best], studies: Studies) -> Table | None:
     )
 
 
-def _with_rate(one: Chosen, side: Side) -> str:
+def _with_rate(one: Best, side: Side) -> str:
     other = one.beside[side]
     return one.cell(side) + ("" if other is None else f" ({rate(other.learning_rate)})")
 

@@ -39,8 +39,9 @@ def rate_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"learning_rates-{members.key}-search",
             f"{members.title}: validation accuracy by learning rate",
-            "One short run for each rate; the large point is the best, between whose neighbours the rate was found. "
-            "Crosses are runs that stayed at chance, or diverged and have no accuracy; side by side, of one rate.",
+            "One short run for each rate; the large point is the best, between whose neighbours the rate was "
+            "found. Crosses are runs that stayed at chance, or diverged and have no accuracy; side by side, of "
+            "one rate.",
             source(DATA, "tune"),
             learning_rate_chart(table, members),
         )
