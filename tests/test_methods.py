@@ -55,6 +55,14 @@ def test_networks_that_are_trained_otherwise_are_named_once_with_what_differs() 
     )
 
 
+@pytest.mark.parametrize(("budgets", "words"), [([1], "to 1 epoch."), ([2, 1], "to 1 and 2 epochs.")])
+def test_budgets_of_a_network_s_own_are_named(budgets: list[int], words: str) -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["architectures"]["depth_4"]["training"] = {"budgets": budgets}
+    params = validate(content)
+    assert words in trained_otherwise(replace(made_up_evidence(), params=params))
+
+
 def test_verdicts_at_smaller_budgets_are_owned_up_to_where_a_study_mirrors_another() -> None:
     evidence = made_up_evidence()
     said = "So are the pairs of a study that mirrors another, with their partners,"

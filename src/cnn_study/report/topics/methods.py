@@ -126,11 +126,9 @@ def training_in_words(params: Params) -> str:
         f"smoothing {recipe.label_smoothing:g}. {_schedule(recipe)} "
         f"{capitalized(listed(changes)) + '. ' if changes else ''}"
         f"{_initialization(recipe)} Each network is trained from {counted(len(training.seeds), 'seed')} "
-        f"({listed([str(seed) for seed in training.seeds])}) to "
-        f"{listed([str(budget) for budget in sorted(training.budgets)])} "
-        f"{'epoch' if training.budgets == (1,) else 'epochs'}. It is collapsed if chance, which is the share of "
-        "the largest class, explains its validation accuracy (99.9 % binomial interval), and diverged if its loss "
-        "was not finite; neither is ranked."
+        f"({listed([str(seed) for seed in training.seeds])}) to {_epochs(training)}. It is collapsed "
+        "if chance, which is the share of the largest class, explains its validation accuracy (99.9 % binomial "
+        "interval), and diverged if its loss or a weight was not finite; neither is ranked."
     )
 
 
@@ -179,6 +177,12 @@ def trained_otherwise(evidence: Evidence) -> str:
     return " ".join(parts)
 
 
+def _epochs(training: Training) -> str:
+    """The budgets: 1, 2 and 4 epochs."""
+    *others, largest = sorted(training.budgets)
+    return listed([*map(str, others), counted(largest, "epoch")])
+
+
 def _differences(own: Training, training: Training) -> str:
     """Optimizer AdamW instead of Muon, 1, 2 and 4 epochs."""
     parts = [
@@ -186,7 +190,7 @@ def _differences(own: Training, training: Training) -> str:
         for one in recipe_differences(own.recipe, training.recipe)
     ]
     if own.budgets != training.budgets:
-        parts.append(f"to {listed([str(budget) for budget in sorted(own.budgets)])} epochs")
+        parts.append(f"to {_epochs(own)}")
     if own.seeds != training.seeds:
         parts.append(f"seeds {listed([str(seed) for seed in own.seeds])}")
     if own.learning_rate != training.learning_rate:
