@@ -28,6 +28,7 @@ from cnn_study.report.kit.findings import Finding
 from cnn_study.sources.prepared import Prepared
 from cnn_study.training.finished import FinishedRun, Key, Trained
 from cnn_study.training.records import Clocks, Epoch, EpochClock, LayerNorms, Run, ShortRun, Status, Tuning
+from cnn_study.training.search import rounded
 from cnn_study.training.tuning import peak
 
 Right = npt.NDArray[np.bool_]
@@ -148,7 +149,11 @@ def search(accuracies: Mapping[float, float | None]) -> Tuning:
     """A search that found these by learning rate; an accuracy of 0.1 is a collapse, None a divergence."""
     runs = tuple(short_run(rate, 1000, accuracy) for rate, accuracy in accuracies.items())
     return Tuning(
-        learning_rate=peak(runs), cut_off=False, validation_images=5000, runs=runs, environment=ENVIRONMENT
+        learning_rate=rounded(peak(runs)),
+        cut_off=False,
+        validation_images=5000,
+        runs=runs,
+        environment=ENVIRONMENT,
     )
 
 

@@ -107,7 +107,7 @@ def ratios() -> pd.DataFrame:
 def rates() -> pd.DataFrame:
     statuses = {0.01: "trained", 0.1: "trained", 1.0: "diverged"}
     return pd.DataFrame(
-        {"architecture": name, "learning_rate": rate, "status": status, "chosen": rate == 0.1}
+        {"architecture": name, "learning_rate": rate, "status": status, "best": rate == 0.1}
         | {"validation_accuracy": None if status == "diverged" else 0.6 + rate}
         for name in ORDER
         for rate, status in statuses.items()

@@ -7,12 +7,15 @@ import pytest
 
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.statistics import standard_error
+from cnn_study.analysis.summaries import Summary
+from cnn_study.base.schema import parse
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
 from cnn_study.report.kit.members import Members
-from cnn_study.report.topics.learning_rates.off_by import chosen_of, off_by_finding, rate_table, study_table
+from cnn_study.report.topics.learning_rates.off_by import best_of, off_by_finding, rate_table, study_table
 from cnn_study.report.topics.learning_rates.search import learning_rates, rate_findings
 from cnn_study.report.topics.methods import search_in_words
+from cnn_study.training.search import Search
 from tests.conftest import REPOSITORY
 from tests.report_cases import (
     STUDIES,
@@ -40,6 +43,7 @@ def rates_of(**accuracies: list[float]) -> pd.DataFrame:
     return learning_rates(searches_of(**accuracies))
 
 
+SEARCH = parse(Search, read_yaml(REPOSITORY / "params.yaml")["tune"], "tune")
 RATES = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57])
 
 
@@ -48,83 +52,92 @@ def test_the_standard_error_is_that_of_a_share() -> None:
     assert standard_error(0.8, 5000) == pytest.approx(0.00566, abs=1e-5)
 
 
+def trained_at(**rates: float) -> dict[str, Summary]:
+    """The summary, with these rates; a budget of one epoch, which is what the search trains for."""
+    return {
+        name: one.model_copy(update={"learning_rate": rates.get(name, 0.2), "budget": 1})
+        for name, one in SUMMARY.items()
+    }
+
+
 def test_rates_that_differ_are_told_with_their_factor() -> None:
-    (spread,) = rate_findings(RATES, SUMMARY, STUDIES, 1)
+    (spread,) = rate_findings(RATES, trained_at(thin=0.157, wide=0.4), STUDIES, SEARCH)
     assert spread.rule == "rates_differ"
     assert spread.text == (
         "The learning rate was searched for 2 of 4 networks, by one short run for each rate; those found span a "
-        "factor of 2.0×: 0.2 for narrow one; 0.4 for “wide, twice”."
+        "factor of 2.5×: from 0.157 (narrow one) to 0.4 (“wide, twice”)."
     )
 
 
-def test_every_network_has_one_rate_only_where_all_were_searched_and_found_one() -> None:
+def test_rates_are_the_same_only_where_all_that_were_found_are() -> None:
     middle, failed = [0.3, 0.5, 0.4], [0.1, 0.1, 0.1]
-    both = {name: SUMMARY[name] for name in ("thin", "wide")}
-    (all_agree,) = rate_findings(rates_of(thin=middle, wide=middle), both, STUDIES, 1)
-    assert all_agree.text.endswith(
-        "for 2 of 2 networks, by one short run for each rate; every network has the same: 0.2 for narrow one "
-        "and “wide, twice”."
+    (agree,) = rate_findings(rates_of(thin=middle, wide=middle), trained_at(), STUDIES, SEARCH)
+    assert agree.rule == "rates_agree"
+    assert agree.text.endswith(
+        "for 2 of 4 networks, by one short run for each rate; those found are the same: 0.2."
     )
-    (alone,) = rate_findings(rates_of(thin=middle), {"thin": SUMMARY["thin"]}, STUDIES, 1)
+    one = {"thin": trained_at()["thin"]}
+    (alone,) = rate_findings(rates_of(thin=middle), one, STUDIES, SEARCH)
     assert alone.text.endswith("for 1 of 1 network, by one short run for each rate; it is 0.2 for narrow one.")
-    (fixed,) = rate_findings(rates_of(thin=middle, wide=middle), SUMMARY, STUDIES, 1)
-    (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), both, STUDIES, 1)
-    for finding, rule in ((fixed, "rates_agree"), (none_found, "rate_of_one")):
-        assert "every" not in finding.text
-        assert finding.rule == rule
-    assert "for 2 of 4 networks" in fixed.text
+    (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), trained_at(), STUDIES, SEARCH)
+    assert none_found.rule == "rate_of_one"
     assert "none that trains was found for “wide, twice”; it is 0.2 for narrow one" in none_found.text
 
 
+def test_by_how_much_longer_training_lowers_the_rates_is_said() -> None:
+    budgets = {"thin": 8, "wide": 1}
+    summary = {name: one.model_copy(update={"budget": budgets.get(name, 4)}) for name, one in trained_at().items()}
+    search = SEARCH.model_copy(update={"horizon": 0.5})
+    _, longer = rate_findings(RATES, summary, STUDIES, search)
+    assert longer.rule == "longer_training"
+    assert longer.text == (
+        "Longer training wants lower rates: the best of the runs of 1 epoch, read off between the rates, is "
+        "divided by 1.00 for 1 epoch and 2.83 for 8 epochs. All budgets of a network have its one rate, that of "
+        "the largest."
+    )
+    assert len(rate_findings(RATES, summary, STUDIES, search.model_copy(update={"horizon": 0.0}))) == 1
+
+
 def test_a_search_that_was_cut_off_is_flagged() -> None:
-    cut_off = SUMMARY | {"wide": SUMMARY["wide"].model_copy(update={"learning_rate_at_edge": True})}
-    _, edge = rate_findings(RATES, cut_off, STUDIES, 1)
+    summary = trained_at()
+    cut_off = summary | {"wide": summary["wide"].model_copy(update={"learning_rate_at_edge": True})}
+    _, edge = rate_findings(RATES, cut_off, STUDIES, SEARCH)
     assert edge.rule == "rate_search_cut_off"
     assert edge.text == (
         "The search was cut off, and a better rate may lie beyond those tried, for “wide, twice” (0.1 to 0.4)."
     )
-    both = {name: one.model_copy(update={"learning_rate_at_edge": True}) for name, one in SUMMARY.items()}
-    (_, one) = rate_findings(RATES, both, STUDIES, 1)
+    both = {name: one.model_copy(update={"learning_rate_at_edge": True}) for name, one in summary.items()}
+    (_, one) = rate_findings(RATES, both, STUDIES, SEARCH)
     assert one.text.endswith("for narrow one (0.1 to 0.4) and “wide, twice” (0.1 to 0.4).")
 
 
-def test_what_the_chosen_rate_costs_in_the_search_is_told() -> None:
-    lower = rates_of(thin=[0.52, 0.522, 0.1], wide=[0.56, 0.566, 0.565], odd=[0.3, 0.5, 0.4])
-    _, cost = rate_findings(lower, SUMMARY, STUDIES, 2)
-    assert cost.rule == "higher_rates_were_better"
-    assert cost.text == (
-        "For 2 of 3 networks a higher rate than the chosen one had a higher validation accuracy in these runs of "
-        "2 epochs, by at most 0.60 points (“wide, twice”). All budgets of a network are trained with its one rate."
-    )
-
-
-def test_the_table_has_the_neighbours_of_each_chosen_rate() -> None:
+def test_the_table_has_the_neighbours_of_each_best_rate() -> None:
     searches = searches_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57], odd=[0.1, 0.1, 0.1])
-    chosen = chosen_of(searches)
-    table = rate_table(chosen, STUDIES)
+    found = best_of(searches)
+    table = rate_table(found, STUDIES)
     assert table is not None
     assert table.rows == (
-        ("narrow one", "0.2", "52.0 %", "−21.0 (0.1)", "collapsed (0.4)"),
-        ("“wide, twice”", "0.4", "57.0 %", "−16.0 (0.2)", "–"),
+        ("narrow one", "0.2", "52.0 %", "−21.0 (0.1)", "collapsed (0.4)", "0.178"),
+        ("“wide, twice”", "0.4", "57.0 %", "−16.0 (0.2)", "–", "0.4"),
     )
     assert "one standard error of an accuracy, by the validation images alone, is about 0.7." in table.note
     assert rate_table({}, STUDIES) is None
-    narrow = study_table(chosen, Members("width", "Width", STUDIES["width"].members, {}), 2.0)
-    assert narrow.columns == ("network", "rate", "rate ÷ 2", "rate × 2")
+    narrow = study_table(found, Members("width", "Width", STUDIES["width"].members, {}), 2.0)
+    assert narrow.columns == ("network", "best tried", "that ÷ 2", "that × 2", "trains with")
     assert narrow.rows == (
-        ("narrow one", "0.2", "−21.0", "collapsed"),
-        ("wide, twice", "0.4", "−16.0", "–"),
+        ("narrow one", "0.2", "−21.0", "collapsed", "0.178"),
+        ("wide, twice", "0.4", "−16.0", "–", "0.4"),
     )
 
 
-def test_the_most_that_a_rate_beside_the_chosen_one_costs_is_said_and_whom_it_stops() -> None:
+def test_the_most_that_a_rate_beside_the_best_one_costs_is_said_and_whom_it_stops() -> None:
     def finding(**accuracies: list[float]) -> str:
-        found = off_by_finding(chosen_of(searches_of(**accuracies)), STUDIES, 2.0)
+        found = off_by_finding(best_of(searches_of(**accuracies)), STUDIES, 2.0)
         assert found is not None
         assert_numbers_are_their_own([found])
         return found.text
 
-    beside = "In the search, a rate 2 times lower or higher than the chosen one "
+    beside = "In the search, a rate 2 times lower or higher than the best one "
     assert finding(thin=[0.51, 0.52, 0.1], wide=[0.33, 0.53, 0.5]) == (
         f"{beside}costs up to 20.0 points of validation accuracy (in “wide, twice” at the lower one) and keeps "
         "narrow one from training; one run for each rate."
@@ -134,19 +147,17 @@ def test_the_most_that_a_rate_beside_the_chosen_one_costs_is_said_and_whom_it_st
     four = {name: [0.1, 0.52, 0.5] for name in ("thin", "wide", "odd", "wide_matched")}
     assert "keeps 4 of 4 networks from training" in finding(**four)
     assert off_by_finding({}, STUDIES, 2.0) is None
-    gains = chosen_of(searches_of(thin=[0.52, 0.522, 0.1]))
-    lowest = {"thin": replace(gains["thin"], beside={"lower": None, "higher": gains["thin"].beside["higher"]})}
-    costless = off_by_finding(lowest, STUDIES, 2.0)
+    costless = off_by_finding(best_of(searches_of(thin=[0.52, 0.52, 0.4])), STUDIES, 2.0)
     assert costless is not None
     assert costless.rule == "rate_off_costs_nothing"
     assert "costs no network validation accuracy;" in costless.text
 
 
 def test_a_search_in_which_nothing_trained_finds_no_best_rate() -> None:
-    (finding,) = rate_findings(rates_of(thin=[0.1, 0.1, 0.1]), SUMMARY, STUDIES, 1)
+    (finding,) = rate_findings(rates_of(thin=[0.1, 0.1, 0.1]), trained_at(), STUDIES, SEARCH)
     assert finding.rule == "rates_unknown"
     assert finding.text.endswith("none that trains was found for narrow one.")
-    assert rate_findings(RATES.head(0), SUMMARY, STUDIES, 1) == []
+    assert rate_findings(RATES.head(0), SUMMARY, STUDIES, SEARCH) == []
 
 
 def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given() -> None:
@@ -155,7 +166,7 @@ def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given()
     diverged = replace(one, name="odd", tuning=search({0.2: 0.4, 0.8: None}))
     table = learning_rates({"thin": one, "wide": given, "odd": diverged})
     assert table["architecture"].value_counts().to_dict() == {"thin": 3, "odd": 2}
-    assert table.loc[table["chosen"], ["architecture", "learning_rate"]].to_numpy().tolist() == [
+    assert table.loc[table["best"], ["architecture", "learning_rate"]].to_numpy().tolist() == [
         ["thin", 0.2],
         ["odd", 0.2],
     ]
@@ -179,4 +190,4 @@ def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
     searches = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57], odd=[0.1, 0.1, 0.1])
     searches = pd.concat([searches, rates_of(wide_matched=[0.52, 0.522, 0.1])])
     summary = {name: one.model_copy(update={"learning_rate_at_edge": True}) for name, one in summary.items()}
-    assert_numbers_are_their_own(rate_findings(searches, summary, STUDIES, 1))
+    assert_numbers_are_their_own(rate_findings(searches, summary, STUDIES, SEARCH))

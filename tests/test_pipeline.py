@@ -195,7 +195,7 @@ def test_runs_in_one_environment_are_comparable(finished: Project) -> None:
 def test_tables_hold_what_the_stages_recorded(finished: Project) -> None:
     rates = pd.read_csv(finished.folder / "plots/data/learning_rates.csv")
     assert sorted(rates[rates["architecture"] == "small"]["learning_rate"]) == [0.1, 0.2]
-    assert rates.groupby("architecture")["chosen"].sum().tolist() == [1, 1]
+    assert rates.groupby("architecture")["best"].sum().tolist() == [1, 1]
     confusion = pd.read_csv(finished.folder / "plots/data/confusion.csv")
     assert confusion.groupby("architecture")["count"].sum().tolist() == [100, 100]
     norms = pd.read_csv(finished.folder / "plots/data/gradient_norms.csv")

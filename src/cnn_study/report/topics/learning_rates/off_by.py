@@ -23,9 +23,11 @@ class Best:
     """The best run of the search, and those with the next rates, where they were tried.
 
     ``accuracy`` of the best one on the validation images, and its standard ``error`` by these alone; 0 to 1.
+    ``found``: the rate that the network trains with.
     """
 
     rate: float
+    found: float
     accuracy: float
     error: float
     beside: Mapping[Side, ShortRun | None]
@@ -54,7 +56,8 @@ def best_of(results: Mapping[str, Result]) -> dict[str, Best]:
             accuracy = own.validation_accuracy
             if own == best(runs) and own.status == "trained" and accuracy:
                 error = standard_error(accuracy, result.tuning.validation_images)
-                found[name] = Best(own.learning_rate, accuracy, error, {"lower": lower, "higher": higher})
+                beside: dict[Side, ShortRun | None] = {"lower": lower, "higher": higher}
+                found[name] = Best(own.learning_rate, result.tuning.learning_rate, accuracy, error, beside)
     return found
 
 
@@ -63,9 +66,9 @@ def study_table(found: Mapping[str, Best], members: Members, factor: float) -> T
     there = {name: found[name] for name in members.names if name in found}
     return Table(
         "Change of accuracy with another rate, points",
-        ("network", "rate", f"rate ÷ {factor:g}", f"rate × {factor:g}"),
+        ("network", "best tried", f"that ÷ {factor:g}", f"that × {factor:g}", "trains with"),
         tuple(
-            (members.names[name], rate(one.rate), *(one.cell(side) for side in SIDES))
+            (members.names[name], rate(one.rate), *(one.cell(side) for side in SIDES), rate(one.found))
             for name, one in there.items()
         ),
         source(DATA, "tune"),
@@ -79,13 +82,14 @@ def rate_table(found: Mapping[str, Best], studies: Studies) -> Table | None:
         return None
     return Table(
         "What another learning rate costs, all networks",
-        ("network", "rate", "validation accuracy", "with the next lower", "with the next higher"),
+        ("network", "best tried", "validation accuracy", "next lower", "next higher", "trains with"),
         tuple(
             (
                 shown(name, studies),
                 rate(one.rate),
                 percent(one.accuracy),
                 *(_with_rate(one, side) for side in SIDES),
+                rate(one.found),
             )
             for name, one in found.items()
         ),

@@ -1,0 +1,86 @@
+"""What the search's rule would choose of the rates in recipes.csv, and what it costs after longer training.
+
+``python -m benchmarks.compare_rates H100 --epochs 8`` takes, by recipe and network, the runs on such processors
+with a seed and at least three rates: those of one epoch are the search, of which ``tune`` in params.yaml gives the
+rule; those of ``--epochs`` are judged. Between two rates that were run, accuracy is taken as linear in the
+logarithm of the rate, which tells rather too little than too much of a rate near the best.
+"""
+
+import argparse
+import math
+import sys
+
+import numpy as np
+import pandas as pd
+
+import stages  # noqa: F401  (puts src/ on the path)
+from benchmarks.compare_recipes import change
+from benchmarks.recipes import LINES
+from cnn_study.base.yaml import read_yaml
+from cnn_study.params.study import validate
+from cnn_study.training.records import ShortRun
+from cnn_study.training.search import Search, rounded
+from cnn_study.training.tuning import best, peak
+
+
+def compared(lines: pd.DataFrame, search: Search, epochs: int) -> pd.DataFrame:
+    """A row for each recipe, network and seed, in points of validation accuracy; lines of one kind of processor."""
+    usual = lines["recipe"].value_counts().index[0]
+    rows = []
+    for (recipe, network, seed), found in lines.groupby(["recipe", "network", "seed"], sort=False):
+        short, long = (_by_rate(found, length) for length in (search.epochs, epochs))
+        if min(len(short), len(long)) < 3:
+            continue
+        runs = [
+            ShortRun(learning_rate=rate, seed=seed, status="trained", validation_accuracy=accuracy)
+            for rate, accuracy in short.items()
+        ]
+        rate = rounded(peak(runs) / (epochs / search.epochs) ** search.horizon)
+        at = _accuracy(long, rate)
+        rows.append(
+            {
+                "recipe": change(usual, recipe),
+                "network": network,
+                "seed": seed,
+                "best tried": best(runs).learning_rate,
+                "at an end": best(runs).learning_rate in (min(short), max(short)),
+                "trains with": rate,
+                f"best at {epochs}": max(long, key=lambda each: long[each]),
+                "points below it": max(long.values()) - at,
+                f"half, at {epochs}": _accuracy(long, rate / 2) - at,
+                f"twice, at {epochs}": _accuracy(long, rate * 2) - at,
+                "half, short": _accuracy(short, rate / 2) - _accuracy(short, rate),
+                "twice, short": _accuracy(short, rate * 2) - _accuracy(short, rate),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _by_rate(lines: pd.DataFrame, epochs: int) -> dict[float, float]:
+    there = lines[lines["epochs"] == epochs].sort_values("learning_rate")
+    return dict(zip(there["learning_rate"], 100 * there["validation"], strict=True))
+
+
+def _accuracy(by_rate: dict[float, float], rate: float) -> float:
+    """Not a number where the rate is outside those that were run."""
+    rates = [math.log(each) for each in by_rate]
+    return float(np.interp(math.log(rate), rates, [*by_rate.values()], left=math.nan, right=math.nan))
+
+
+def main(asked: argparse.Namespace) -> None:
+    lines = pd.read_csv(LINES)
+    here = lines["processor"].str.contains(asked.processor, regex=False)
+    kept = lines[here].drop_duplicates(["recipe", "learning_rate", "network", "seed", "epochs"], keep="last")
+    table = compared(kept, validate(read_yaml()).tune, asked.epochs)
+    if table.empty:
+        sys.exit(
+            f"{LINES}: found no three rates with one seed, of 1 and {asked.epochs} epochs, on {asked.processor!r}"
+        )
+    print(table.round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.compare_rates", allow_abbrev=False)
+    parser.add_argument("processor", help="a part of its name in recipes.csv")
+    parser.add_argument("--epochs", type=int, default=8)
+    main(parser.parse_args())
