@@ -24,36 +24,53 @@ from cnn_study.training.tuning import best, peak
 
 
 def compared(lines: pd.DataFrame, search: Search, epochs: int) -> pd.DataFrame:
-    """A row for each recipe, network and seed, in points of validation accuracy; lines of one kind of processor."""
-    usual = lines["recipe"].value_counts().index[0]
+    """A row for each recipe, network and seed, in points of validation accuracy.
+
+    ``at an end``: whether the search's best rate is the lowest or the highest of those that were run, so that the
+    search would have gone on. ``vertex``: that of the long runs over that of the short ones; not a number where
+    either has its best rate at an end.
+    """
+    usual = str(lines["recipe"].value_counts().index[0])
     rows = []
     for (recipe, network, seed), found in lines.groupby(["recipe", "network", "seed"], sort=False):
         short, long = (_by_rate(found, length) for length in (search.epochs, epochs))
         if min(len(short), len(long)) < 3:
             continue
-        runs = [
-            ShortRun(learning_rate=rate, seed=seed, status="trained", validation_accuracy=accuracy)
-            for rate, accuracy in short.items()
-        ]
-        rate = rounded(peak(runs) / (epochs / search.epochs) ** search.horizon)
-        at = _accuracy(long, rate)
+        tried, judged = _runs(short), _runs(long)
+        at_end = _is_at_end(tried)
+        vertex = math.nan if at_end or _is_at_end(judged) else peak(judged) / peak(tried)
+        rate = rounded(peak(tried) / (epochs / search.epochs) ** search.horizon)
+        at, at_first = _accuracy(long, rate), _accuracy(short, rate)
         rows.append(
             {
-                "recipe": change(usual, recipe),
+                "recipe": change(usual, str(recipe)),
                 "network": network,
                 "seed": seed,
-                "best tried": best(runs).learning_rate,
-                "at an end": best(runs).learning_rate in (min(short), max(short)),
+                "best tried": best(tried).learning_rate,
+                "at an end": at_end,
+                "vertex": vertex,
                 "trains with": rate,
-                f"best at {epochs}": max(long, key=lambda each: long[each]),
-                "points below it": max(long.values()) - at,
-                f"half, at {epochs}": _accuracy(long, rate / 2) - at,
-                f"twice, at {epochs}": _accuracy(long, rate * 2) - at,
-                "half, short": _accuracy(short, rate / 2) - _accuracy(short, rate),
-                "twice, short": _accuracy(short, rate * 2) - _accuracy(short, rate),
+                f"best at {epochs}": best(judged).learning_rate,
+                "below it": max(long.values()) - at,
+                f"half at {epochs}": _accuracy(long, rate / 2) - at,
+                f"twice at {epochs}": _accuracy(long, rate * 2) - at,
+                f"half at {search.epochs}": _accuracy(short, rate / 2) - at_first,
+                f"twice at {search.epochs}": _accuracy(short, rate * 2) - at_first,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _runs(by_rate: dict[float, float]) -> list[ShortRun]:
+    return [
+        ShortRun(learning_rate=rate, seed=0, status="trained", validation_accuracy=points / 100)
+        for rate, points in by_rate.items()
+    ]
+
+
+def _is_at_end(runs: list[ShortRun]) -> bool:
+    rates = [run.learning_rate for run in runs]
+    return best(runs).learning_rate in (min(rates), max(rates))
 
 
 def _by_rate(lines: pd.DataFrame, epochs: int) -> dict[float, float]:
