@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from cnn_study.analysis.accuracies import Accuracies
-from cnn_study.analysis.comparisons import Comparer, Comparison
+from cnn_study.analysis.compared import Comparison
+from cnn_study.analysis.comparisons import Comparer
 from cnn_study.analysis.summaries import Summary
 from cnn_study.data.splits import load_labels
 from cnn_study.params.study import Params

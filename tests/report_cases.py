@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import linalg, stats
 
 from cnn_study.analysis.best import Best
-from cnn_study.analysis.comparisons import AccuracyDifference, Comparison, StudyComparison
+from cnn_study.analysis.compared import AccuracyDifference, Comparison, StudyComparison
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.results import Result, worst
 from cnn_study.analysis.statistics import Estimate

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cnn_study.analysis.comparisons import AccuracyDifference, Change, Comparison
+from cnn_study.analysis.compared import AccuracyDifference, Change, Comparison
 from cnn_study.analysis.what_differs import Difference
 from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.rendering import static_svg

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
+from cnn_study.analysis.compared import AccuracyDifference, Comparison
 from cnn_study.analysis.costs import NOT_MEASURED
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.verdicts import Verdict

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from cnn_study.analysis.accuracies import Accuracies
-from cnn_study.analysis.comparisons import Comparer, Comparison, StudyComparison, pareto_front
+from cnn_study.analysis.compared import Comparison, StudyComparison
+from cnn_study.analysis.comparisons import Comparer, pareto_front
 from cnn_study.analysis.results import Result
 from cnn_study.params.study import Control, Study
 from cnn_study.training.finished import Trained

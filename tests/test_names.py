@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import AccuracyDifference, Change
+from cnn_study.analysis.compared import AccuracyDifference, Change
 from cnn_study.analysis.statistics import clipped
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate

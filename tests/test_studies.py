@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cnn_study.analysis.comparisons import AccuracyDifference, Change, Comparison, StudyComparison
+from cnn_study.analysis.compared import AccuracyDifference, Change, Comparison, StudyComparison
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
 from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.verdicts import Verdict

@@ -6,7 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from cnn_study.analysis.accuracies import Accuracies
-from cnn_study.analysis.comparisons import Comparer, Comparison, Pair, StudyComparison
+from cnn_study.analysis.compared import Comparison, StudyComparison
+from cnn_study.analysis.comparisons import Comparer, Pair
 from cnn_study.analysis.costs import NOT_MEASURED, Costs
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Summaries, Summary, Timing, environments

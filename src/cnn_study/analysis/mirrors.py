@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cnn_study.analysis.accuracies import Accuracies
-from cnn_study.analysis.comparisons import AccuracyDifference, Comparer, Comparison, Pair
+from cnn_study.analysis.compared import AccuracyDifference, Comparison
+from cnn_study.analysis.comparisons import Comparer, Pair
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.verdicts import Verdict

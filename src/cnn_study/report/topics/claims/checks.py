@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cnn_study.analysis.comparisons import Comparison
+from cnn_study.analysis.compared import Comparison
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.summaries import Summary

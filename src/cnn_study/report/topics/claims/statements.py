@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
+from cnn_study.analysis.compared import AccuracyDifference, Comparison
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.statistics import Estimate, clipped, intervals_disjoint, significant
 from cnn_study.analysis.summaries import Summary

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cnn_study.analysis.comparisons import Change, Comparison
+from cnn_study.analysis.compared import Change, Comparison
 from cnn_study.analysis.mirrors import Agreement, MirroredPair
 from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding

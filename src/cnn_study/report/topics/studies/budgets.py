@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import Change, Comparison, StudyComparison
+from cnn_study.analysis.compared import Change, Comparison, StudyComparison
 from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.charts import ONCE, SIGNED, Spec, quantity, single, tip
 from cnn_study.report.kit.findings import Finding, source

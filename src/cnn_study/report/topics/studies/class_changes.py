@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import StudyComparison
+from cnn_study.analysis.compared import StudyComparison
 from cnn_study.report.kit.charts import Spec, down, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import StudyComparison
+from cnn_study.analysis.compared import StudyComparison
 from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.results import Result
 from cnn_study.analysis.summaries import Timing

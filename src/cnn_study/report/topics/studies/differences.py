@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.compared import Comparison, StudyComparison
 from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Control
 from cnn_study.report.kit.charts import BELOW, ONCE, SIGNED, TEXT, Spec, down, inline, quantity, single, tip

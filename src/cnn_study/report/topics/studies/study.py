@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnn_study.analysis.comparisons import Comparison, StudyComparison
+from cnn_study.analysis.compared import Comparison, StudyComparison
 from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.statistics import Estimate

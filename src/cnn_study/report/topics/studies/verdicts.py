@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cnn_study.analysis.comparisons import AccuracyDifference, Comparison
+from cnn_study.analysis.compared import AccuracyDifference, Comparison
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.page import Table

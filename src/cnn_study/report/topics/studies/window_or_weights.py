@@ -8,7 +8,7 @@ width may differ besides, since by them the one is held and the other changed; n
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from cnn_study.analysis.comparisons import Comparison
+from cnn_study.analysis.compared import Comparison
 from cnn_study.analysis.what_differs import Difference, choices
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import counted, counted_points, listed, points
