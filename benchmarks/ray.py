@@ -1,7 +1,7 @@
-"""What handing out the training stages to Ray costs and gives: prints a table and writes ray.json.
+"""What handing out the stages to Ray costs and gives: prints a table and writes ray.json.
 
-``python -m benchmarks.ray`` runs the training stages of a reduced study of CIFAR-10, from nothing, in clones
-of this repository: by ``dvc repro`` with two threads and with one, and on a Ray cluster, that runs already,
+``python -m benchmarks.ray`` runs the stages of all networks of a reduced study of CIFAR-10, from nothing, in
+clones of this repository: by ``dvc repro`` with two threads and with one, and on a Ray cluster, that runs already,
 with one and with two workers of one core each. It needs two cores, idle otherwise, and takes some minutes.
 """
 
@@ -21,11 +21,12 @@ from ray.cluster_utils import Cluster
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.workspace import clone, run
 from cnn_study.base.environment import set_up, usable_cores
-from cnn_study.base.files import read_json
+from cnn_study.training.records import Clocks
 
 RESULTS = Path("benchmarks/ray.json")
 ARCHITECTURES = ("kernel_3x3", "kernel_5x5", "depth_4", "residual")
 SEEDS = (0, 1)
+TRAINING = ("tune", "train", "replay")  # the stages that train
 # As `make study ENGINE=ray` does it, up to what is left to `dvc repro`.
 ENGINE = """
 import stages
@@ -57,7 +58,7 @@ with connected():
         write_whole(Path(".work") / saved.path, saved.content.data)
     print((time.perf_counter() - started) / (count - 1))
 """
-CHECKPOINT_BYTES = 8_570_000  # that of kernel_3x3
+CHECKPOINT_BYTES = 12_800_000  # that of kernel_3x3
 
 # Tasks whose stage does nothing, with images of the size that is given, one after another on one worker.
 EMPTY_TASKS = """
@@ -100,10 +101,11 @@ def reduce(params: Any) -> None:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run of the training stages. ``tasks``: how often one was started; on Ray, for each seed.
+    """A run of all stages of the networks. ``tasks``: how often one was started; on Ray, train for each seed.
 
     ``training_seconds``: of all epochs, by the clocks of the stages; the rest of the time of all workers is
-    ``other_seconds_per_task``: to start processes, read, save, record and, with two workers, wait.
+    ``other_seconds_per_task``: to evaluate, profile, start processes, read, save, record and, with two workers,
+    wait.
     """
 
     what: str
@@ -125,16 +127,10 @@ def measure(what: str, prepared: Path, workers: int, tasks: int, *command: str, 
     started = time.perf_counter()
     run(folder, *command, **environment)
     seconds = time.perf_counter() - started
-    training = sum(seconds_in(read_json(path)) for path in folder.glob("results/timing/*/*.json"))
+    clocks = [path for stage in TRAINING for path in folder.glob(f"results/timing/{stage}/*.json")]
+    training = sum(run.train_seconds + run.evaluation_seconds for path in clocks for run in Clocks.read(path).runs)
     shutil.rmtree(folder)
     return Measured(what, seconds, training, workers, tasks)
-
-
-def seconds_in(clock: Any) -> float:
-    """Of the epochs that a file of results/timing tells of."""
-    return float(
-        sum(epoch["train_seconds"] + epoch["evaluation_seconds"] for one in clock for epoch in one["epochs"])
-    )
 
 
 @contextmanager
@@ -152,12 +148,12 @@ def cluster(workers: int) -> Iterator[str]:
 def main() -> None:
     if usable_cores() < 2:
         sys.exit("two cores are needed")
-    targets = [f"{stage}@{name}" for name in ARCHITECTURES for stage in ("tune", "train")]
+    targets = [f"{stage}@{name}" for name in ARCHITECTURES for stage in ("tune", "train", "evaluate", "profile")]
     plain = ("-m", "dvc", "repro", "replay@kernel_3x3", *targets)
     measured = []
     with clone(reduce) as folder:
         run(folder, "-m", "dvc", "repro", "prepare")
-        stages_of_dvc, tasks = len(targets) + 1, len(ARCHITECTURES) * (1 + len(SEEDS)) + 1
+        stages_of_dvc, tasks = len(targets) + 1, len(targets) + len(ARCHITECTURES) * (len(SEEDS) - 1) + 1
         one_core = ("-c", DVC_ON_ONE_CORE, *plain[2:])
         for what, command in (("dvc repro, two threads", plain), ("dvc repro, one thread", one_core)):
             measured.append(measure(what, folder, 1, stages_of_dvc, *command))
@@ -170,7 +166,7 @@ def main() -> None:
             empty = float(each(EMPTY_TASKS, str(IMAGE_BYTES), "20").split()[-1])
             checkpoint = float(each(CHECKPOINTS, str(CHECKPOINT_BYTES), "51").split()[-1])
     columns = ("s", "× the first", "s of epochs", "other s per task")
-    print(f"{'the training stages by':28}", *(f"{column:>16}" for column in columns))
+    print(f"{'all stages of the networks by':28}", *(f"{column:>16}" for column in columns))
     for one in measured:
         row = (one.seconds, one.seconds / measured[0].seconds, one.training_seconds, one.other_seconds_per_task)
         print(f"{one.what:28}", *(f"{value:16.2f}" for value in row))
