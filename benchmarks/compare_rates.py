@@ -1,9 +1,9 @@
-"""What the search's rule would choose of the rates in recipes.csv, and what it costs after longer training.
+"""Which rates the search's rule finds by the runs in recipes.csv, and what they cost after longer training.
 
-``python -m benchmarks.compare_rates H100 --epochs 8`` takes, by recipe and network, the runs on such processors
-with a seed and at least three rates: those of one epoch are the search, of which ``tune`` in params.yaml gives the
-rule; those of ``--epochs`` are judged. Between two rates that were run, accuracy is taken as linear in the
-logarithm of the rate, which tells rather too little than too much of a rate near the best.
+``python -m benchmarks.compare_rates H100`` takes, by recipe and network, the runs on such processors with a seed
+and at least three rates. ``tune`` in params.yaml gives the rule: runs of its ``epochs`` are the search, those of
+its ``for_epochs`` are judged. Between two rates that were run, accuracy is taken as linear in the logarithm of the
+rate, by which a rate near the best looks worse than it is.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from benchmarks.recipes import LINES
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
 from cnn_study.training.records import ShortRun
-from cnn_study.training.search import Search, rounded
-from cnn_study.training.tuning import best, peak
+from cnn_study.training.search import Search
+from cnn_study.training.tuning import best, peak, rate_for
 
 
-def compared(lines: pd.DataFrame, search: Search, epochs: int) -> pd.DataFrame:
+def compared(lines: pd.DataFrame, search: Search) -> pd.DataFrame:
     """A row for each recipe, network and seed, in points of validation accuracy.
 
     ``at an end``: whether the search's best rate is the lowest or the highest of those that were run, so that the
@@ -33,13 +33,13 @@ def compared(lines: pd.DataFrame, search: Search, epochs: int) -> pd.DataFrame:
     usual = str(lines["recipe"].value_counts().index[0])
     rows = []
     for (recipe, network, seed), found in lines.groupby(["recipe", "network", "seed"], sort=False):
-        short, long = (_by_rate(found, length) for length in (search.epochs, epochs))
+        short, long = (_by_rate(found, length) for length in (search.epochs, search.for_epochs))
         if min(len(short), len(long)) < 3:
             continue
         tried, judged = _runs(short), _runs(long)
         at_end = _is_at_end(tried)
         vertex = math.nan if at_end or _is_at_end(judged) else peak(judged) / peak(tried)
-        rate = rounded(peak(tried) / (epochs / search.epochs) ** search.horizon)
+        rate = rate_for(search, tried)
         at, at_first = _accuracy(long, rate), _accuracy(short, rate)
         rows.append(
             {
@@ -50,10 +50,10 @@ def compared(lines: pd.DataFrame, search: Search, epochs: int) -> pd.DataFrame:
                 "at an end": at_end,
                 "vertex": vertex,
                 "trains with": rate,
-                f"best at {epochs}": best(judged).learning_rate,
+                f"best at {search.for_epochs}": best(judged).learning_rate,
                 "below it": max(long.values()) - at,
-                f"half at {epochs}": _accuracy(long, rate / 2) - at,
-                f"twice at {epochs}": _accuracy(long, rate * 2) - at,
+                f"half at {search.for_epochs}": _accuracy(long, rate / 2) - at,
+                f"twice at {search.for_epochs}": _accuracy(long, rate * 2) - at,
                 f"half at {search.epochs}": _accuracy(short, rate / 2) - at_first,
                 f"twice at {search.epochs}": _accuracy(short, rate * 2) - at_first,
             }
@@ -88,16 +88,14 @@ def main(asked: argparse.Namespace) -> None:
     lines = pd.read_csv(LINES)
     here = lines["processor"].str.contains(asked.processor, regex=False)
     kept = lines[here].drop_duplicates(["recipe", "learning_rate", "network", "seed", "epochs"], keep="last")
-    table = compared(kept, validate(read_yaml()).tune, asked.epochs)
+    search = validate(read_yaml()).tune
+    table = compared(kept, search)
     if table.empty:
-        sys.exit(
-            f"{LINES}: found no three rates with one seed, of 1 and {asked.epochs} epochs, on {asked.processor!r}"
-        )
+        sys.exit(f"{LINES}: found no three rates of runs of {search.for_epochs} epochs on {asked.processor!r}")
     print(table.round(3).to_string(index=False))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare_rates", allow_abbrev=False)
     parser.add_argument("processor", help="a part of its name in recipes.csv")
-    parser.add_argument("--epochs", type=int, default=8)
     main(parser.parse_args())

@@ -22,6 +22,7 @@ QUICK = {
     ("data", "train_images"): 2400,
     ("data", "test_images"): 1000,
     ("training", "budgets"): [1, 2],
+    ("tune", "for_epochs"): 2,
     ("tune", "images"): 1200,
     ("replay", "runs", "images"): 500,
     ("evaluate", "images"): 100,

@@ -1,7 +1,9 @@
 """The spec, train and validation images -> results/tune/ARCHITECTURE.json: the rate that it trains with.
 
-Each rate gets a short run on a part of the training images; the validation images choose. Where the best may lie
-beyond the rates that were tried, more are. A rate that params.yaml fixes is taken as it is.
+Each rate gets a short run, judged on the validation images. Where the best may lie beyond the rates that were
+tried, more are. It is read off between them, and made one for training as long as ``tune.for_epochs``: not as the
+largest budget, so that a larger one can go on from the trunks there are. A rate that params.yaml fixes is taken as
+it is.
 """
 
 import sys
@@ -33,7 +35,7 @@ def main(name: str) -> None:
 
     if plan.learning_rate == "tuned":
         training = inputs.training(search.images, search.seed)
-        found = searched(search, plan.recipe.optimizer, max(plan.budgets), run)
+        found = searched(search, plan.recipe.optimizer, run)
     else:
         found = Searched((), plan.learning_rate, cut_off=False)
     refuse_edited_sources()

@@ -153,7 +153,7 @@ def small_study(content: Any) -> None:
     content["data"].update(dataset="fashion_mnist", train_images=300, test_images=100)
     content["training"].update(budgets=[1], seeds=[0])
     content["training"]["recipe"].update(batch_size=32)
-    content["tune"].update(factor=2, beyond=0, horizon=0.167, epochs=1, images=100)
+    content["tune"].update(factor=2, beyond=0, epochs=1, for_epochs=1, horizon=0.167, images=100)
     content["tune"]["range"]["muon"] = [0.1, 0.2]
     content["replay"].update(architectures=["small"])
     content["replay"]["runs"].update(learning_rates=[0.01, 0.1], images=100, seeds=[0])

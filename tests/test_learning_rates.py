@@ -15,6 +15,7 @@ from cnn_study.report.kit.members import Members
 from cnn_study.report.topics.learning_rates.off_by import best_of, off_by_finding, rate_table, study_table
 from cnn_study.report.topics.learning_rates.search import learning_rates, rate_findings
 from cnn_study.report.topics.methods import search_in_words
+from cnn_study.training.recipe import Optimizer
 from cnn_study.training.search import Search
 from tests.conftest import REPOSITORY
 from tests.report_cases import (
@@ -43,7 +44,8 @@ def rates_of(**accuracies: list[float]) -> pd.DataFrame:
     return learning_rates(searches_of(**accuracies))
 
 
-SEARCH = parse(Search, read_yaml(REPOSITORY / "params.yaml")["tune"], "tune")
+SEARCH = parse(Search, read_yaml(REPOSITORY / "params.yaml")["tune"] | {"for_epochs": 1}, "tune")
+MUON: dict[str, Optimizer] = dict.fromkeys(SUMMARY, "muon")
 RATES = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57])
 
 
@@ -53,16 +55,13 @@ def test_the_standard_error_is_that_of_a_share() -> None:
 
 
 def trained_at(**rates: float) -> dict[str, Summary]:
-    """The summary, with these rates; a budget of one epoch, which is what the search trains for."""
-    return {
-        name: one.model_copy(update={"learning_rate": rates.get(name, 0.2), "budget": 1})
-        for name, one in SUMMARY.items()
-    }
+    """The summary, with these rates."""
+    return {name: one.model_copy(update={"learning_rate": rates.get(name, 0.2)}) for name, one in SUMMARY.items()}
 
 
 def test_rates_that_differ_are_told_with_their_factor() -> None:
-    (spread,) = rate_findings(RATES, trained_at(thin=0.157, wide=0.4), STUDIES, SEARCH)
-    assert spread.rule == "rates_differ"
+    (spread,) = rate_findings(RATES, trained_at(thin=0.157, wide=0.4), STUDIES, SEARCH, MUON)
+    assert spread.rule == "rates"
     assert spread.text == (
         "The learning rate was searched for 2 of 4 networks, by one short run for each rate; those found span a "
         "factor of 2.5×: from 0.157 (narrow one) to 0.4 (“wide, twice”)."
@@ -71,43 +70,52 @@ def test_rates_that_differ_are_told_with_their_factor() -> None:
 
 def test_rates_are_the_same_only_where_all_that_were_found_are() -> None:
     middle, failed = [0.3, 0.5, 0.4], [0.1, 0.1, 0.1]
-    (agree,) = rate_findings(rates_of(thin=middle, wide=middle), trained_at(), STUDIES, SEARCH)
-    assert agree.rule == "rates_agree"
+    (agree,) = rate_findings(rates_of(thin=middle, wide=middle), trained_at(), STUDIES, SEARCH, MUON)
     assert agree.text.endswith(
         "for 2 of 4 networks, by one short run for each rate; those found are the same: 0.2."
     )
-    one = {"thin": trained_at()["thin"]}
-    (alone,) = rate_findings(rates_of(thin=middle), one, STUDIES, SEARCH)
+    (alone,) = rate_findings(rates_of(thin=middle), trained_at(), STUDIES, SEARCH, {"thin": "muon"})
     assert alone.text.endswith("for 1 of 1 network, by one short run for each rate; it is 0.2 for narrow one.")
-    (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), trained_at(), STUDIES, SEARCH)
-    assert none_found.rule == "rate_of_one"
+    (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), trained_at(), STUDIES, SEARCH, MUON)
     assert "none that trains was found for “wide, twice”; it is 0.2 for narrow one" in none_found.text
 
 
+def test_rates_of_two_optimizers_are_not_compared() -> None:
+    trained = trained_at(thin=0.1, wide=0.2, odd=0.001)
+    rates = rates_of(thin=[0.3, 0.5, 0.4], wide=[0.3, 0.5, 0.4], odd=[0.3, 0.5, 0.4])
+    (finding,) = rate_findings(rates, trained, STUDIES, SEARCH, MUON | {"odd": "adamw"})
+    assert finding.text.endswith(
+        "; of Muon, those found span a factor of 2.0×: from 0.1 (narrow one) to 0.2 (“wide, twice”); of AdamW, "
+        "it is 0.001 for odd one."
+    )
+
+
 def test_by_how_much_longer_training_lowers_the_rates_is_said() -> None:
-    budgets = {"thin": 8, "wide": 1}
-    summary = {name: one.model_copy(update={"budget": budgets.get(name, 4)}) for name, one in trained_at().items()}
-    search = SEARCH.model_copy(update={"horizon": 0.5})
-    _, longer = rate_findings(RATES, summary, STUDIES, search)
+    budgets = {"thin": 8, "wide": 4}
+    summary = {name: one.model_copy(update={"budget": budgets.get(name, 2)}) for name, one in trained_at().items()}
+    search = SEARCH.model_copy(update={"for_epochs": 8, "horizon": 0.5})
+    _, longer = rate_findings(RATES, summary, STUDIES, search, MUON)
     assert longer.rule == "longer_training"
     assert longer.text == (
-        "Longer training wants lower rates: the best of the runs of 1 epoch, read off between the rates, is "
-        "divided by 1.00 for 1 epoch and 2.83 for 8 epochs. All budgets of a network have its one rate, that of "
-        "the largest."
+        "The best rates of the runs of 1 epoch are divided by 2.83 for training of 8 epochs; all budgets of a "
+        "network have this one rate, also where the largest is 4."
     )
-    assert len(rate_findings(RATES, summary, STUDIES, search.model_copy(update={"horizon": 0.0}))) == 1
+    summary["wide"] = summary["thin"]
+    _, alike = rate_findings(RATES, summary, STUDIES, search, MUON)
+    assert alike.text.endswith("have this one rate.")
+    assert len(rate_findings(RATES, summary, STUDIES, search.model_copy(update={"horizon": 0.0}), MUON)) == 1
 
 
 def test_a_search_that_was_cut_off_is_flagged() -> None:
     summary = trained_at()
     cut_off = summary | {"wide": summary["wide"].model_copy(update={"learning_rate_at_edge": True})}
-    _, edge = rate_findings(RATES, cut_off, STUDIES, SEARCH)
+    _, edge = rate_findings(RATES, cut_off, STUDIES, SEARCH, MUON)
     assert edge.rule == "rate_search_cut_off"
     assert edge.text == (
         "The search was cut off, and a better rate may lie beyond those tried, for “wide, twice” (0.1 to 0.4)."
     )
     both = {name: one.model_copy(update={"learning_rate_at_edge": True}) for name, one in summary.items()}
-    (_, one) = rate_findings(RATES, both, STUDIES, SEARCH)
+    (_, one) = rate_findings(RATES, both, STUDIES, SEARCH, MUON)
     assert one.text.endswith("for narrow one (0.1 to 0.4) and “wide, twice” (0.1 to 0.4).")
 
 
@@ -142,6 +150,8 @@ def test_the_most_that_a_rate_beside_the_best_one_costs_is_said_and_whom_it_stop
         f"{beside}costs up to 20.0 points of validation accuracy (in “wide, twice” at the lower one) and keeps "
         "narrow one from training; one run for each rate."
     )
+    small = "costs less than 0.1 points of validation accuracy (in narrow one at the lower one) and keeps"
+    assert small in finding(thin=[0.5196, 0.52, 0.1])
     assert "(in narrow one at the higher one);" in finding(thin=[0.51, 0.52, 0.4])
     assert finding(thin=[0.1, 0.52, 0.1]) == f"{beside}keeps narrow one from training; one run for each rate."
     four = {name: [0.1, 0.52, 0.5] for name in ("thin", "wide", "odd", "wide_matched")}
@@ -154,10 +164,10 @@ def test_the_most_that_a_rate_beside_the_best_one_costs_is_said_and_whom_it_stop
 
 
 def test_a_search_in_which_nothing_trained_finds_no_best_rate() -> None:
-    (finding,) = rate_findings(rates_of(thin=[0.1, 0.1, 0.1]), trained_at(), STUDIES, SEARCH)
+    (finding,) = rate_findings(rates_of(thin=[0.1, 0.1, 0.1]), trained_at(), STUDIES, SEARCH, MUON)
     assert finding.rule == "rates_unknown"
     assert finding.text.endswith("none that trains was found for narrow one.")
-    assert rate_findings(RATES.head(0), SUMMARY, STUDIES, SEARCH) == []
+    assert rate_findings(RATES.head(0), SUMMARY, STUDIES, SEARCH, MUON) == []
 
 
 def test_the_table_has_every_run_of_a_search_and_none_of_a_rate_that_was_given() -> None:
@@ -190,4 +200,4 @@ def test_every_number_in_a_sentence_is_one_of_its_numbers() -> None:
     searches = rates_of(thin=[0.31, 0.52, 0.1], wide=[0.33, 0.41, 0.57], odd=[0.1, 0.1, 0.1])
     searches = pd.concat([searches, rates_of(wide_matched=[0.52, 0.522, 0.1])])
     summary = {name: one.model_copy(update={"learning_rate_at_edge": True}) for name, one in summary.items()}
-    assert_numbers_are_their_own(rate_findings(searches, summary, STUDIES, SEARCH))
+    assert_numbers_are_their_own(rate_findings(searches, summary, STUDIES, SEARCH, MUON))

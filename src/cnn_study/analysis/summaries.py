@@ -63,7 +63,7 @@ class Summary(Record):
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
     ``training_flops``: of a training step, the optimizer's among them, over the images of its batch.
     The file of release 0.1.0 has none of these. ``learning_rate_at_edge``: whether the search was cut off where
-    its best or its chosen rate was at an end, or none had trained.
+    its best rate was at an end, or none had trained.
     """
 
     status: Status

@@ -38,10 +38,11 @@ class Search(Model):
     ]
     factor: Annotated[float, Field(ge=1.1, le=100, description="from one rate to the next")]
     beyond: Annotated[int, Field(ge=0, le=100, description="rates to try beyond the range, at most")]
+    epochs: Epochs
+    for_epochs: Annotated[Epochs, Field(description="the length of training that the rates found are for")]
     horizon: Annotated[
         float, Field(ge=0, le=1, description="the power of the length of training by which the best rate falls")
     ]
-    epochs: Epochs
     images: ImageCount
     seed: Annotated[Seed, Field(description="none of training.seeds")]
 
@@ -53,6 +54,11 @@ class Search(Model):
                 rates = f"of tune.range.{optimizer} {count} rates"
                 raise mistake(f"{found(factor)}, which makes {rates}, allowed: at most {MOST}")
         return factor
+
+    @property
+    def divisor(self) -> float:
+        """How many times as high the best rate is after ``epochs`` as after ``for_epochs``."""
+        return float((self.for_epochs / self.epochs) ** self.horizon)
 
     def initial_rates(self, optimizer: Optimizer) -> tuple[float, ...]:
         """The rates of its range, lowest first, rounded to three digits."""

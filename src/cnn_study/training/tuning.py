@@ -25,15 +25,19 @@ class Searched:
     cut_off: bool
 
 
-def searched(search: Search, optimizer: Optimizer, budget: int, run: Callable[[float], ShortRun]) -> Searched:
-    """Try the rates of the range, and at most ``beyond`` others, for training of ``budget`` epochs."""
+def searched(search: Search, optimizer: Optimizer, run: Callable[[float], ShortRun]) -> Searched:
+    """Try the rates of the range, and at most ``beyond`` others; find the rate for longer training."""
     rates = search.initial_rates(optimizer)
     runs = [run(rate) for rate in rates]
     most = len(rates) + search.beyond
     while (following := next_rate(runs, search.factor)) is not None and len(runs) < most:
         runs.append(run(following))
-    longer = budget / search.epochs
-    return Searched(tuple(runs), rounded(peak(runs) / longer**search.horizon), cut_off=following is not None)
+    return Searched(tuple(runs), rate_for(search, runs), cut_off=following is not None)
+
+
+def rate_for(search: Search, runs: Sequence[ShortRun]) -> float:
+    """The rate for training of ``for_epochs``, by runs of ``epochs``."""
+    return rounded(peak(runs) / search.divisor)
 
 
 def next_rate(runs: Sequence[ShortRun], factor: float) -> float | None:
@@ -59,8 +63,8 @@ def peak(runs: Sequence[ShortRun]) -> float:
     """The rate at the vertex of the parabola through the best run and its neighbours, over the logarithm of rates.
 
     A neighbour that did not train counts with its accuracy, 0 where it diverged: the vertex lies away from it, by
-    half of the way to the other neighbour at most. The best run's own rate where that is at an end, or where none
-    trained, of which it is the lowest: training will then find, and report, that it does not train either.
+    half of the way to the other neighbour at most. The best run's own rate where that is at an end; the lowest
+    where none trained.
     """
     order = sorted(runs, key=lambda run: run.learning_rate)
     highest = best(runs)
@@ -72,10 +76,10 @@ def peak(runs: Sequence[ShortRun]) -> float:
     (x, y), (x_best, y_best), (z, w) = (
         (math.log(run.learning_rate), _accuracy(run)) for run in order[place - 1 : place + 2]
     )
-    # Newton's form: the first slope, and how it changes.
+    # Newton's form: the first slope, and how it changes. A lower rate is never as good as the best: it bends down.
     slope = (y_best - y) / (x_best - x)
     bend = ((w - y_best) / (z - x_best) - slope) / (z - x)
-    return math.exp((x + x_best) / 2 - slope / (2 * bend)) if bend else highest.learning_rate
+    return math.exp((x + x_best) / 2 - slope / (2 * bend))
 
 
 def _accuracy(run: ShortRun) -> float:

@@ -19,6 +19,7 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.sources.prepared import Prepared
 from cnn_study.training.recipe import Recipe, Training
+from cnn_study.training.search import Search
 
 
 def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
@@ -31,7 +32,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (
             "Images",
             f"{capitalized(images_in_words(params.data.dataset, evidence.prepared))}: "
-            f"{_splits(evidence.prepared)}. Learning rates are chosen with the validation images. Only the stage "
+            f"{_splits(evidence.prepared)}. Learning rates are found on the validation images. Only the stage "
             "evaluate shows networks the test images.",
         ),
         ("Training", training_in_words(params)),
@@ -270,9 +271,19 @@ def search_in_words(params: Params) -> str:
     return (
         f"For each network one run of {counted(search.epochs, 'epoch')} on at most {search.images:,} images with "
         f"each of several rates, a factor of {search.factor:g} apart: first from {ranges}, then up to "
-        f"{search.beyond} more, below the lowest or above the highest while that is the "
-        "best; where none trains, below the lowest if any diverged, else on both sides in turns. The best rate is "
-        "that at the vertex of the parabola through the best run and its neighbours, over the logarithm of the "
-        f"rate. It falls with the length of training: it is divided by (largest budget / {search.epochs}) to the "
-        f"power of {search.horizon:g} (Bjorck et al., 2024, arXiv 2409.19913, find such a power). {given}"
+        f"{search.beyond} more, below the lowest or above the highest while that is the best; where none trains, "
+        "below the lowest if any diverged, else on both sides in turns. The best rate is the vertex of the "
+        "parabola through the best run and its neighbours, over the logarithm of the rate; without a neighbour, "
+        f"that of the best run. {_longer_training(search)}{given}"
+    )
+
+
+def _longer_training(search: Search) -> str:
+    if search.divisor == 1:
+        return ""
+    power = f"({search.for_epochs} / {search.epochs}) to the power of {search.horizon:g}"
+    return (
+        f"For training of {counted(search.for_epochs, 'epoch')} it is divided by {power}, since the best rate "
+        "falls with the length of training: of this project's networks by the measurements in "
+        "benchmarks/README.md, of language models to the power of −0.32 (Bjorck et al., 2024, arXiv 2409.19913). "
     )

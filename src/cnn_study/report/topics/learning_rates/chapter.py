@@ -21,7 +21,8 @@ def chapter(evidence: Evidence) -> Chapter:
     found, factor = best_of(evidence.results), params.tune.factor
     off_by = off_by_finding(found, params.studies, factor)
     answers = (orders.finding, *((off_by,) if off_by else ()))
-    folded = tuple(rate_findings(searches, evidence.summaries, params.studies, params.tune))
+    optimizers = {name: training.recipe.optimizer for name, training in params.trainings.items()}
+    folded = tuple(rate_findings(searches, evidence.summaries, params.studies, params.tune, optimizers))
     studied = next((members for members in of_all(params) if any(name in found for name in members.names)), None)
     every = rate_table(found, params.studies)
     searched = tuple(figure for members in of_studies(params) for figure in rate_figures(searches, members))

@@ -16,6 +16,7 @@ from cnn_study.training.tuning import best
 
 Side = Literal["lower", "higher"]
 SIDES: tuple[Side, ...] = ("lower", "higher")
+SMALL = 0.1  # points that are shown as no number
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,12 @@ def off_by_finding(found: Mapping[str, Best], studies: Studies, factor: float) -
     parts, rule = [], "rate_off_costs"
     if differences:
         name, side = worst = min(differences, key=lambda pair: differences[pair])
-        most = round(-differences[worst], 1)
-        numbers |= {"most": most, "of": name, "side": side}
+        most = -differences[worst]
+        numbers |= {"most": most, "of": name, "side": side, "small": SMALL}
         if most > 0:
             where = f"in {shown(name, studies)} at the {side} one"
-            parts.append(f"costs up to {most:.1f} points of validation accuracy ({where})")
+            cost = f"up to {most:.1f}" if most >= SMALL else f"less than {SMALL}"
+            parts.append(f"costs {cost} points of validation accuracy ({where})")
         else:
             parts.append("costs no network validation accuracy")
             rule = "rate_off_costs_nothing"

@@ -1,6 +1,6 @@
 """What the search for learning rates found, which rates follow from it, and whose search was cut off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,8 @@ from cnn_study.report.kit.charts import CROSS, Spec, inline, lines, quantity, ra
 from cnn_study.report.kit.findings import CONCLUSIONS, SUMMARY, Finding, source
 from cnn_study.report.kit.members import Members, numbers
 from cnn_study.report.kit.page import Figure
-from cnn_study.report.kit.wording import Studies, counted, listed, rate, shown, times
+from cnn_study.report.kit.wording import OPTIMIZERS, Studies, counted, listed, rate, shown, times
+from cnn_study.training.recipe import Optimizer
 from cnn_study.training.search import Search
 from cnn_study.training.tuning import best
 
@@ -39,9 +40,8 @@ def rate_figures(table: pd.DataFrame, members: Members) -> list[Figure]:
         Figure(
             f"learning_rates-{members.key}-search",
             f"{members.title}: validation accuracy by learning rate",
-            "One short run for each rate; the large point is the best, between whose neighbours the rate was "
-            "found. Crosses are runs that stayed at chance, or diverged and have no accuracy; side by side, of "
-            "one rate.",
+            "One short run for each rate; the large point is the best one tried. Crosses are runs that stayed at "
+            "chance, or diverged and have no accuracy; side by side, of one rate.",
             source(DATA, "tune"),
             learning_rate_chart(table, members),
         )
@@ -77,20 +77,24 @@ def learning_rate_chart(rates: pd.DataFrame, members: Members) -> Spec:
 
 
 def rate_findings(
-    learning_rates: pd.DataFrame, summary: Mapping[str, Summary], studies: Studies, search: Search
+    learning_rates: pd.DataFrame,
+    summary: Mapping[str, Summary],
+    studies: Studies,
+    search: Search,
+    optimizers: Mapping[str, Optimizer],
 ) -> list[Finding]:
     """Which learning rates were found, how they follow from the best of short runs, and whose search was cut off.
 
-    ``learning_rates``: plots/data/learning_rates.csv. ``summary`` has all architectures, those with a fixed rate
-    as well.
+    ``learning_rates``: plots/data/learning_rates.csv. ``summary`` and ``optimizers`` have all architectures, those
+    with a fixed rate as well.
     """
     if learning_rates.empty:
         return []
     searched = [str(name) for name in learning_rates["architecture"].unique()]
     trained = {str(name) for name in learning_rates.loc[learning_rates["status"] == "trained", "architecture"]}
     rates = {name: summary[name].learning_rate for name in searched if name in trained}
-    found = [_rates(rates, searched, len(summary), studies)]
-    if longer := _longer_training({name: summary[name].budget or 1 for name in rates}, search):
+    found = [_rates(rates, searched, optimizers, studies)]
+    if longer := _longer_training([budget for name in rates if (budget := summary[name].budget)], search):
         found.append(longer)
     by_network = learning_rates.groupby("architecture", sort=False)["learning_rate"]
     cut_off = {
@@ -99,45 +103,57 @@ def rate_findings(
     return [*found, *([_cut_off(cut_off, studies)] if cut_off else [])]
 
 
-def _rates(rates: Mapping[str, float], searched: Sequence[str], networks: int, studies: Studies) -> Finding:
+def _rates(
+    rates: Mapping[str, float], searched: Sequence[str], optimizers: Mapping[str, Optimizer], studies: Studies
+) -> Finding:
     unknown = [name for name in searched if name not in rates]
-    numbers: dict[str, Any] = {"networks": networks, "searched": len(searched)}
+    by_optimizer: dict[Optimizer, dict[str, float]] = {}
+    for name, found in rates.items():
+        by_optimizer.setdefault(optimizers[name], {})[name] = found
+    numbers: dict[str, Any] = {"networks": len(optimizers), "searched": len(searched)}
     numbers |= {"rates": dict(rates), "none_trained": unknown}
+    numbers["factors"] = {
+        optimizer: max(found.values()) / min(found.values()) for optimizer, found in by_optimizer.items()
+    }
     text = (
-        f"The learning rate was searched for {len(searched)} of {counted(networks, 'network')}, by one short run "
-        "for each rate; "
+        f"The learning rate was searched for {len(searched)} of {counted(len(optimizers), 'network')}, by one "
+        "short run for each rate"
     )
     if unknown:
-        text += f"none that trains was found for {listed([shown(name, studies) for name in unknown])}; "
-    if not rates:
-        return Finding(f"{text.removesuffix('; ')}.", "learning_rate", "rates_unknown", numbers, DATA)
+        text += f"; none that trains was found for {listed([shown(name, studies) for name in unknown])}"
+    for optimizer, its in by_optimizer.items():
+        of = f"of {OPTIMIZERS[optimizer]}, " if len(by_optimizer) > 1 else ""
+        text += f"; {of}{_span(its, studies)}"
+    return Finding(f"{text}.", "learning_rate", "rates" if rates else "rates_unknown", numbers, SUMMARY)
+
+
+def _span(rates: Mapping[str, float], studies: Studies) -> str:
+    """Of one optimizer, whose rates can be compared."""
     low, high = min(rates, key=lambda name: rates[name]), max(rates, key=lambda name: rates[name])
     if len(rates) == 1:
-        rule, says = "rate_of_one", f"it is {rate(rates[low])} for {shown(low, studies)}"
-    elif rates[low] == rates[high]:
-        rule, says = "rates_agree", f"those found are the same: {rate(rates[low])}"
-    else:
-        numbers["factor"] = rates[high] / rates[low]
-        rule = "rates_differ"
-        says = (
-            f"those found span a factor of {times(numbers['factor'])}: from {rate(rates[low])} "
-            f"({shown(low, studies)}) to {rate(rates[high])} ({shown(high, studies)})"
-        )
-    return Finding(f"{text}{says}.", "learning_rate", rule, numbers, SUMMARY)
-
-
-def _longer_training(budgets: Mapping[str, int], search: Search) -> Finding | None:
-    """By how much the rates are lower than the best of the short runs; None where all train as shortly."""
-    divisors = {budget: (budget / search.epochs) ** search.horizon for budget in sorted(set(budgets.values()))}
-    if all(divisor == 1 for divisor in divisors.values()):
-        return None
-    by = listed([f"{divisor:.2f} for {counted(budget, 'epoch')}" for budget, divisor in divisors.items()])
-    text = (
-        f"Longer training wants lower rates: the best of the runs of {counted(search.epochs, 'epoch')}, read off "
-        f"between the rates, is divided by {by}. All budgets of a network have its one rate, that of the largest."
+        return f"it is {rate(rates[low])} for {shown(low, studies)}"
+    if rates[low] == rates[high]:
+        return f"those found are the same: {rate(rates[low])}"
+    return (
+        f"those found span a factor of {times(rates[high] / rates[low])}: from {rate(rates[low])} "
+        f"({shown(low, studies)}) to {rate(rates[high])} ({shown(high, studies)})"
     )
-    numbers = {"epochs": search.epochs, "divisors": {str(key): value for key, value in divisors.items()}}
-    return Finding(text, "learning_rate", "longer_training", numbers | {"budgets": [*divisors]}, CONCLUSIONS)
+
+
+def _longer_training(budgets: Iterable[int], search: Search) -> Finding | None:
+    """By what the best rates of the short runs are divided; None where they are not."""
+    if search.divisor == 1:
+        return None
+    short, long = (counted(epochs, "epoch") for epochs in (search.epochs, search.for_epochs))
+    text = (
+        f"The best rates of the runs of {short} are divided by {search.divisor:.2f} for training of {long}; all "
+        "budgets of a network have this one rate"
+    )
+    others = sorted(set(budgets) - {search.for_epochs})
+    if others:
+        text += f", also where the largest is {listed([str(budget) for budget in others])}"
+    numbers = {"epochs": search.epochs, "for_epochs": search.for_epochs, "divisor": search.divisor}
+    return Finding(f"{text}.", "learning_rate", "longer_training", numbers | {"budgets": others}, CONCLUSIONS)
 
 
 def _cut_off(tried: Mapping[str, Sequence[float]], studies: Studies) -> Finding:
