@@ -356,3 +356,8 @@ def test_on_the_front_is_what_is_better_than_all_that_is_cheaper(
 
 def test_a_slower_network_is_on_the_front_only_if_it_is_significantly_better() -> None:
     assert compared(three_networks(), study("a", "b", "c")).pareto == ["a", "b"]
+
+
+def test_a_network_on_the_front_is_better_than_every_cheaper_one_not_only_the_next() -> None:
+    points = {"cheap": (1.0, 0.8), "bad": (2.0, 0.6), "middling": (3.0, 0.7), "best": (4.0, 0.9)}
+    assert pareto_front(points, lambda of, cheaper: points[of][1] > points[cheaper][1]) == ["cheap", "best"]
