@@ -1,4 +1,4 @@
-"""The table of what changes of a recipe gave is one of differences to the same runs of the usual recipe."""
+"""The tables made from recipes.csv: what changes of a recipe gave, and what the search's rule finds and costs."""
 
 import json
 

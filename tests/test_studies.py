@@ -21,7 +21,8 @@ from cnn_study.report.kit.page import Section
 from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.topics.studies.budgets import by_budget
 from cnn_study.report.topics.studies.class_changes import class_changes
-from cnn_study.report.topics.studies.cost import pareto, steps
+from cnn_study.report.topics.studies.cost import steps
+from cnn_study.report.topics.studies.cost_findings import pareto
 from cnn_study.report.topics.studies.differences import differences, title_of
 from cnn_study.report.topics.studies.ranking import failures, leader, members_table
 from cnn_study.report.topics.studies.section import study_section

@@ -20,7 +20,7 @@ SMALL = 0.1  # points that are shown as no number
 
 
 @dataclass(frozen=True)
-class Best:
+class BestRun:
     """The best run of the search, and those with the next rates, where they were tried.
 
     ``accuracy`` of the best one on the validation images, and its standard ``error`` by these alone; 0 to 1.
@@ -48,7 +48,7 @@ class Best:
         return other.status if difference is None else points(difference)
 
 
-def best_of(results: Mapping[str, Result]) -> dict[str, Best]:
+def best_of(results: Mapping[str, Result]) -> dict[str, BestRun]:
     """By architecture, of those whose rate was searched, and which trained at one."""
     found = {}
     for name, result in results.items():
@@ -58,11 +58,11 @@ def best_of(results: Mapping[str, Result]) -> dict[str, Best]:
             if own == best(runs) and own.status == "trained" and accuracy:
                 error = standard_error(accuracy, result.tuning.validation_images)
                 beside: dict[Side, ShortRun | None] = {"lower": lower, "higher": higher}
-                found[name] = Best(own.learning_rate, result.tuning.learning_rate, accuracy, error, beside)
+                found[name] = BestRun(own.learning_rate, result.tuning.learning_rate, accuracy, error, beside)
     return found
 
 
-def study_table(found: Mapping[str, Best], members: Members, factor: float) -> Table:
+def study_table(found: Mapping[str, BestRun], members: Members, factor: float) -> Table:
     """The networks of one study."""
     there = {name: found[name] for name in members.names if name in found}
     return Table(
@@ -77,7 +77,7 @@ def study_table(found: Mapping[str, Best], members: Members, factor: float) -> T
     )
 
 
-def rate_table(found: Mapping[str, Best], studies: Studies) -> Table | None:
+def rate_table(found: Mapping[str, BestRun], studies: Studies) -> Table | None:
     """All networks, with the rates; None where no rate was searched."""
     if not found:
         return None
@@ -100,16 +100,16 @@ def rate_table(found: Mapping[str, Best], studies: Studies) -> Table | None:
     )
 
 
-def _with_rate(one: Best, side: Side) -> str:
+def _with_rate(one: BestRun, side: Side) -> str:
     other = one.beside[side]
     return one.cell(side) + ("" if other is None else f" ({rate(other.learning_rate)})")
 
 
-def _mean_error(found: Mapping[str, Best]) -> float:
+def _mean_error(found: Mapping[str, BestRun]) -> float:
     return 100 * sum(one.error for one in found.values()) / len(found)
 
 
-def off_by_finding(found: Mapping[str, Best], studies: Studies, factor: float) -> Finding | None:
+def off_by_finding(found: Mapping[str, BestRun], studies: Studies, factor: float) -> Finding | None:
     """The most that a rate beside the best one costs, and whom it keeps from training; None without a search."""
     differences = {
         (name, side): difference

@@ -9,7 +9,8 @@ from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Detail, Figure, Section, Table
 from cnn_study.report.topics.studies.budgets import budget_figures, order_changes, stability
 from cnn_study.report.topics.studies.class_changes import class_figures, winner_classes
-from cnn_study.report.topics.studies.cost import pareto, run_figures, step_figures, winner_cost
+from cnn_study.report.topics.studies.cost import run_figures, step_figures
+from cnn_study.report.topics.studies.cost_findings import pareto, winner_cost
 from cnn_study.report.topics.studies.curves import validation_figure
 from cnn_study.report.topics.studies.differences import difference_figure, in_words
 from cnn_study.report.topics.studies.optimizers import Mirror, agreement, under_both, under_both_table
