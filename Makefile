@@ -30,7 +30,7 @@ test-processors: setup ## test all shapes of layers, and what depends on the pro
 		ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 SWEEP=all \
 			python -m pytest --numprocesses 2 --dist worksteal -m processor; \
 	else \
-		echo "This processor has no AVX-512: it cannot compute with another instruction set than it has just done."; \
+		echo "This processor has no AVX-512: the tests above have run with the lower instruction set already."; \
 	fi
 
 lint: setup ## ruff, mypy, deptry and import-linter

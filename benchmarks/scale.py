@@ -23,7 +23,8 @@ from engine.pipeline import Pipeline
 
 RESULTS = Path("benchmarks/scale.json")
 DVC = ("-m", "dvc")
-SEEDS = 5
+RUNS = Path("runs")
+SEEDS, BUDGETS = 5, 4
 
 
 def many(count: int) -> Callable[[Any], None]:
@@ -50,15 +51,16 @@ def pretend(outs: Iterable[str]) -> None:
             path.write_text(f"{path}\n")
             continue
         path.mkdir(parents=True, exist_ok=True)
-        # As train writes: weights and logits of each seed, and three files more.
-        for number in range(2 * SEEDS + 3):
+        # Weights of each budget and of the trunk, of each seed; folders of results have up to four files.
+        for number in range(SEEDS * (BUDGETS + 1) if path.is_relative_to(RUNS) else 4):
             (path / str(number)).write_text(f"{path} {number}\n")
 
 
 def outputs() -> dict[str, list[str]]:
     """By stage, those of the repository in the current folder."""
     with Repo() as repo:
-        return {stage.addressing: [out.fs_path for out in stage.outs] for stage in repo.index.stages}
+        known = repo.index.stages
+        return {stage.addressing: [os.path.relpath(out.fs_path) for out in stage.outs] for stage in known}
 
 
 def seconds_of(call: Callable[[], object]) -> float:

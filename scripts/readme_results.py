@@ -18,8 +18,8 @@ from cnn_study.report.kit.wording import (
     DATASETS,
     accuracy_within,
     capitalized,
-    counted,
     counted_points,
+    from_to,
     listed,
     points,
     points_cell,
@@ -68,7 +68,7 @@ def rendered(params: Params, metrics: Path) -> str:
             "![Test accuracy against the cost of training: a line for each network through its budgets]"
             "(plots/charts/accuracy_against_cost.svg)"
         )
-        scope = scope_of(params, summaries)
+        scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
     tables = [
         f"**{markdown_text(study.title)}**\n\n{table(study, summaries, compared[key])}"
         for key, study in studies[:SHOWN]
@@ -102,13 +102,17 @@ def topics_of(study: Study) -> list[str]:
 def table(study: Study, summaries: Summaries, compared: Record) -> str:
     """A row for each member that has results, in the study's order."""
     against = {one["of"]: one for one in compared["against_baseline"]}
-    lines = [COLUMNS, ("---", "---:", "---:")]
-    for name, shown in study.members.items():
-        if name in summaries.architectures:
-            found = summaries.architectures[name]
-            accuracy = accuracy_within(found.test_accuracy) if found.status == "trained" else found.status
-            difference = "baseline" if name == study.baseline else difference_of(against.get(name))
-            lines.append((markdown_text(shown), accuracy, difference))
+    there = [name for name in study.members if name in summaries.architectures]
+    seeds = {name: len(summaries.architectures[name].statuses) for name in there}
+    unequal = len(set(seeds.values())) > 1
+    columns = [*COLUMNS[:1], *(["seeds"] if unequal else []), *COLUMNS[1:]]
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
+    for name in there:
+        found = summaries.architectures[name]
+        accuracy = accuracy_within(found.test_accuracy) if found.status == "trained" else found.status
+        difference = "baseline" if name == study.baseline else difference_of(against.get(name))
+        of_seeds = [str(seeds[name])] if unequal else []
+        lines.append([markdown_text(study.members[name]), *of_seeds, accuracy, difference])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -126,13 +130,15 @@ def verdict_of(pair: Record) -> str:
     return pair["verdict"] or "one run, no verdict"
 
 
-def scope_of(params: Params, summaries: Summaries) -> str:
-    """Of what the numbers are."""
-    budget = max(params.training.budgets)
+def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> str:
+    """Of what the numbers of these networks are."""
+    trainings = [params.trainings[name] for name in networks]
+    seeds = from_to([len(one.seeds) for one in trainings], "seed")
+    epochs = from_to([max(one.budgets) for one in trainings], "epoch")
     return (
-        f"{DATASETS[summaries.dataset]}: means of {counted(len(params.training.seeds), 'seed')}, "
-        f"{counted(budget, 'epoch')}, {summaries.test_images:,} test images. {CI}. Verdicts are corrected for the "
-        f"number of comparisons; equivalent: within {counted_points(params.analysis.margin)}."
+        f"{DATASETS[summaries.dataset]}: means of {seeds}, {epochs}, {summaries.test_images:,} test images. {CI}. "
+        "Verdicts are corrected for the number of comparisons; equivalent: within "
+        f"{counted_points(params.analysis.margin)}."
     )
 
 

@@ -58,7 +58,11 @@ def _run(dataset: str, on_ray: Resources | None, *, quick: bool, net: str) -> in
         note = f"NOT CIFAR-10: {PARAMS} says data.dataset: fashion_mnist, the embedded data."
     elif dataset == "fashion_mnist":
         note = use_embedded_data("as asked", also)
-    elif params.data.dataset == "cifar10" and (problem := why_no_cifar10()):
+    elif (
+        params.data.dataset == "cifar10"
+        and (problem := why_no_cifar10())
+        and (quick or Needed(params, also).sees_images())
+    ):
         nowhere = f"in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})"
         if dataset == "cifar10":
             raise StudyError(f"DATASET: found cifar10, but there is none {nowhere}")
@@ -146,6 +150,10 @@ class Needed:
         return self._repro("--allow-missing", *self._targets) or self._repro.alone(
             lost_results(changes, self._names, "analyze")
         )
+
+    def sees_images(self) -> bool:
+        """Whether anything of it needs the data set, as far as can be said without it."""
+        return sees_images(self._foreseen(self._changes()))
 
     def _make_what_is_lost(self, changes: Mapping[str, Any]) -> int:
         """Make results that are gone, and weights that are not here and that an evaluation needs."""

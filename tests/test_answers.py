@@ -261,13 +261,13 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
-        "; largest change from the smallest budget: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at "
-        "2)."
+        "; largest significant change from the smallest budget: “wide, twice” − narrow one (+0.9 points at 1 "
+        "epoch, +2.2 at 2)."
     )
     other = replace(changing(0.1, 4.9, stable=False, turned=False), of="odd")
     assert said(turned, other).endswith(
-        "; largest change from the smallest budget, but for reversals: odd one − narrow one (+4.9 points at 1 "
-        "epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "; largest significant change from the smallest budget, but for reversals: odd one − narrow one (+4.9 "
+        "points at 1 epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == ("1 of 1 difference is shown to stay within 1 point of the value at the largest budget.")
@@ -302,7 +302,7 @@ def test_the_front_is_what_has_a_higher_mean_than_all_that_cost_less() -> None:
 def test_for_a_time_the_best_network_within_it_is_named() -> None:
     [found] = of_times(FRONTIER)
     assert found.finding.text == (
-        "Highest mean accuracy in 10 s, the thin for 2 epochs (70.0 %); in 1.3 min or more, the wide for 2 epochs "
+        "Highest mean accuracy in 10 s, the thin for 2 epochs (70.0 %); in 1.4 min or more, the wide for 2 epochs "
         "(80.0 %). Times are those of training steps on a machine."
     )
     assert found.finding.timed
@@ -314,6 +314,16 @@ def test_a_time_includes_what_takes_exactly_as_long_and_is_not_said_twice() -> N
     said = replace(FRONTIER, points=exactly).by_time()
     # Within a minute there is the most accurate itself, which stands last: no 20 seconds' network for it.
     assert [(time, one.architecture) for time, one in said] == [("10 s", "thin"), ("1 min", "odd")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(9.51, "9.6 s"), (59.2, "1 min"), (60, "1 min"), (601, "11 min"), (625, "11 min")]
+)
+def test_the_time_of_the_last_is_one_in_which_it_ends(seconds: float, said: str) -> None:
+    points = (point("thin", 1, 5, 0.6), point("wide", 1, seconds, 0.7))
+    chosen = replace(FRONTIER, points=points).by_time()
+    assert chosen[-1][0] == said
+    assert len({time for time, _ in chosen}) == len(chosen)
 
 
 def test_the_band_of_the_figure_reaches_a_margin_to_both_sides_of_the_baseline() -> None:
@@ -333,7 +343,7 @@ def test_the_band_of_the_figure_reaches_a_margin_to_both_sides_of_the_baseline()
 def test_the_figure_names_the_front_and_draws_every_point_and_the_band() -> None:
     figure = FRONTIER.figure
     assert figure is not None
-    assert figure.title == "Highest mean accuracy: the thin in 10 s and the wide in 1.3 min"
+    assert figure.title == "Highest mean accuracy: the thin in 10 s and the wide in 1.4 min"
     assert "the thin and the wide" in figure.alt
     svg = static_svg(figure.spec or {})
     assert svg.count('aria-roledescription="point"') == len(POINTS)

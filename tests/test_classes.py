@@ -152,7 +152,7 @@ def test_each_run_has_a_temperature_and_the_gaps_of_its_own_predictions() -> Non
     (row,) = calibration_table({"thin": one}).to_dict("records")
     assert (row["gap_low"], row["gap_high"]) == one.gap.ci95
     assert (row["gap_after"], row["temperature"]) == (one.gap_after.mean, pytest.approx(0.8))
-    (cells,) = error_table({"thin": one}, STUDIES).rows
+    (cells,) = error_table({"thin": one}, {}, STUDIES).rows
     assert cells[0] == "narrow one"
     assert cells[3] == "0.80, 0.80"
 

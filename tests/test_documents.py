@@ -171,7 +171,7 @@ def test_the_numbers_of_the_readme_are_those_of_the_summary() -> None:
     for study in studies:
         for name, shown in ((name, shown) for name, shown in study.members.items() if name in summary):
             row = re.search(
-                rf"^\| {re.escape(shown)} \| ([\d.]+) % \[([\d.]+), ([\d.]+)\] \|",
+                rf"^\| {re.escape(shown)} \| (?:\d+ \| )?([\d.]+) % \[([\d.]+), ([\d.]+)\] \|",
                 DOCUMENTS["README.md"],
                 re.MULTILINE,
             )
@@ -211,6 +211,21 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
     assert "0.1.0" not in results
 
 
+def test_a_table_of_networks_with_other_numbers_of_seeds_has_them_in_a_column(tmp_path: Path) -> None:
+    evidence = made_up_evidence()
+    conclusions, timed = conclusions_of(chapters_of(evidence))
+    (tmp_path / "conclusions.json").write_text(json.dumps(conclusions), encoding="utf-8")
+    (tmp_path / "timing_conclusions.json").write_text(json.dumps(timed), encoding="utf-8")
+    found = evidence.summary.architectures
+    fewer = found["residual"].model_copy(update={"statuses": found["residual"].statuses[1:]})
+    summaries = evidence.summary.model_copy(update={"architectures": {**found, "residual": fewer}})
+    summaries.write(tmp_path / "summary.json")
+    of_kernels, of_depth = rendered(TWO_BUDGETS, tmp_path).split("**Depth**")
+    assert "| network | seeds |" in of_depth
+    assert re.search(rf"^\| residual \| {len(fewer.statuses)} \| \d", of_depth, re.MULTILINE)
+    assert "seeds |" not in of_kernels
+
+
 def test_a_network_that_did_not_train_has_its_row_without_a_verdict(tmp_path: Path) -> None:
     evidence = made_up_evidence(diverged={"residual"})
     for name, content in zip(
@@ -234,10 +249,10 @@ def clocks() -> Iterator[str]:
 
 
 @of_the_committed
-def test_the_times_stand_beside_the_commands_and_are_those_of_the_clocks() -> None:
-    (block,) = [block for block in BLOCK.findall(DOCUMENTS["README.md"]) if "git clone" in block]
-    assert [time for time in clocks() if time not in block] == []
-    assert set(re.findall(r"\d+ min(?:utes)?(?: \d+ s)?", block)) == set(clocks())
+def test_the_times_stand_where_the_commands_do_and_are_those_of_the_clocks() -> None:
+    section = DOCUMENTS["README.md"].partition("## Run it")[2].partition("\n## ")[0]
+    assert [time for time in clocks() if time not in section] == []
+    assert set(re.findall(r"\d+ min(?:utes)?(?: \d+ s)?", section)) == set(clocks())
 
 
 def test_the_disk_that_the_readme_names_is_that_of_images_and_weights() -> None:

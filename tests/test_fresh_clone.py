@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from scripts.plan import sees_images, to_run
-from tests.conftest import Project
+from tests.conftest import NO_NETWORK, Project
 
 STUDY = (sys.executable, "-m", "scripts.study")
 DATA = {"download", "prepare"}
@@ -49,6 +49,19 @@ def changed(project: Project) -> list[str]:
 def test_nothing_runs_where_nothing_has_changed(clone: Project) -> None:
     assert study(clone) == set()
     assert clone.run("git", "status", "--porcelain") == ""
+
+
+def test_a_data_set_that_cannot_be_had_is_not_missed_where_nothing_needs_it(clone: Project) -> None:
+    for name in ("params.yaml", "dvc.lock"):  # as if the results were of CIFAR-10
+        path = clone.folder / name
+        path.write_text(path.read_text().replace("dataset: fashion_mnist", "dataset: cifar10"))
+    with (clone.folder / "src/cnn_study/report/kit/charts.py").open("a") as file:
+        file.write("\n# edited\n")
+    before = (clone.folder / "params.yaml").read_text()
+    printed = clone.run(*STUDY, ok=True, CIFAR10_ARCHIVE="", **NO_NETWORK)
+    assert re.findall(r"Running stage '(\S+)'", printed) == ["analyze"]
+    assert "CIFAR-10" not in printed
+    assert (clone.folder / "params.yaml").read_text() == before
 
 
 def test_a_changed_chart_is_drawn_from_what_is_there(clone: Project) -> None:

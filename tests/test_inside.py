@@ -29,7 +29,7 @@ def said(*results: Result) -> str:
 
 
 def test_dead_channels_are_counted_and_the_network_with_the_most_is_named() -> None:
-    nowhere = "dead channels, which are positive nowhere on 200 test images"
+    nowhere = "dead channels, which are positive nowhere on 200 test images (one run of each)"
     assert said(with_dead("thin", 2), with_dead("wide", 0)) == f"1 of 2 networks has {nowhere}: 2 in narrow one."
     assert said(with_dead("thin", 2), with_dead("wide", 3)) == (
         f"2 of 2 networks have {nowhere}: at most 3, in “wide, twice”."
@@ -37,9 +37,12 @@ def test_dead_channels_are_counted_and_the_network_with_the_most_is_named() -> N
 
 
 def test_networks_without_dead_channels_and_networks_that_diverged_are_not_taken_for_each_other() -> None:
-    none = "each is positive somewhere on 200 test images."
-    assert said(with_dead("thin", 0), with_dead("wide", 0)) == f"No channel is dead in any of 2 networks: {none}"
-    assert said(with_dead("thin", 4, "diverged"), with_dead("wide", 0)) == (f"No channel is dead: {none}")
+    none = "each is positive somewhere on 200 test images"
+    assert said(with_dead("thin", 0), with_dead("wide", 0)) == (
+        f"No channel is dead in any of 2 networks: {none} (one run of each)."
+    )
+    alone = said(with_dead("thin", 4, "diverged"), with_dead("wide", 0))
+    assert alone == f"No channel is dead: {none} (one run)."
     assert said(with_dead("thin", 4, "diverged")) == "Every run that would be looked into diverged."
 
 

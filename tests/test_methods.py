@@ -55,12 +55,23 @@ def test_networks_that_are_trained_otherwise_are_named_once_with_what_differs() 
     )
 
 
-@pytest.mark.parametrize(("budgets", "words"), [([1], "to 1 epoch."), ([2, 1], "to 1 and 2 epochs.")])
+@pytest.mark.parametrize(
+    ("budgets", "words"), [([1], "a budget of 1 epoch."), ([2, 1], "budgets of 1 and 2 epochs.")]
+)
 def test_budgets_of_a_network_s_own_are_named(budgets: list[int], words: str) -> None:
     content = read_yaml(REPOSITORY / "params.yaml")
     content["architectures"]["depth_4"]["training"] = {"budgets": budgets}
     params = validate(content)
     assert words in trained_otherwise(replace(made_up_evidence(), params=params))
+
+
+def test_what_holds_for_all_is_said_of_all_alone() -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    for entry in content["architectures"].values():
+        entry.pop("training", None)
+    alike = validate(content)
+    assert "zeros. Each network is trained from 3 seeds" in training_in_words(alike)
+    assert "zeros. Networks that are not trained otherwise are trained from" in training_in_words(with_recipe())
 
 
 def test_verdicts_at_smaller_budgets_are_owned_up_to_where_a_study_mirrors_another() -> None:

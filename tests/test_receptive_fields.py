@@ -181,8 +181,8 @@ def test_what_a_unit_can_see_and_in_how_many_networks_its_middle_counts_most() -
     [
         ((3.0, 3.0), "The middle of what a unit can see counts most, in all 2 networks"),
         ((3.0, 5.0), "The middle of what a unit can see counts most, in 1 of 2 networks"),
-        ((5.0, 5.0), "In none of 2 networks does the middle of what a unit can see count most"),
-        ((5.0,), "The middle of what a unit can see does not count most"),
+        ((5.0, 5.0), "In none of 2 networks is the middle of what a unit can see shown to count most"),
+        ((5.0,), "The middle of what a unit can see is not shown to count most"),
         ((3.0,), "The middle of what a unit can see counts most, in the network"),
         ((None,), "What a unit of the last layer can see"),
     ],

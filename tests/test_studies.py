@@ -156,6 +156,22 @@ def test_a_ranking_at_a_smaller_budget_than_some_have_says_so() -> None:
     assert members_table(compared_study(summary=shorter)).columns[1] == "test accuracy at 2 epochs"
 
 
+def test_a_study_whose_networks_all_train_for_less_than_others_says_so() -> None:
+    longer = SUMMARY | {"of another study": SUMMARY["odd"].model_copy(update={"budget": 4})}
+    study = compared_study(summary=longer)
+    assert members_table(study).columns[1] == "test accuracy at 2 epochs"
+    assert study.at_budgets(study.pairs) == " At 2 epochs."
+    assert "training time at 2 epochs is that of" in found_in_study(summary=longer)["pareto"].text
+    assert compared_study().at_budgets(study.pairs) == ""
+
+
+def test_the_table_says_of_how_many_seeds_each_is_where_not_all_are_of_as_many() -> None:
+    fewer = SUMMARY | {"odd": entry(0.688, "trained", "trained")}
+    table = members_table(compared_study(summary=fewer))
+    assert table.columns[:2] == ("network", "seeds")
+    assert [row[1] for row in table.rows] == ["3", "3", "2"]
+
+
 @pytest.mark.parametrize("slower", ["wide", "thin"])
 @pytest.mark.parametrize(("beyond", "significant"), [(0.9, False), (0.999, False), (1.001, True), (1.5, True)])
 def test_a_difference_in_time_is_significant_where_the_interval_of_the_ratio_leaves_out_one(
@@ -225,7 +241,7 @@ def test_the_table_of_classes_that_are_not_balanced_has_their_balanced_accuracy_
 
 def test_the_table_says_what_became_of_a_network_that_failed() -> None:
     failed = replace(COMPARISON, ranking=["wide", "thin"], not_ranked={"odd": "diverged"})
-    summary = SUMMARY | {"odd": entry(0.1, "diverged", "trained")}
+    summary = SUMMARY | {"odd": entry(0.1, "diverged", "trained", "trained")}
     assert members_table(compared_study(failed, summary)).rows[2][:2] == ("odd one", "diverged")
     nobody = replace(COMPARISON, ranking=[], not_ranked=dict.fromkeys(STUDY.members, "diverged"))
     assert members_table(compared_study(nobody, summary)).note.startswith("A training step of narrow one takes")
@@ -303,10 +319,10 @@ def test_of_a_network_that_has_not_trained_to_the_ranking_s_budget_both_budgets_
     failed = {"odd": "collapsed", "thin": "diverged"}
     comparison = replace(COMPARISON, ranking=["wide"], not_ranked=failed, best=None)
     study = compared_study(comparison, later | {"thin": entry(0.1, "diverged").model_copy(update={"budget": 8})})
-    assert [row[1] for row in members_table(study).rows] == [
-        "diverged at 8 epochs",
-        "72.3 % [71.9, 72.7]",
-        "collapsed at 2 epochs",
+    assert [row[1:3] for row in members_table(study).rows] == [
+        ("1", "diverged at 8 epochs"),
+        ("3", "72.3 % [71.9, 72.7]"),
+        ("3", "collapsed at 2 epochs"),
     ]
     (finding,) = failures(study)
     assert finding.text == (

@@ -123,6 +123,15 @@ def test_what_two_networks_share_is_known_only_once() -> None:
     assert Contrast.of(outcomes, outcomes, shared, other).freedom == pytest.approx(10, rel=0.02)
 
 
+def test_no_pool_lends_degrees_of_freedom_to_another() -> None:
+    outcomes = right(np.random.default_rng(4), np.full(IMAGES, 0.7), 3)
+    own, of_others = Variance(1e-3, 8.0, 3, 8.0, "muon"), Variance(1e-9, 2.0, 3, 50.0, "adamw")
+    pair = [(1, outcomes, own), (-1, outcomes, own)]
+    others = [(-1, outcomes, of_others), (1, outcomes, of_others)]
+    assert Contrast.of_sum(pair).freedom == pytest.approx(8, rel=0.02)
+    assert Contrast.of_sum([*pair, *others]).freedom == pytest.approx(8, rel=0.02)
+
+
 def test_a_pool_says_whether_its_variances_are_equal() -> None:
     generator = np.random.default_rng(5)
     equal = {f"network {n}": right(generator, np.full(IMAGES, 0.7), 3) for n in range(8)}

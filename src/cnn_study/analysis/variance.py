@@ -204,10 +204,16 @@ class Contrast:
         difference = sum(sign * outcomes.mean for sign, outcomes, _ in terms)
         if variance == 0:
             return cls(difference, 0.0, images - 1)
-        between = sum(part**2 / one.freedom for part, (_, _, one) in zip(parts, terms, strict=True))
-        if between > 0:
-            most = sum({one.pool: one.most for _, _, one in terms}.values())
-            between = max(between, sum(parts) ** 2 / most)
+        by_pool: dict[Hashable, list[tuple[float, Variance]]] = defaultdict(list)
+        for part, (_, _, one) in zip(parts, terms, strict=True):
+            by_pool[one.pool].append((part, one))
+        between = sum(
+            max(
+                sum(part**2 / one.freedom for part, one in of_pool),
+                sum(part for part, _ in of_pool) ** 2 / of_pool[0][1].most,
+            )
+            for of_pool in by_pool.values()
+        )
         return cls(difference, variance, variance**2 / (between + shared**2 / (images - 1)))
 
     @property

@@ -1,6 +1,6 @@
 """The report put together: which chapters it has, in which order, and what is kept of them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from cnn_study.params.study import Params
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.members import with_names
 from cnn_study.report.kit.page import Page
-from cnn_study.report.kit.wording import counted, images_in_words
+from cnn_study.report.kit.wording import counted, from_to, images_in_words
 from cnn_study.report.topics.claims import chapter as claims
 from cnn_study.report.topics.classes import chapter as classes
 from cnn_study.report.topics.gradients import chapter as gradients
@@ -57,7 +57,7 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
         subtitle=(
             f"{counted(len(params.architectures), 'network')} "
             f"on {images_in_words(params.data.dataset, evidence.prepared)}, "
-            f"{_from_to({len(training.seeds) for training in params.trainings.values()}, 'seed')} each, up to "
+            f"{from_to({len(training.seeds) for training in params.trainings.values()}, 'seed')} each, up to "
             f"{counted(max(max(training.budgets) for training in params.trainings.values()), 'epoch')} of "
             f"{sum(evidence.prepared.train):,} images, "
             f"{counted(len(evidence.labels), 'test image')}."
@@ -68,12 +68,6 @@ def page_of(evidence: Evidence, chapters: Sequence[Chapter]) -> Page:
         sections=tuple(section for chapter in chapters for section in chapter.sections),
         methods=methods(evidence),
     )
-
-
-def _from_to(counts: Collection[int], noun: str) -> str:
-    """3 seeds; 2 to 3 seeds."""
-    low, high = min(counts), max(counts)
-    return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
 
 
 def conclusions_of(chapters: Sequence[Chapter]) -> tuple[dict[str, Any], dict[str, Any]]:

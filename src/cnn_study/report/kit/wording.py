@@ -150,6 +150,12 @@ def counted(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
+def from_to(counts: Collection[int], noun: str) -> str:
+    """3 seeds; 2 to 3 seeds."""
+    low, high = min(counts), max(counts)
+    return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
+
+
 def listed(parts: Sequence[str]) -> str:
     """A, B and C."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
@@ -199,3 +205,11 @@ def with_status(architecture: str, summaries: Mapping[str, Summary], studies: St
     """As ``shown``, and what became of it where it has not trained: 3×3 (collapsed)."""
     status = summaries[architecture].status
     return shown(architecture, studies) + ("" if status == "trained" else f" ({status})")
+
+
+def at_own_largest(summaries: Mapping[str, Summary]) -> str:
+    """For the note of a table of all networks, where their largest budgets differ."""
+    budgets = sorted({summary.budget for summary in summaries.values() if summary.budget is not None})
+    if len(budgets) < 2:
+        return ""
+    return f" Each network at its largest budget ({' or '.join(map(str, budgets))} epochs)."

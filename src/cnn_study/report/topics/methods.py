@@ -122,12 +122,14 @@ def training_in_words(params: Params) -> str:
         *(["half of the training images are mirrored"] if flip else []),
         *([f"all are shifted by up to {counted(shift, 'pixel')}"] if shift else []),
     ]
+    alike = all(own == training for own in params.trainings.values())
+    who = "Each network is" if alike else "Networks that are not trained otherwise are"
     return (
         f"{_optimizer(recipe)}, weight decay {recipe.weight_decay:g}, batches of {recipe.batch_size}, label "
         f"smoothing {recipe.label_smoothing:g}. {_schedule(recipe)} "
         f"{capitalized(listed(changes)) + '. ' if changes else ''}"
-        f"{_initialization(recipe)} Each network is trained from {counted(len(training.seeds), 'seed')} "
-        f"({listed([str(seed) for seed in training.seeds])}) to {_epochs(training)}. It is collapsed "
+        f"{_initialization(recipe)} {who} trained from {counted(len(training.seeds), 'seed')} "
+        f"({listed([str(seed) for seed in training.seeds])}) to {_epochs(training)}. A network is collapsed "
         "if chance, which is the share of the largest class, explains its validation accuracy (99.9 % binomial "
         "interval), and diverged if its loss or a weight was not finite; neither is ranked."
     )
@@ -173,7 +175,8 @@ def trained_otherwise(evidence: Evidence) -> str:
     if any(max(own.budgets) != max(params.training.budgets) for own in params.trainings.values()):
         parts.append(
             "A study is ranked at the largest budget that all of its networks which trained have, or each network "
-            "at its own if there is none; two networks are compared at the largest that both have."
+            "at its own if there is none; two networks are compared at the largest that both have. What is said "
+            "of all networks together is of each at its own largest."
         )
     return " ".join(parts)
 
@@ -185,13 +188,13 @@ def _epochs(training: Training) -> str:
 
 
 def _differences(own: Training, training: Training) -> str:
-    """Optimizer AdamW instead of Muon, 1, 2 and 4 epochs."""
+    """Optimizer AdamW instead of Muon and budgets of 1, 2 and 4 epochs."""
     parts = [
         f"{one.what} {OPTIMIZERS.get(one.of, one.of)} instead of {OPTIMIZERS.get(one.against, one.against)}"
         for one in recipe_differences(own.recipe, training.recipe)
     ]
     if own.budgets != training.budgets:
-        parts.append(f"to {_epochs(own)}")
+        parts.append(f"{'a budget' if len(own.budgets) == 1 else 'budgets'} of {_epochs(own)}")
     if own.seeds != training.seeds:
         parts.append(f"seeds {listed([str(seed) for seed in own.seeds])}")
     if own.learning_rate != training.learning_rate:

@@ -9,12 +9,13 @@ import pandas as pd
 
 from cnn_study.analysis.calibration import Gap, expected_calibration_error, reliability
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.summaries import Summary
 from cnn_study.data.splits import Integers
 from cnn_study.report.kit.charts import TEXT, Spec, lines, quantity, single, tip
 from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure, Table
-from cnn_study.report.kit.wording import Studies, percent, points, points_within, shown
+from cnn_study.report.kit.wording import Studies, at_own_largest, percent, points, points_within, shown
 
 DATA = "plots/data/calibration.csv"
 ERRORS = "plots/data/calibration_errors.csv"
@@ -121,7 +122,7 @@ def study_table(found: Mapping[str, Calibration], members: Members) -> Table | N
     )
 
 
-def error_table(found: Mapping[str, Calibration], studies: Studies) -> Table:
+def error_table(found: Mapping[str, Calibration], summaries: Mapping[str, Summary], studies: Studies) -> Table:
     """A row for each network."""
     return Table(
         "Calibration of all networks, before and after one temperature",
@@ -141,7 +142,8 @@ def error_table(found: Mapping[str, Calibration], studies: Studies) -> Table:
         ),
         source(ERRORS),
         "ECE: expected calibration error, in 15 intervals of confidence. Below 0, a network is under-confident. "
-        "Temperatures, of each seed, are fitted on validation images; intervals are 95 % CIs over test images.",
+        "Temperatures, of each seed, are fitted on validation images; intervals are 95 % CIs over test images."
+        f"{at_own_largest(summaries)}",
     )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def chapter(evidence: Evidence) -> Chapter:
         Detail(
             "Calibration of all networks, and what a temperature changes",
             sentences(folded),
-            (error_table(found, studies),) if found else (),
+            (error_table(found, evidence.summaries, studies),) if found else (),
         ),
         Detail(
             "Accuracy against confidence",

@@ -28,7 +28,7 @@ Change = Literal["rises", "falls", "stays"]
 class Flow:
     """The first convolution's gradient norm over the last one's, in the first and in the last epoch.
 
-    ``ratios``: means over ``seeds`` runs, in these ``epochs``, which are the same of a run of one epoch.
+    ``ratios``: of means over ``seeds`` runs, in these ``epochs``, which are the same of a run of one epoch.
     """
 
     convolutions: int

@@ -6,7 +6,7 @@ from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import Studies, capitalized, named, times, with_status
+from cnn_study.report.kit.wording import Studies, at_own_largest, capitalized, named, times, with_status
 from cnn_study.report.topics.gradients.flows import STEADY, Flow, change
 from cnn_study.report.topics.gradients.tables import FLOW
 
@@ -47,7 +47,8 @@ def flow_table(flows: Mapping[str, Flow], summary: Mapping[str, Summary], studie
             for name, flow in flows.items()
         ),
         source(FLOW),
-        f"Means over seeds. A ratio stays if it changes by less than a factor of {STEADY:g}.",
+        f"Ratios of means over seeds. A ratio stays if it changes by less than a factor of {STEADY:g}."
+        f"{at_own_largest(summary)}",
     )  # fmt: skip
 
 

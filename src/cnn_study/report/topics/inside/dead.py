@@ -33,26 +33,26 @@ def dead_channels(results: Mapping[str, Result]) -> pd.DataFrame:
 def dead_finding(
     results: Mapping[str, Result], summary: Mapping[str, Summary], studies: Studies, images: int
 ) -> Finding:
-    """How many networks have dead channels on so many test images, and which the most."""
+    """How many networks have dead channels on so many test images, in one run of each, and which the most."""
     looked_into = sum(map(_is_looked_into, results.values()))
     by_network = {
         str(name): int(count)
         for name, count in dead_channels(results).groupby("architecture", sort=False)["dead"].sum().items()
     }
     numbers = {"networks": looked_into, "of_these": len(by_network), "dead": by_network, "images": images}
-    tried = f"on {images:,} test images"
+    tried, runs = f"on {images:,} test images", "one run of each" if looked_into > 1 else "one run"
     networks = counted(looked_into, "network")
     if not looked_into:
         text, rule = "Every run that would be looked into diverged.", "dead_unknown"
         numbers["networks"] = len(results)
     elif not by_network:
         where = f" in any of {networks}" if looked_into > 1 else ""
-        text = f"No channel is dead{where}: each is positive somewhere {tried}."
+        text = f"No channel is dead{where}: each is positive somewhere {tried} ({runs})."
         rule = "no_dead_channels"
     else:
         most = max(by_network, key=lambda name: by_network[name])
         has = "has" if len(by_network) == 1 else "have"
-        whole = f"{len(by_network)} of {networks} {has} dead channels, which are positive nowhere {tried}"
+        whole = f"{len(by_network)} of {networks} {has} dead channels, which are positive nowhere {tried} ({runs})"
         count, name = by_network[most], with_status(most, summary, studies)
         there = f"{count} in {name}" if len(by_network) == 1 else f"at most {count}, in {name}"
         text, rule = f"{whole}: {there}.", "dead_channels"

@@ -15,7 +15,7 @@ from cnn_study.report.kit.findings import sentences, source
 from cnn_study.report.kit.members import Members, member_table, of_all, of_studies
 from cnn_study.report.kit.page import Detail, Figure, Section, Table
 from cnn_study.report.kit.pictures import labels_of
-from cnn_study.report.kit.wording import counted, percent, pixels, pixels_within, with_status
+from cnn_study.report.kit.wording import at_own_largest, counted, percent, pixels, pixels_within, with_status
 from cnn_study.report.topics.receptive_fields.picture import draw_fields, draw_last_fields
 from cnn_study.report.topics.receptive_fields.sentences import field_findings, title_of
 from cnn_study.report.topics.receptive_fields.tables import (
@@ -244,7 +244,7 @@ def _table(last: Mapping[str, LayerField], evidence: Evidence) -> Table:
         ),
         source(BY_LAYER),
         "SD: standard deviation of the influence on the central unit, a mean over seeds; of the change with its "
-        "95 % CI.",
+        f"95 % CI.{at_own_largest(evidence.summaries)}",
     )
 
 

@@ -66,9 +66,10 @@ def title_of(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> s
     if not trained:
         return "What a unit of the last layer can see"
     if not narrower and len(trained) == 1:
-        return "The middle of what a unit can see does not count most"
+        return "The middle of what a unit can see is not shown to count most"
     if not narrower:
-        return f"In none of {counted(len(trained), 'network')} does the middle of what a unit can see count most"
+        networks = counted(len(trained), "network")
+        return f"In none of {networks} is the middle of what a unit can see shown to count most"
     if narrower == len(trained):
         where = "the network" if len(trained) == 1 else f"all {len(trained)} networks"
     else:

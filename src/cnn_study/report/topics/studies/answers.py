@@ -157,7 +157,7 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     are = "are" if stable > 1 else "is"
     text = f"{of_all} {are} shown to stay within {margin} of the value at the largest budget"
     if changed:
-        largest = f"largest change{'s' if len(changed) > 1 else ''} from the smallest budget"
+        largest = f"largest significant change{'s' if len(changed) > 1 else ''} from the smallest budget"
         others = ", but for reversals" if turned else ""
         text += f"; {largest}{others}: {_at_both_ends(changed[:NAMED])}"
     if turned:

@@ -10,20 +10,21 @@ from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.wording import MOST_CLASSES, points
-from cnn_study.report.topics.studies.study import ComparedStudy, at_budgets, seeds_in_words
+from cnn_study.report.topics.studies.study import ComparedStudy, seeds_in_words
 
 DATA = "plots/data/class_changes.csv"
 
 
 def class_changes(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
-    """Each member's difference to the baseline in ``points`` by ``class``, means over seeds."""
+    """Each member's difference to the baseline at ``budget`` in ``points`` by ``class``, means over seeds."""
     rows = [
-        {"study": key, "architecture": pair.of, "class": label, "points": points}
+        {"study": key, "architecture": pair.of, "budget": pair.largest.budget, "class": label, "points": points}
         for key, study in compared.items()
         for pair in study.against_baseline
+        if pair.largest is not None
         for label, points in pair.classes.items()
     ]
-    return pd.DataFrame(rows, columns=["study", "architecture", "class", "points"])
+    return pd.DataFrame(rows, columns=["study", "architecture", "budget", "class", "points"])
 
 
 def class_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> list[Figure]:
@@ -35,7 +36,7 @@ def class_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -
             f"studies-{members.key}-class_changes",
             f"{members.title}: classes helped and hurt",
             f"Percentage points more or less than {study.spec.members[study.spec.baseline]}, means over "
-            f"seeds; single classes are not tested.{at_budgets(study.comparison.against_baseline)}"
+            f"seeds; single classes are not tested.{study.at_budgets(study.comparison.against_baseline)}"
             + (f" The {MOST_CLASSES} that change most." if table["class"].nunique() > MOST_CLASSES else ""),
             source(DATA),
             class_chart(table, members),

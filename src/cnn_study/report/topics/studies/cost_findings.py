@@ -64,10 +64,11 @@ def pareto(study: ComparedStudy) -> list[Finding]:
     machine, close = study.costs.machine(*front), close_in_time(study)
     shown = f"p < {LEVEL}, not corrected for the number of pairs"
     text = (
-        f"No network is shown to be more accurate than all with a shorter training time ({shown}); the shortest "
+        f"No network is shown to be more accurate{study.epochs} than all with a shorter training time ({shown}); "
+        "the shortest "
         f"is that of {listed(parts)}, on {machine}"
         if len(front) == 1
-        else f"The shortest training time is that of {parts[0]}; {listed(parts[1:])} "
+        else f"The shortest training time{study.epochs} is that of {parts[0]}; {listed(parts[1:])} "
         f"{'is' if len(parts) == 2 else 'are each'} more accurate than all networks with a shorter one ({shown}), "
         f"on {machine}"
     )

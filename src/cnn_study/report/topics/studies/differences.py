@@ -20,7 +20,7 @@ from cnn_study.report.kit.wording import (
     listed,
     points_within,
 )
-from cnn_study.report.topics.studies.study import ComparedStudy, at_budgets, is_measured, rule_of
+from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
@@ -38,7 +38,7 @@ MARKS = {
 def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
     """Each ``kind`` (baseline, control) of comparison: ``points`` in percent, its interval ``low`` to ``high``.
 
-    Only what has been compared, in the order of each study.
+    At ``budget``, the largest that both networks have. Only what has been compared, in the order of each study.
     """
     rows = [
         {
@@ -46,6 +46,7 @@ def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
             "kind": kind,
             "of": pair.of,
             "against": pair.against,
+            "budget": pair.largest.budget,
             "points": pair.points,
             "low": low,
             "high": high,
@@ -53,10 +54,10 @@ def differences(compared: Mapping[str, StudyComparison]) -> pd.DataFrame:
         }
         for key, study in compared.items()
         for kind, pair in study.by_kind
-        if pair.points is not None
+        if pair.largest is not None
         for low, high in [clipped(pair.interval, -MOST_POINTS, MOST_POINTS) or (None, None)]
     ]
-    columns = ["study", "kind", "of", "against", "points", "low", "high", "verdict"]
+    columns = ["study", "kind", "of", "against", "budget", "points", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -78,7 +79,7 @@ def difference_figure(table: pd.DataFrame, members: Members, study: ComparedStud
         f"studies-{members.key}-differences",
         title_of(study),
         f"Differences in mean test accuracy{' with 95 % CIs' if rows['low'].notna().any() else ''}. "
-        f"Band: ± {counted_points(study.margin)}.{at_budgets(study.pairs)}",
+        f"Band: ± {counted_points(study.margin)}.{study.at_budgets(study.pairs)}",
         source(DATA),
         difference_chart(rows, members, study.margin),
         alt=f"Differences in test accuracy: {'; '.join(seen)}.",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from math import log
+from math import ceil, floor, log, log10
 
 import pandas as pd
 
@@ -129,14 +129,14 @@ class Frontier:
     def by_time(self) -> list[tuple[str, Point]]:
         """For each of TIMES that tells something new, the last point of the front within it; then the last of all.
 
-        Each with its time in words: of the last, what it takes itself.
+        Each with its time in words: of the last, what it takes itself, rounded up.
         """
         chosen: list[tuple[str, Point]] = []
         for limit in TIMES:
             within = [point for point in self.front[:-1] if point.seconds <= limit]
             if within and limit < self.front[-1].seconds and (not chosen or chosen[-1][1] is not within[-1]):
                 chosen.append((duration(limit), within[-1]))
-        return [*chosen, *((duration(point.seconds), point) for point in self.front[-1:])]
+        return [*chosen, *((duration(rounded_up(point.seconds)), point) for point in self.front[-1:])]
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -174,6 +174,13 @@ class Frontier:
                 f"{last.percent} in {duration(last.seconds)}."
             ),
         )
+
+
+def rounded_up(seconds: float) -> float:
+    """The next duration that has two digits in the unit that people use for it."""
+    unit = 3600 if seconds >= 3600 else 60 if seconds >= 60 else 1
+    digit = unit * 10.0 ** (floor(log10(seconds / unit)) - 1)
+    return ceil(round(seconds / digit, 6)) * digit
 
 
 def frontier_chart(frontier: Frontier) -> Spec:

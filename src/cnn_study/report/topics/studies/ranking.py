@@ -29,14 +29,17 @@ FAILED = {"collapsed": "collapsed to chance", "diverged": "diverged"}
 def members_table(study: ComparedStudy) -> Table:
     """Every member: its accuracy and, where that was measured, the time of a training step over the baseline's.
 
-    Or of a training image, where batches differ.
+    Or of a training image, where batches differ. How many seeds it has, where not all have as many.
     """
     members, baseline = study.spec.members, study.spec.baseline
     balanced = any(study.at_budget(name).balanced_accuracy is not None for name in members)
     timed = any(study.timing[name].step is not None for name in members)
+    seeds = {name: len(study.at_budget(name).statuses) for name in members}
+    unequal = len(set(seeds.values())) > 1
     rows = [
         (
             label,
+            *((str(seeds[name]),) if unequal else ()),
             *_accuracies(study, name, balanced),
             *((_step(study, name),) if timed else ()),
         )
@@ -58,6 +61,7 @@ def members_table(study: ComparedStudy) -> Table:
         f"{study.spec.title}: accuracy{' and training time' if timed else ''}",
         (
             "network",
+            *(("seeds",) if unequal else ()),
             f"test accuracy{study.epochs}",
             *((f"balanced accuracy{study.epochs}",) if balanced else ()),
             *((f"{unit}, {members[baseline]} = 1",) if timed else ()),

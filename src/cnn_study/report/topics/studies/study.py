@@ -54,11 +54,22 @@ class ComparedStudy:
 
     @property
     def epochs(self) -> str:
-        """Of the ranking, where it is of a smaller budget than some of its networks have: " at 2 epochs"."""
-        trained = [name for name in self.spec.members if self.summary[name].status == "trained"]
-        largest = {self.summary[name].budget for name in trained}
+        """Of the ranking, where it is of a smaller budget than some network of any study has: " at 2 epochs"."""
         budget = self.comparison.budget
-        return "" if budget is None or largest <= {budget} else f" at {counted(budget, 'epoch')}"
+        return "" if budget in (None, self._longest) else f" at {counted(budget, 'epoch')}"
+
+    @property
+    def _longest(self) -> int | None:
+        """The largest budget of any network, of this study or another."""
+        return max((one.budget for one in self.summary.values() if one.budget is not None), default=None)
+
+    def at_budgets(self, pairs: Iterable[Comparison]) -> str:
+        """For a caption: at which budgets the pairs are compared, where not at the largest of any network."""
+        budgets = sorted({pair.largest.budget for pair in pairs if pair.largest is not None})
+        if len(budgets) > 1:
+            at_each = " or ".join(map(str, budgets))
+            return f" Each pair at the largest budget that both networks have ({at_each} epochs)."
+        return "".join(f" At {counted(budget, 'epoch')}." for budget in budgets if budget != self._longest)
 
     @property
     def at_own_budgets(self) -> bool:
@@ -151,14 +162,6 @@ def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comp
 def is_measured(comparison: Comparison) -> bool:
     """Whether there is a difference: both networks have trained, to a budget that both have."""
     return comparison.points is not None
-
-
-def at_budgets(pairs: Iterable[Comparison]) -> str:
-    """For a caption: at which budgets the pairs are compared, where it is not one."""
-    budgets = sorted({pair.largest.budget for pair in pairs if pair.largest is not None})
-    if len(budgets) < 2:
-        return ""
-    return f" Each pair at the largest budget that both networks have ({' or '.join(map(str, budgets))} epochs)."
 
 
 def is_one_run(comparison: Comparison) -> bool:
