@@ -353,6 +353,13 @@ def test_the_figure_names_the_front_and_draws_every_point_and_the_band() -> None
     assert replace(FRONTIER, points=()).figure is None
 
 
+def test_the_figure_s_title_names_a_network_once_for_times_in_a_row() -> None:
+    rising = (point("thin", 1, 9, 0.6), point("wide", 1, 50, 0.7), point("wide", 2, 900, 0.8))
+    figure = replace(FRONTIER, points=rising).figure
+    assert figure is not None
+    assert figure.title == "Highest mean accuracy: the thin in 10 s and the wide in 1 min"
+
+
 def test_what_is_not_decided_or_not_the_best_is_not_to_be_concluded() -> None:
     text = not_to_conclude([study(NO_CONTROLS, best=replace(BEST, p_value=0.3))]).finding.text
     assert "(1 of 3 comparisons)" in text

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, groupby
 from math import ceil, floor, log, log10
 
 import pandas as pd
@@ -158,7 +158,8 @@ class Frontier:
             return None
         names = list(dict.fromkeys(quoted(point.name) for point in reversed(self.front)))[::-1]
         first, last = self.front[0], self.front[-1]
-        best = [f"{quoted(point.name)} in {time}" for time, point in self.by_time()]
+        times = groupby(self.by_time(), lambda chosen: chosen[1].name)
+        best = [f"{quoted(name)} in {next(of_name)[0]}" for name, of_name in times]
         title = f"Highest mean accuracy: {listed(best)}"
         return Figure(
             "accuracy_against_cost",
