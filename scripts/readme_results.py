@@ -64,9 +64,12 @@ def rendered(params: Params, metrics: Path) -> str:
     else:
         timed = read_json(metrics / "timing_conclusions.json")
         said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]])
+        budgets = listed([str(budget) for budget in sorted(params.training.budgets)])
         figure = (
             "![Test accuracy against the cost of training: a line for each network through its budgets]"
-            "(plots/charts/accuracy_against_cost.svg)"
+            "(plots/charts/accuracy_against_cost.svg)\n\n"
+            f"A line for each network, after {budgets} epochs. Bold: the highest mean for its time somewhere. "
+            f"Band: the first baseline ± {counted_points(params.analysis.margin)}. Time: of training steps."
         )
         scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
     tables = [
@@ -137,8 +140,8 @@ def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> s
     epochs = from_to([max(one.budgets) for one in trainings], "epoch")
     return (
         f"{DATASETS[summaries.dataset]}: means of {seeds}, {epochs}, {summaries.test_images:,} test images. {CI}. "
-        "Verdicts are corrected for the number of comparisons; equivalent: within "
-        f"{counted_points(params.analysis.margin)}."
+        "Verdicts, unlike intervals, are corrected for the number of comparisons: an interval without 0 can be "
+        f"“not decided”; equivalent: within {counted_points(params.analysis.margin)}."
     )
 
 

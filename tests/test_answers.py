@@ -160,41 +160,54 @@ def turned(pair: Comparison) -> Comparison:
     return found if pair.judged else replace(found, judged=None)
 
 
-def test_whether_it_is_the_window_or_the_weights_is_counted_for_each() -> None:
-    text, numbers = of_one_topic(
-        (compared("a", "base", 0.9, "better"), (WINDOW, FOLLOWS)),
-        (compared("b", "base", 0.1, "better"), (WINDOW, CHANNELS, HIDDEN)),
-        # The larger window is that of the second.
-        (compared("base", "c", -0.5, "worse"), (replace(WINDOW, larger=-1),)),
-        (compared("d", "base", 0.2), (WINDOW,)),
-        (compared("e", "base", -0.2, "equivalent"), (WINDOW,)),
-        (compared("f", "base", None), (WINDOW,)),
-        (compared("wide", "base", 0.6, "better"), (CHANNELS, WEIGHTS)),
-    )
+ASKED = (
+    (compared("a", "base", 0.9, "better"), (WINDOW, FOLLOWS)),
+    (compared("b", "base", 0.1, "better"), (WINDOW, CHANNELS, HIDDEN)),
+    # The larger window is that of the second.
+    (compared("base", "c", -0.5, "worse"), (replace(WINDOW, larger=-1),)),
+    (compared("d", "base", 0.2), (WINDOW,)),
+    (compared("e", "base", -0.2, "equivalent"), (WINDOW,)),
+    (compared("f", "base", None), (WINDOW,)),
+    (compared("wide", "base", 0.6, "better"), (CHANNELS, WEIGHTS)),
+)
+
+
+def test_whether_it_is_the_window_or_the_weights_is_named_for_each() -> None:
+    text, numbers = of_one_topic(*ASKED)
     assert text == (
-        "A larger window with as many weights in convolutions: more accurate in 3 of 6 comparisons "
-        "(+0.1 to +0.9 points), equivalent within 1 point in 1, not decided in 1 and not compared in 1. "
-        "More weights in convolutions with the same window: more accurate in 1 of 1 comparison (+0.6 points)."
+        "A larger window with as many weights in convolutions: more accurate for a against base (+0.9 points), b "
+        "against base (+0.1) and c against base (+0.5); equivalent within 1 point for e against base (−0.2); not "
+        "decided for d against base (+0.2); not compared for f against base. "
+        "More weights in convolutions with the same window: more accurate for “wide, twice” against base (+0.6 "
+        "points)."
     )
     assert numbers["comparisons"]["window"] == {
         "of": 6, "better": 3, "equivalent": 1, "not decided": 1, "not compared": 1,
     }  # fmt: skip
 
 
+def test_many_comparisons_of_the_window_are_counted() -> None:
+    text, _ = of_one_topic(*ASKED, (compared("g", "base", 0.4, "better"), (WINDOW,)))
+    assert text.startswith(
+        "A larger window with as many weights in convolutions: more accurate in 4 of 7 comparisons "
+        "(+0.1 to +0.9 points), equivalent within 1 point in 1, not decided in 1 and not compared in 1. "
+    )
+
+
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        (compared("a", "base", -1.2, "worse"), "less accurate in 1 of 1 comparison (−1.2 points)."),
-        (compared("a", "base", 1.2, None), "no verdict (no variation) in 1 of 1 comparison."),
-        (compared("a", "base", 1.2, None, interval=None, seeds=(3, 1)), "no verdict (single run) in 1 of 1"),
-        (compared("a", "base", None), "not compared in 1 of 1 comparison."),
+        (compared("a", "base", -1.2, "worse"), "less accurate for a against base (−1.2 points)."),
+        (compared("a", "base", 1.2, None), "no verdict (no variation) for a against base (+1.2 points)."),
+        (compared("a", "base", 1.2, None, interval=None, seeds=(3, 1)), "no verdict (single run) for a against"),
+        (compared("a", "base", None), "not compared for a against base."),
     ],
 )
-def test_every_verdict_is_counted_under_the_words_of_the_table(pair: Comparison, said: str) -> None:
+def test_every_verdict_stands_under_the_words_of_the_table(pair: Comparison, said: str) -> None:
     wide = compared("wide", "base", None)
     text, _ = of_one_topic((pair, (WINDOW,)), (wide, (WEIGHTS,)))
     assert said in text
-    assert text.endswith("the same window: not compared in 1 of 1 comparison.")
+    assert text.endswith("the same window: not compared for “wide, twice” against base.")
 
 
 def test_a_pair_that_two_controls_compare_counts_once() -> None:
@@ -204,7 +217,7 @@ def test_a_pair_that_two_controls_compare_counts_once() -> None:
         (turned(pair), (replace(WINDOW, larger=-1),)),
         (compared("wide", "base", None), (WEIGHTS,)),
     )
-    assert "more accurate in 1 of 1 comparison (+1.2 points)" in text
+    assert "more accurate for a against base (+1.2 points)." in text
 
 
 @pytest.mark.parametrize(
@@ -256,8 +269,8 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "Not one of 1 difference is shown to stay within 1 point of the value at the largest budget; reversed: "
-        "“wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "Not one of 1 difference is shown to stay, at all budgets, within 1 point of the value at the largest; "
+        "reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
@@ -270,7 +283,9 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
         "points at 1 epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
-    assert said(kept) == ("1 of 1 difference is shown to stay within 1 point of the value at the largest budget.")
+    assert said(kept) == (
+        "1 of 1 difference is shown to stay, at all budgets, within 1 point of the value at the largest."
+    )
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:
@@ -302,8 +317,8 @@ def test_the_front_is_what_has_a_higher_mean_than_all_that_cost_less() -> None:
 def test_for_a_time_the_best_network_within_it_is_named() -> None:
     [found] = of_times(FRONTIER)
     assert found.finding.text == (
-        "Highest mean accuracy in 10 s, the thin for 2 epochs (70.0 %); in 1.4 min or more, the wide for 2 epochs "
-        "(80.0 %). Times are those of training steps on a machine."
+        "Highest mean accuracy in 10 s, the thin for 2 epochs (70.0 % after 8.0 s); in 1.4 min or more, the wide "
+        "for 2 epochs (80.0 % after 1.3 min). Times are those of training steps on a machine."
     )
     assert found.finding.timed
     assert of_times(replace(FRONTIER, points=())) == []
@@ -365,6 +380,9 @@ def test_what_is_not_decided_or_not_the_best_is_not_to_be_concluded() -> None:
     assert "(1 of 3 comparisons)" in text
     assert "that “wide, twice”, which has the highest mean, is the best of" in text
     assert "is the best of" not in not_to_conclude([study(NO_CONTROLS)]).finding.text
+    assert "so after as much time" in text
+    undecided = study(NO_CONTROLS, against_baseline=[ODD], controls=[])
+    assert "so after as much time" not in not_to_conclude([undecided]).finding.text
 
 
 def test_the_table_has_each_pair_once_with_a_word_for_its_verdict_and_every_budget() -> None:

@@ -96,7 +96,7 @@ def test_calibration_names_the_best_and_the_worst() -> None:
             {"thin": UNDER, "wide": NEITHER, "odd": calibrated(0.1, -0.062, 0.01)},
             "under_confident",
             "Of 3 networks, 2 are under-confident, 0 over-confident, and 1 has no significant gap; confidence "
-            "less accuracy ranges from −6.2 points in odd one (95 % CI −6.6 to −5.8) to −0.3 points in “wide, "
+            "minus accuracy ranges from −6.2 points in odd one (95 % CI −6.6 to −5.8) to −0.3 points in “wide, "
             "twice” (95 % CI −0.7 to +0.1), over test images. Training with a label smoothing of 0.1 makes "
             "networks less confident.",
         ),
@@ -104,7 +104,7 @@ def test_calibration_names_the_best_and_the_worst() -> None:
             {"thin": OVER},
             "over_confident",
             "Of 1 network, 0 are under-confident, 1 over-confident, and 0 have no significant gap; confidence "
-            "less accuracy is +5.0 points in narrow one (95 % CI +4.6 to +5.4), over test images.",
+            "minus accuracy is +5.0 points in narrow one (95 % CI +4.6 to +5.4), over test images.",
         ),
         (
             {"thin": OVER, "wide": UNDER},
@@ -160,13 +160,13 @@ def test_each_run_has_a_temperature_and_the_gaps_of_its_own_predictions() -> Non
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        ({"thin": UNDER, "wide": UNDER}, "All 2 networks are under-confident: confidence less accuracy is −3.0"),
+        ({"thin": UNDER, "wide": UNDER}, "All 2 networks are under-confident: confidence minus accuracy is −3.0"),
         ({"thin": OVER, "wide": UNDER}, "1 of 2 networks is under-confident and 1 is over-confident: "),
         ({"thin": OVER, "wide": NEITHER, "odd": OVER}, "2 of 3 networks are over-confident: "),
         ({"thin": NEITHER, "wide": NEITHER}, "None of 2 networks is significantly over- or under-confident: "),
-        ({"thin": NEITHER}, "The network is not significantly over- or under-confident: confidence less accuracy "
+        ({"thin": NEITHER}, "The network is not significantly over- or under-confident: confidence minus accuracy "
                             "is −0.3 points,"),
-        ({"thin": OVER}, "The network is over-confident: confidence less accuracy is +5.0 points, and one "
+        ({"thin": OVER}, "The network is over-confident: confidence minus accuracy is +5.0 points, and one "
                          "temperature for each run lowers the largest calibration error from 5.0 % to 2.0 %."),
         ({"thin": NEITHER}, "does not lower the largest calibration error (1.2 %)."),
     ],

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from cnn_study.evaluation.influence import even_deviation
 from cnn_study.params.study import Params, validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
 from cnn_study.report.kit.page import Page
-from cnn_study.report.kit.rendering import render_html, render_markdown
+from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
 from cnn_study.training.finished import Key, Trained
 from cnn_study.training.records import Replayed, Status
 from tests.conftest import REPOSITORY
@@ -132,15 +133,45 @@ def test_a_study_s_section_says_who_is_the_most_accurate(whole: Page) -> None:
     answers = {section.key: section.answer[0].text for section in whole.sections}
     assert answers["kernel_size"].startswith("5×5 is the most accurate of 9 networks")
     assert answers["depth"].startswith("residual is the most accurate of 7 networks")
-    assert answers["optimizer"].startswith("With Muon and with AdamW at 2 epochs, the conclusion is ")
+    assert answers["optimizer"].startswith("With Muon and with AdamW at 2 epochs, whether the conclusion is ")
 
 
 def test_what_is_unfolded_can_be_read_in_some_minutes(whole: Page) -> None:
     assert len(whole.sections) <= 11
     for section in whole.sections:
         assert 1 <= len(section.answer) <= 3, section.key
-        for sentence in section.answer:
-            assert len(sentence.text.split()) <= 45, sentence.text
+        for sentence in (one for answer in section.answer for one in re.split(r"(?<=\.) (?=[A-Z])", answer.text)):
+            assert len(sentence.split()) <= 45, sentence
+
+
+def words_outside(svg: str) -> list[str]:
+    """Words of a picture that begin or stand beyond its sides."""
+    root = ElementTree.fromstring(svg)
+    width, height = (float(root.get(side, "")) for side in ("width", "height"))
+    found: list[str] = []
+
+    def look(element: ElementTree.Element, x: float, y: float) -> None:
+        if moved := re.match(r"translate\((-?[\d.]+),(-?[\d.]+)\)", element.get("transform", "")):
+            x, y = x + float(moved[1]), y + float(moved[2])
+        if element.tag.endswith("text") and element.text and not (0 <= x <= width and 0 <= y <= height):
+            found.append(element.text)
+        for child in element:
+            look(child, x, y)
+
+    look(root, 0, 0)
+    return found
+
+
+def test_no_words_of_a_picture_lie_outside_of_it(whole: Page) -> None:
+    shown = [figure for figure in (whole.figure, *(section.figure for section in whole.sections)) if figure]
+    pictures = {figure.title: static_svg(figure.spec) for figure in shown if figure.spec}
+    assert len(pictures) > 5
+    assert {title: words for title, svg in pictures.items() if (words := words_outside(svg))} == {}
+
+
+def test_names_of_one_network_are_said_below_the_table_of_all_comparisons(whole: Page) -> None:
+    assert whole.table is not None
+    assert whole.table.note.endswith("3×3 and 2 layers are one network.")
 
 
 def unfolded(markdown: str) -> str:

@@ -158,16 +158,17 @@ def test_the_answer_in_full() -> None:
     norm = "in the last epoch the first convolution's gradient norm is"
     thin, wide = gradients_of([9.0, 0.4]), gradients_of([12.0, 1.2], "wide")
     assert answered(thin).text == (
-        f"The gradient of narrow one neither vanishes nor explodes: {norm} 0.40× the last one's. {bounds_in_words}"
+        f"The gradient of narrow one neither vanishes nor explodes: {norm} 0.40× the last convolution's. "
+        f"{bounds_in_words}"
     )
     assert answered(pd.concat([thin, wide])).text == (
-        f"The gradient neither vanishes nor explodes in any of 2 networks: {norm} 0.40× the last one's in narrow "
-        f"one and 1.2× in “wide, twice”. {bounds_in_words}"
+        f"The gradient neither vanishes nor explodes in any of 2 networks: {norm} 0.40× the last convolution's in "
+        f"narrow one and 1.2× in “wide, twice”. {bounds_in_words}"
     )
     third = gradients_of([1.0], "wide_matched")
     assert "1.2× in “wide, twice”, and in between elsewhere." in answered(pd.concat([thin, wide, third])).text
     equal = pd.concat([thin, gradients_of([0.4], "wide")])
-    assert f"{norm} 0.40× the last one's in each." in answered(equal).text
+    assert f"{norm} 0.40× the last convolution's in each." in answered(equal).text
 
 
 def test_the_answer_counts_what_vanishes_and_what_explodes_and_names_the_worst() -> None:
@@ -177,12 +178,12 @@ def test_the_answer_counts_what_vanishes_and_what_explodes_and_names_the_worst()
     finding = answered(vanishing)
     assert finding.text.startswith(
         "The gradient vanishes in 2 of 3 networks: in the last epoch the first convolution's gradient norm is at "
-        "worst 0.010× the last one's in “wide, twice”. "
+        "worst 0.010× the last convolution's in “wide, twice”. "
     )
     both = answered(pd.concat([vanishing, gradients_of([40.0], "odd")]))
     assert both.rule == "gradient_vanishes_and_explodes"
     assert "vanishes in 2 and explodes in 1 of 4 networks" in both.text
-    assert "at worst 0.010× the last one's in “wide, twice” and 40× in odd one." in both.text
+    assert "at worst 0.010× the last convolution's in “wide, twice” and 40× in odd one." in both.text
     assert_numbers_are_their_own([finding, both, answered(gradients_of([0.4]))])
 
 

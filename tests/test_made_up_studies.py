@@ -334,7 +334,7 @@ def test_the_first_screen_says_of_each_comparison_what_the_table_says(made: Repo
 
 
 @pytest.mark.parametrize("name", ["window or weights", "window or weights, failed"])
-def test_window_and_weights_are_counted_as_the_table_has_them(name: str) -> None:
+def test_window_and_weights_are_named_under_the_verdicts_of_the_table(name: str) -> None:
     made = report(name)
     (text,) = (one.text for one in made.findings if one.rule == "topic")
     of_window, _, of_weights = text.partition(" More weights")
@@ -344,12 +344,14 @@ def test_window_and_weights_are_counted_as_the_table_has_them(name: str) -> None
     for side, clause in (("window", of_window), ("weights in convolutions", of_weights)):
         pairs = [pair for pair, about in SPLIT.items() if about == side]
         # The table has the baseline, whose window and weights are the smaller ones, second.
-        verdicts = [shown[f"{of if against == 'base' else against} − base"] for of, against in pairs]
-        for verdict in set(verdicts):
-            said = words.get(verdict, verdict.partition(" ")[2])
-            assert re.search(rf"{said}[^0-9]* in {verdicts.count(verdict)}\b", clause), (verdicts, clause)
-        assert f"of {len(pairs)} comparison" in clause
-    assert ("more accurate in 1" in of_window) == (name == "window or weights")
+        names = [of if against == "base" else against for of, against in pairs]
+        parts = clause.partition(": ")[2].rstrip(".").split("; ")
+        for network in names:
+            verdict = shown[f"{network} − base"]
+            (part,) = (part for part in parts if stands_in(network, part))
+            assert part.startswith(words.get(verdict, verdict.partition(" ")[2])), (verdict, clause)
+        assert sum(part.count(" for ") + part.count(" and ") + part.count(", ") for part in parts) == len(names)
+    assert ("more accurate for" in of_window) == (name == "window or weights")
 
 
 def _assert_said(made: Report, text: str, pairs: Mapping[str, tuple[str, str]]) -> None:
@@ -402,7 +404,7 @@ def test_only_what_no_verdict_denies_is_called_the_most_accurate(made: Report) -
 
 
 def test_what_holds_with_another_optimizer_is_said_by_the_verdicts_of_the_table(made: Report) -> None:
-    words = {"the same": "same", "the opposite": "reversed", "another": "differs", "not decided": "not decided"}
+    words = {"the same": "same", "the opposite": "reversed", "another": "differs", "whether": "not decided"}
     for key, study in made.studies.items():
         if study.mirrors is None:
             continue

@@ -212,12 +212,15 @@ def test_each_pair_is_said_with_what_was_found_under_each() -> None:
 def test_it_is_counted_how_many_conclusions_are_the_same() -> None:
     assert agreement(mirror_of(evidence(params()))).text == (
         "With Muon and with AdamW at 2 epochs, the conclusion is the same for 2 of 3 comparisons and reversed for "
-        "1."
+        "1; the difference has the same sign under both in 1 of 3."
     )
     same = agreement(mirror_of(evidence(params(), with_adamw=SHARES)))
-    assert same.text == "With Muon and with AdamW at 2 epochs, the conclusion is the same for all 3 comparisons."
+    assert same.text == (
+        "With Muon and with AdamW at 2 epochs, the conclusion is the same for all 3 comparisons; the difference "
+        "has the same sign under both in 3 of 3."
+    )
     one = agreement(mirror_of(evidence(params(), {"kernel_7x7": "collapsed", "kernel_5x5": "diverged"})))
-    assert one.text.endswith("the conclusion is the same for the only comparison.")
+    assert "the conclusion is the same for the only comparison; the difference has the same sign" in one.text
     nothing = agreement(mirror_of(evidence(params(), {"kernel_3x3": "collapsed"})))
     assert nothing.text == "Nothing could be compared between Muon and AdamW."
     for finding in (same, one, nothing):
@@ -236,9 +239,9 @@ def test_what_failed_is_not_compared_and_the_rest_is() -> None:
 def test_the_table_says_in_what_the_recipes_differ() -> None:
     mirror = mirror_of(evidence(params()))
     table = under_both_table(mirror)
-    assert table.columns == ("pair", "Muon", "AdamW", "change", "conclusion")
+    assert table.columns == ("pair", "Muon", "AdamW", "change", "same conclusion?")
     assert [row[0] for row in table.rows] == ["5×5 against 3×3", "7×7 against 3×3", "1×1+3×3 against 3×3"]
-    assert [row[4] for row in table.rows] == ["the same", "reversed", "the same"]
+    assert [row[4] for row in table.rows] == ["yes", "reversed", "yes"]
     assert table.rows[1][3].startswith("−20.0 [−")
     assert table.rows[1][1].startswith("+10.0 [+")
     assert table.rows[1][1].endswith("] ▲ better")

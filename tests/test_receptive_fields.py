@@ -138,10 +138,12 @@ def test_the_field_of_a_network_that_collapsed_is_told_with_its_collapse_and_not
 def test_how_many_fields_grow_and_shrink_and_which_most() -> None:
     _, finding, _, *others = findings(thin=GROWS, wide=SHRINKS, odd=STAYS)
     assert finding.text == (
-        "Training widens the standard deviation of the influence on the central unit of the last layer in 1 of 3 "
+        "Training widens the effective receptive field of the last feature map (a standard deviation) in 1 of 3 "
         "networks (most in narrow one: +1.00 [+0.75, +1.25] pixels) and narrows it in 1 (most in “wide, twice”: "
         "−0.17 [−0.31, −0.02] pixels), by 95 % CIs over seeds, not corrected for their number."
     )
+    assert " in 2 of 3 networks (most in narrow one: " in findings(thin=SHRINKS, wide=SHRINKS, odd=STAYS)[1].text
+    assert " and widens it in none, by" in findings(thin=SHRINKS, wide=SHRINKS, odd=STAYS)[1].text
     assert [one.numbers["of"] for one in others] == ["thin", "wide", "odd"]
     assert "significantly in none of 1 network, by" in findings(odd=STAYS)[1].text
 
@@ -161,19 +163,20 @@ def test_what_a_unit_can_see_and_in_how_many_networks_its_middle_counts_most() -
     near, at = layer([2.0] * 3, [4.3, 4.4, 4.4]), layer([2.0] * 3, [4.5, 4.6, 4.6])
     finding = findings(thin=near, wide=at, odd=layer([2.0] * 3, [5.0] * 3, 46, 30))[0]
     assert finding.text == (
-        "A unit of the last layer can see a square of 16 to 46 pixels in images of 32×32. In 2 of 3 networks "
-        "the middle of that counts most: influence spreads less than if all pixels counted alike, by 95 % CIs."
+        "A unit of the last layer can see a square of side 16 to 46 pixels, of which images have 32×32. In 2 "
+        "of 3 networks the middle of that counts most: influence spreads less than if all pixels counted alike, "
+        "by 95 % CIs."
     )
     alone = findings(thin=at)[0].text
     assert alone.startswith(
-        "A unit of the last layer can see a square of 16 pixels in images of 32×32. The middle"
+        "A unit of the last layer can see a square of side 16 pixels, of which images have 32×32. The middle"
     )
     assert "The middle of that is not shown to count most in the network: influence that spreads" in alone
     assert (
         "In none of 2 networks is the middle of that shown to count most: " in findings(thin=at, wide=at)[0].text
     )
     nothing = findings(RESULTS | {"thin": ended("diverged")}, thin=layer([2.0], [None]))[0]
-    assert nothing.text.endswith("in images of 32×32; none trained.")
+    assert nothing.text.endswith("of which images have 32×32; none trained.")
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,12 @@ def test_who_does_not_train_at_the_own_rate_is_said_before_who_comes_first() -> 
     assert some.finding.rule == "replay_orders_differ"
     assert some.finding.text == (
         "In short runs with the original report's recipe and its rate of 0.01, “wide, twice” does not train and "
-        "odd one comes first; with each network at its best rate, “wide, twice” comes first."
+        "odd one comes first; with each at its best rate in these runs, “wide, twice” comes first."
     )
     assert some.title == "At the original report's learning rate, “wide, twice” does not train"
     one = orders_of(*low, ("thin", 0.01, 0, 0.4), ("wide", 0.01, 0, 0.1), ("odd", 0.01, 0, None))
     assert one.finding.text.endswith(
-        "only narrow one trains; with each network at its best rate, “wide, twice” comes first."
+        "only narrow one trains; with each at its best rate in these runs, “wide, twice” comes first."
     )
     none = orders_of(*low, ("thin", 0.01, 0, 0.1), ("wide", 0.01, 0, 0.1), ("odd", 0.01, 0, None))
     assert none.title == "At the original report's learning rate, no network trains"
@@ -67,7 +67,7 @@ def test_an_order_that_the_rates_leave_as_it_is_is_not_laid_to_them() -> None:
     )
     assert orders.finding.rule == "replay_orders_agree"
     assert orders.finding.text.endswith(
-        "the order is that with each network at its best rate: narrow one comes first."
+        "the order is that with each network at its best rate in these runs: narrow one comes first."
     )
     assert orders.title == "The original report's learning rate keeps the order of networks"
 
@@ -80,7 +80,7 @@ def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_rou
     assert orders.finding.rule == "replay_orders_differ"
     assert orders.best_rates == {"wide": 0.001, "thin": 0.01}
     assert orders.finding.text.endswith(
-        "narrow one comes first; with each network at its best rate, “wide, twice” comes first."
+        "narrow one comes first; with each at its best rate in these runs, “wide, twice” comes first."
     )
     assert orders.title == "The original report's learning rate changes the order of networks"
     behind = orders_of(
@@ -88,7 +88,7 @@ def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_rou
         ("odd", 0.01, 0, 0.8), ("thin", 0.01, 0, 0.3), ("wide", 0.01, 0, 0.4),
     )  # fmt: skip
     assert (
-        "odd one comes first, as with each network at its best rate, but others change places."
+        "odd one comes first, as with each at its best rate in these runs, but others change places."
         in behind.finding.text
     )
 
@@ -96,7 +96,7 @@ def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_rou
 def test_networks_that_are_equal_share_the_first_place() -> None:
     runs = [(name, rate, 0, 0.5) for name in ("thin", "wide") for rate in (0.001, 0.01)]
     text = orders_of(*runs).finding.text
-    assert text.endswith("at its best rate: narrow one and “wide, twice” are equal and come first.")
+    assert text.endswith("at its best rate in these runs: narrow one and “wide, twice” are equal and come first.")
 
 
 def test_an_order_goes_by_the_runs_that_trained() -> None:

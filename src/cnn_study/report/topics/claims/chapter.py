@@ -62,7 +62,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "claims",
                 "The original report's claims",
-                "Which conclusions of the original report hold here?",
+                "This study repeats a student's report, the original report: which of its conclusions hold here?",
                 (counted_up.sentence,),
                 None,
                 verdicts,

@@ -35,7 +35,7 @@ def calibration_answer(found: Mapping[str, Calibration], networks: int) -> Findi
     lowers = "lowers" if after < before else "does not lower"
     from_to = f"from {percent(before)} to {percent(after)}" if after < before else f"({percent(before)})"
     text = (
-        f"{says}: confidence less accuracy is {ends} points, and one temperature for each run {lowers} the "
+        f"{says}: confidence minus accuracy is {ends} points, and one temperature for each run {lowers} the "
         f"largest calibration error {from_to}."
     )
     return Finding(text, "calibration", f"answer_{rule}", numbers | {"errors": [before, after]}, ERRORS)
@@ -82,7 +82,7 @@ def _signs(gaps: Mapping[str, Gap], studies: Studies, label_smoothing: float) ->
     text, rule, numbers = _counts(gaps)
     lowest, highest = (_gap_in(gaps[name], shown(name, studies)) for name in (low, high))
     range_of_gaps = f"is {lowest}" if low == high else f"ranges from {lowest} to {highest}"
-    text += f"; confidence less accuracy {range_of_gaps}, over test images"
+    text += f"; confidence minus accuracy {range_of_gaps}, over test images"
     if rule == "under_confident" and label_smoothing > 0:
         numbers["label_smoothing"] = label_smoothing
         text += f". Training with a label smoothing of {label_smoothing:g} makes networks less confident"

@@ -51,7 +51,7 @@ def _ratios(flows: Mapping[str, Flow], names: Mapping[str, str]) -> str:
     """0.32× the last one's in residual and 1.2× in 3×3; of one network, without its name."""
     parts = [times(flows[name].last) + (f" in {shown}" if shown else "") for name, shown in names.items()]
     ratio, where, name = parts[0].partition(" in ")
-    return listed([f"{ratio} the last one's{where}{name}", *parts[1:]])
+    return listed([f"{ratio} the last convolution's{where}{name}", *parts[1:]])
 
 
 def _without_flow(networks: int) -> str:

@@ -73,7 +73,8 @@ def study_table(found: Mapping[str, BestRun], members: Members, factor: float) -
             for name, one in there.items()
         ),
         source(DATA, "tune"),
-        f"Validation accuracy in the search; standard error {_mean_error(there):.1f}.",
+        f"Validation accuracy in the search; standard error about {_mean_error(there):.1f}. The rate that a "
+        "network trains with is read off between those tried, and lowered for longer training.",
     )
 
 

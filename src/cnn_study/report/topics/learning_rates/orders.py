@@ -125,12 +125,13 @@ class Orders:
             leads = f" and {here}" if len(at_own) > 1 else ""
             never = [name for name in self.names if name not in best]
             still = f", and {self._do_not_train(never)} at any" if never else ""
-            return f"{self._do_not_train(self.failed)}{leads}; with each network at its best rate, {there}{still}"
+            best_rates = f"with each at its best rate in these runs, {there}{still}"
+            return f"{self._do_not_train(self.failed)}{leads}; {best_rates}"
         if not self.differ:
-            return f"the order is that with each network at its best rate: {there}"
+            return f"the order is that with each network at its best rate in these runs: {there}"
         if here == there:
-            return f"{here}, as with each network at its best rate, but others change places"
-        return f"{here}; with each network at its best rate, {there}"
+            return f"{here}, as with each at its best rate in these runs, but others change places"
+        return f"{here}; with each at its best rate in these runs, {there}"
 
     def _first(self, means: Mapping[str, float]) -> str:
         """3×3 comes first; 3×3 and 5×5 are equal and first."""

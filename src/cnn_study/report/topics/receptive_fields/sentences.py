@@ -22,6 +22,7 @@ from cnn_study.report.topics.receptive_fields.tables import BY_LAYER, LayerField
 
 CONFIDENCE = 0.95  # of the intervals of ``Estimate``
 CHANGES = {1: "grows", -1: "shrinks", 0: "stays"}
+VERBS = {1: "widens", -1: "narrows"}
 
 
 def field_findings(
@@ -83,7 +84,7 @@ def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Find
     size = next(iter(last.values())).size
     numbers: dict[str, Any] = {"sides": [sides[0], sides[-1]], "size": size}
     side = f"{sides[0]}" if len(sides) == 1 else f"{sides[0]} to {sides[-1]}"
-    text = f"A unit of the last layer can see a square of {side} pixels in images of {size}×{size}"
+    text = f"A unit of the last layer can see a square of side {side} pixels, of which images have {size}×{size}"
     trained = trained_of(last, results)
     if not trained:
         return Finding(f"{text}; none trained.", "receptive_fields", "sees", numbers, BY_LAYER)
@@ -136,7 +137,7 @@ def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
     means = {name: mean_of(change) for name, change in changes.items()}
     of_each = {name: one.summary for name, one in changes.items()}
     numbers: dict[str, Any] = {"networks": len(changes), "changes": of_each}
-    what = "the standard deviation of the influence on the central unit of the last layer"
+    what = "the effective receptive field of the last feature map (a standard deviation)"
     judged = {name: found for name, change in changes.items() if (found := direction(change)) is not None}
     if not judged:
         low, high = min(means, key=lambda name: means[name]), max(means, key=lambda name: means[name])
@@ -146,18 +147,21 @@ def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
             f"{shown(low, studies)}{to}; one seed has no interval."
         )
         return Finding(text, "receptive_fields", "fields_of_one_seed", numbers, BY_LAYER)
-    parts = []
-    for sign in (1, -1):
+    parts = {}
+    for sign in VERBS:
         names = [name for name, found in judged.items() if found == sign]
         numbers[CHANGES[sign]] = len(names)
-        part = f"in {len(names)}" + (f" of {counted(len(judged), 'network')}" if sign == 1 else "")
+        parts[sign] = ""
         if names:
             most = max(names, key=lambda name: abs(means[name]))
-            part += f" (most in {shown(most, studies)}: {pixels_within(changes[most], signed=True)} pixels)"
-        parts.append(part)
+            parts[sign] = f" (most in {shown(most, studies)}: {pixels_within(changes[most], signed=True)} pixels)"
     numbers |= {"judged": len(judged), "confidence": CONFIDENCE}
     each = f"by {round_percent(CONFIDENCE)} CIs over seeds, not corrected for their number"
-    text = f"Training widens {what} {parts[0]} and narrows it {parts[1]}, {each}."
+    first, second = sorted(VERBS, key=lambda sign: -numbers[CHANGES[sign]])
+    text = (
+        f"Training {VERBS[first]} {what} in {numbers[CHANGES[first]]} of {counted(len(judged), 'network')}"
+        f"{parts[first]} and {VERBS[second]} it in {numbers[CHANGES[second]] or 'none'}{parts[second]}, {each}."
+    )
     if not (numbers[CHANGES[1]] or numbers[CHANGES[-1]]):
         networks = counted(len(judged), "network")
         text = f"Training changes {what} significantly in none of {networks}, {each}."

@@ -15,6 +15,7 @@ from cnn_study.report.kit.wording import (
     capitalized,
     counted,
     counted_points,
+    duration,
     listed,
     points,
     points_within,
@@ -51,7 +52,7 @@ AGREEMENTS: Mapping[Agreement, str] = {
     "same": "the same conclusion for",
     "reversed": "the opposite for",
     "differs": "another conclusion for",
-    "not decided": "not decided for",
+    "not decided": "whether the conclusion is the same is not decided for",
 }
 NAMED = 2  # comparisons whose order changes, in a sentence
 
@@ -152,10 +153,10 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     stable = sum(all(change.stable for change in pair.changes) for _, pair in pairs)
     turned = [one for one in pairs if any(change.reversed for change in one[1].changes)]
     changed = [one for one in pairs if _leaves_out_zero(one[1].changes[0]) and one not in turned]
-    changed.sort(key=lambda one: -abs(one[1].changes[0].points))
+    changed.sort(key=lambda one: -_shown(one[1].changes[0]))
     of_all = f"{stable or 'not one'} of {counted(len(pairs), 'difference')}"
     are = "are" if stable > 1 else "is"
-    text = f"{of_all} {are} shown to stay within {margin} of the value at the largest budget"
+    text = f"{of_all} {are} shown to stay, at all budgets, within {margin} of the value at the largest"
     if changed:
         largest = f"largest significant change{'s' if len(changed) > 1 else ''} from the smallest budget"
         others = ", but for reversals" if turned else ""
@@ -176,6 +177,11 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
 
 def _leaves_out_zero(change: Change) -> bool:
     return change.interval is not None and not change.interval[0] <= 0 <= change.interval[1]
+
+
+def _shown(change: Change) -> float:
+    """How large it is shown to be: the end of its interval that is nearer to 0, in points."""
+    return min(map(abs, change.interval or (0.0,)))
 
 
 def _ends(pair: Comparison) -> tuple[int, float, int, float]:
@@ -235,7 +241,8 @@ def of_times(frontier: Frontier) -> list[Answered]:
         return []
     times = [time for time, _ in chosen[:-1]] + [f"{chosen[-1][0]} or more"]
     parts = [
-        f"in {time}, {quoted(point.name)} for {counted(point.budget, 'epoch')} ({point.percent})"
+        f"in {time}, {quoted(point.name)} for {counted(point.budget, 'epoch')} ({point.percent} after "
+        f"{duration(point.seconds)})"
         for time, (_, point) in zip(times, chosen, strict=True)
     ]
     text = f"highest mean accuracy {'; '.join(parts)}. Times are those of training steps on {frontier.machine}."
@@ -258,6 +265,8 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
             f"that networks are equally accurate where nothing is decided ({len(undecided)} of "
             f"{counted(len(pairs), 'comparison')})"
         )
+    if any(pair.verdict in ("better", "worse") for pair in pairs):
+        parts.append("that what is more accurate after as many epochs is so after as much time")
     for study in studies:
         best = study.comparison.best
         if best is not None and study.best is None and len(study.leaders) == 1:

@@ -19,14 +19,14 @@ from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.wording import counted_points, duration, first_name, listed, mean_of, percent, quoted
 
 DATA = "plots/timing/frontier.csv"
-TIMES = (10, 60, 600, 3600, 36000)  # seconds that a reader may have
+TIMES = (10, 60, 180, 600, 1800, 3600, 10800, 36000)  # seconds that a reader may have
 TICKS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800, 36000, 108000, 360000)
 IN_WORDS = (
     "datum.value >= 3600 ? datum.value / 3600 + ' h' : datum.value >= 60 ? datum.value / 60 + ' min' : "
     "datum.value + ' s'"
 )
 LABEL_WIDTH, LABEL_HEIGHT = 0.25, 0.06  # of a name in the figure, as shares of its sides
-LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 270 ? 1 : width < 400 ? 2 : width < 700 ? 3 : 5"}}
+LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 270 ? 1 : width < 400 ? 2 : width < 800 ? 3 : 5"}}
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ from cnn_study.report.kit.wording import (
 from cnn_study.report.topics.studies.verdicts import verdict_in_a_cell
 
 DATA = "plots/data/mirrors.csv"
+IN_A_CELL: Mapping[Agreement, str] = {
+    "same": "yes",
+    "reversed": "reversed",
+    "differs": "no",
+    "not decided": "not decided",
+}
 COUNTED: Mapping[Agreement, str] = {
     "same": "the same",
     "reversed": "reversed",
@@ -150,13 +156,13 @@ def under_both_table(mirror: Mirror) -> Table:
                 for one in (pair.there, pair.here)
             ),
             points_cell(pair.change, pair.change_interval, MOST_CHANGE),
-            COUNTED[pair.agreement],
+            IN_A_CELL[pair.agreement],
         )
         for pair in mirror.pairs
     ]
     return Table(
         f"Differences in percentage points{_at(mirror.budget)}, with {there} and with {here}",
-        ("pair", there, here, "change", "conclusion"),
+        ("pair", there, here, "change", "same conclusion?"),
         tuple(rows),
         source(DATA),
         "With 95 % CIs. What all comparisons do not judge at this budget is judged among these pairs alone; a "
@@ -179,7 +185,15 @@ def agreement(mirror: Mirror) -> Finding:
         f"{first[0]} for {of_all if total > 1 else 'the only comparison'}",
         *(f"{said} for {count}" for said, count in others),
     ]
-    text = f"With {there} and with {here}{_at(mirror.budget)}, the conclusion is {listed(parts)}."
+    alike = sum(pair.there.points * pair.here.points > 0 for pair in mirror.pairs)
+    numbers["same_sign"] = alike
+    text = (
+        f"With {there} and with {here}{_at(mirror.budget)}, whether the conclusion is the same is not decided for "
+        f"{of_all if total > 1 else 'the only comparison'}"
+        if set(counts) == {"not decided"}
+        else f"With {there} and with {here}{_at(mirror.budget)}, the conclusion is {listed(parts)}"
+    )
+    text += f"; the difference has the same sign under both in {alike} of {total}."
     return Finding(text, mirror.key, "agreement", numbers, DATA)
 
 

@@ -6,7 +6,7 @@ from cnn_study.analysis.compared import AccuracyDifference, Comparison
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import counted, counted_points, points_cell
+from cnn_study.report.kit.wording import capitalized, counted, counted_points, listed, points_cell
 from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run, pairs_of
 
 # A sign as well as a word, neither of them a colour.
@@ -34,10 +34,22 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
         tuple(rows),
         source(CONCLUSIONS),
         "Differences in test accuracy in percentage points, each with its own 95 % CI. Verdicts are at the "
-        "largest budget of both networks, on all comparisons together (Holm's correction). Better, worse: shown "
-        f"to differ. Equivalent: shown to differ by less than {counted_points(studies[0].margin)}, if at all. "
-        "Not decided: neither is shown.",
+        "largest budget of both networks and, unlike intervals, corrected for "
+        f"{counted(len(pairs), 'comparison')} (Holm), so that a difference whose interval leaves out 0 can still "
+        "be not decided. Better, worse: shown to differ. Equivalent: shown to differ by less than "
+        f"{counted_points(studies[0].margin)}, if at all."
+        f"{_one_network(studies)}",
     )
+
+
+def _one_network(studies: Sequence[ComparedStudy]) -> str:
+    """Which names are of one network, that several studies have under a name of their own."""
+    names: dict[str, dict[str, None]] = {}
+    for study in studies:
+        for architecture in study.spec.members:
+            names.setdefault(architecture, {})[study.name(architecture)] = None
+    same = [list(of_one) for of_one in names.values() if len(of_one) > 1]
+    return "".join(f" {capitalized(listed(of_one))} are one network." for of_one in same)
 
 
 def _label(study: ComparedStudy, pair: Comparison) -> str:
