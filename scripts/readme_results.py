@@ -64,12 +64,14 @@ def rendered(params: Params, metrics: Path) -> str:
     else:
         timed = read_json(metrics / "timing_conclusions.json")
         said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]])
+        first = studies[0][1]
         budgets = listed([str(budget) for budget in sorted(params.training.budgets)])
         figure = (
             "![Test accuracy against the cost of training: a line for each network through its budgets]"
             "(plots/charts/accuracy_against_cost.svg)\n\n"
-            f"A line for each network, after {budgets} epochs. Bold: the highest mean for its time somewhere. "
-            f"Band: the first baseline ± {counted_points(params.analysis.margin)}. Time: of training steps."
+            f"A line for each network, after {budgets} epochs. Bold: the highest mean at some time. Band: "
+            f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}. "
+            "Time: of training steps."
         )
         scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
     tables = [

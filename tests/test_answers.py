@@ -269,22 +269,21 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "Not one of 1 difference is shown to stay, at all budgets, within 1 point of the value at the largest; "
+        "Not one of 1 difference is shown to stay within 1 point from the smallest budget to the largest; "
         "reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
-        "; largest significant change from the smallest budget: “wide, twice” − narrow one (+0.9 points at 1 "
-        "epoch, +2.2 at 2)."
+        "; largest significant change: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at 2)."
     )
     other = replace(changing(0.1, 4.9, stable=False, turned=False), of="odd")
     assert said(turned, other).endswith(
-        "; largest significant change from the smallest budget, but for reversals: odd one − narrow one (+4.9 "
+        "; largest significant change, but for reversals: odd one − narrow one (+4.9 "
         "points at 1 epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == (
-        "1 of 1 difference is shown to stay, at all budgets, within 1 point of the value at the largest."
+        "1 of 1 difference is shown to stay within 1 point from the smallest budget to the largest."
     )
 
 
@@ -380,9 +379,9 @@ def test_what_is_not_decided_or_not_the_best_is_not_to_be_concluded() -> None:
     assert "(1 of 3 comparisons)" in text
     assert "that “wide, twice”, which has the highest mean, is the best of" in text
     assert "is the best of" not in not_to_conclude([study(NO_CONTROLS)]).finding.text
-    assert "so after as much time" in text
+    assert "more accurate after equal time" in text
     undecided = study(NO_CONTROLS, against_baseline=[ODD], controls=[])
-    assert "so after as much time" not in not_to_conclude([undecided]).finding.text
+    assert "more accurate after equal time" not in not_to_conclude([undecided]).finding.text
 
 
 def test_the_table_has_each_pair_once_with_a_word_for_its_verdict_and_every_budget() -> None:

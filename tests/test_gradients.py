@@ -95,7 +95,7 @@ def test_the_last_epoch_decides_whether_a_gradient_vanishes_or_explodes(ratio: f
 def test_a_ratio_rises_or_falls_from_a_quarter_on(first: float, last: float, direction: str) -> None:
     assert change(last, first) == direction
     table = flow_table(flows_of(gradients_of([first, 7.0, last]), SUMMARY), SUMMARY, STUDIES)
-    assert dict(zip(table.columns, table.rows[0], strict=True))["which"] == direction
+    assert dict(zip(table.columns, table.rows[0], strict=True))["trend"] == direction
 
 
 def test_the_bounds_widen_with_depth_by_half_the_variance_for_each_layer() -> None:

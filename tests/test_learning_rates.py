@@ -131,7 +131,7 @@ def test_the_table_has_the_neighbours_of_each_best_rate() -> None:
     assert "one standard error of an accuracy, by the validation images alone, is about 0.7." in table.note
     assert rate_table({}, STUDIES) is None
     narrow = study_table(found, Members("width", "Width", STUDIES["width"].members, {}), 2.0)
-    assert narrow.columns == ("network", "best tried", "that ÷ 2", "that × 2", "trains with")
+    assert narrow.columns == ("network", "best tried", "best ÷ 2", "best × 2", "rate used")
     assert narrow.rows == (
         ("narrow one", "0.2", "−21.0", "collapsed", "0.178"),
         ("wide, twice", "0.4", "−16.0", "–", "0.4"),

@@ -258,6 +258,6 @@ def test_the_first_screen_says_from_which_recipe_to_which_and_how_much_changes()
     text = answered.finding.text
     assert answered.question == "Another optimizer"
     assert text.startswith(
-        "From Muon to AdamW, at 2 epochs: the same conclusion for 5×5 against 3×3 (+5.0 → +6.0 "
+        "With AdamW instead of Muon, at 2 epochs: the same conclusion for 5×5 against 3×3 (+5.0 → +6.0 "
     )
     assert "the opposite for 7×7 against 3×3 (+10.0 → −10.0 points, 95 % CI of the change −" in text

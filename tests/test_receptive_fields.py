@@ -163,20 +163,20 @@ def test_what_a_unit_can_see_and_in_how_many_networks_its_middle_counts_most() -
     near, at = layer([2.0] * 3, [4.3, 4.4, 4.4]), layer([2.0] * 3, [4.5, 4.6, 4.6])
     finding = findings(thin=near, wide=at, odd=layer([2.0] * 3, [5.0] * 3, 46, 30))[0]
     assert finding.text == (
-        "A unit of the last layer can see a square of side 16 to 46 pixels, of which images have 32×32. In 2 "
+        "A unit of the last feature map can see 16 to 46 pixels a side, of an image's 32. In 2 "
         "of 3 networks the middle of that counts most: influence spreads less than if all pixels counted alike, "
         "by 95 % CIs."
     )
     alone = findings(thin=at)[0].text
     assert alone.startswith(
-        "A unit of the last layer can see a square of side 16 pixels, of which images have 32×32. The middle"
+        "A unit of the last feature map can see 16 pixels a side, of an image's 32. The middle"
     )
     assert "The middle of that is not shown to count most in the network: influence that spreads" in alone
     assert (
         "In none of 2 networks is the middle of that shown to count most: " in findings(thin=at, wide=at)[0].text
     )
     nothing = findings(RESULTS | {"thin": ended("diverged")}, thin=layer([2.0], [None]))[0]
-    assert nothing.text.endswith("of which images have 32×32; none trained.")
+    assert nothing.text.endswith("of an image's 32; none trained.")
 
 
 @pytest.mark.parametrize(

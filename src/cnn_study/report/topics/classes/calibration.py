@@ -107,7 +107,7 @@ def study_table(found: Mapping[str, Calibration], members: Members) -> Table | N
     if not there:
         return None
     return Table(
-        "How sure networks are",
+        f"{members.title}: how sure networks are",
         ("network", "confidence − accuracy, points", "calibration error, %", "after temperature, %"),
         tuple(
             (
@@ -127,7 +127,7 @@ def error_table(found: Mapping[str, Calibration], summaries: Mapping[str, Summar
     return Table(
         "Calibration of all networks, before and after one temperature",
         (
-            "network", "ECE", "confidence − accuracy", "temperature", "ECE after it", "the same after it",
+            "network", "ECE", "confidence − accuracy", "temperature", "ECE after it", "the same, after it",
         ),
         tuple(
             (

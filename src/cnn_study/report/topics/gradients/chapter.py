@@ -40,7 +40,7 @@ def chapter(evidence: Evidence) -> Chapter:
     every = (*((flow_table(flows, summary, studies),) if flows else ()), *((controls,) if controls else ()))
     details = (
         Detail("Gradient by layer in the other studies", figures=tuple(by_layer[1:])),
-        Detail("All networks, and what each control does", tables=every),
+        Detail("All networks, and what each comparison does", tables=every),
         Detail(
             "First layer over last, epoch by epoch",
             figures=tuple(first_over_last_figures(tables["gradient_flow"], shown)),

@@ -108,7 +108,7 @@ def to_weight_figures(norms: pd.DataFrame, studies: Sequence[Members]) -> list[F
 
 
 def gradient_by_layer(norms: pd.DataFrame, members: Members) -> Spec:
-    """Gradient norm AGAINST LAYER: a panel for each architecture, a line for its first, middle, last epoch.
+    """Gradient norm against layer: a panel for each architecture, a line for its first, middle, last epoch.
 
     Without the middle one, of runs of two epochs; of runs of one, that one is the first.
     """
@@ -128,7 +128,7 @@ def gradient_by_layer(norms: pd.DataFrame, members: Members) -> Spec:
         "tooltip": [tip("name", "network"), tip("layer"), tip("epoch"), tip("gradient_norm", "norm", ".3g")],
     }
     return panels(
-        f"{members.title}: gradient norm AGAINST LAYER",
+        f"{members.title}: gradient norm against layer",
         rows[["name", "layer", "depth", "epoch", "time", "gradient_norm"]],
         {"mark": line_with_points(), "encoding": encoding, "width": 245},
         independent=["x"],
@@ -136,14 +136,14 @@ def gradient_by_layer(norms: pd.DataFrame, members: Members) -> Spec:
 
 
 def gradient_by_epoch(norms: pd.DataFrame, members: Members) -> Spec:
-    """Gradient norm AGAINST EPOCH: a panel for each architecture, a line for each of its layers."""
-    title = f"{members.title}: gradient norm AGAINST EPOCH, a line for each layer"
+    """Gradient norm against epoch: a panel for each architecture, a line for each of its layers."""
+    title = f"{members.title}: gradient norm against epoch, a line for each layer"
     return _by_epoch(norms, members, "gradient_norm", GRADIENT_NORM, title)
 
 
 def gradient_to_weight(norms: pd.DataFrame, members: Members) -> Spec:
-    """Ratio of gradient to weight norm AGAINST EPOCH: a panel for each architecture, a line for each layer."""
-    title = f"{members.title}: gradient norm over weight norm AGAINST EPOCH, a line for each layer"
+    """Ratio of gradient to weight norm against epoch: a panel for each architecture, a line for each layer."""
+    title = f"{members.title}: gradient norm over weight norm against epoch, a line for each layer"
     return _by_epoch(norms, members, "ratio", "gradient norm ÷ weight norm", title)
 
 

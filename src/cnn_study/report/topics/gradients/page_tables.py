@@ -20,7 +20,7 @@ def study_table(flows: Mapping[str, Flow], members: Members) -> Table | None:
     if not there:
         return None
     return Table(
-        RATIO,
+        f"{members.title}: first convolution's gradient norm ÷ last one's",
         ("network", "first epoch", "last epoch", "gradient"),
         tuple((members.names[name], _first(flow), times(flow.last), flow.kind) for name, flow in there.items()),
         source(FLOW),
@@ -31,7 +31,7 @@ def flow_table(flows: Mapping[str, Flow], summary: Mapping[str, Summary], studie
     """All networks, and by which bounds they are judged."""
     return Table(
         f"{RATIO}, all networks",
-        ("network", "convolutions", "first epoch", "last epoch", "which", "vanishes below", "explodes above",
+        ("network", "convolutions", "first epoch", "last epoch", "trend", "vanishes below", "explodes above",
          "gradient", "seeds"),
         tuple(
             (

@@ -66,15 +66,15 @@ def study_table(found: Mapping[str, BestRun], members: Members, factor: float) -
     """The networks of one study."""
     there = {name: found[name] for name in members.names if name in found}
     return Table(
-        "Change of accuracy with another rate, points",
-        ("network", "best tried", f"that ÷ {factor:g}", f"that × {factor:g}", "trains with"),
+        f"{members.title}: change of accuracy with another rate, points",
+        ("network", "best tried", f"best ÷ {factor:g}", f"best × {factor:g}", "rate used"),
         tuple(
             (members.names[name], rate(one.rate), *(one.cell(side) for side in SIDES), rate(one.found))
             for name, one in there.items()
         ),
         source(DATA, "tune"),
-        f"Validation accuracy in the search; standard error about {_mean_error(there):.1f}. The rate that a "
-        "network trains with is read off between those tried, and lowered for longer training.",
+        f"Validation accuracy in the search; standard error about {_mean_error(there):.1f}. The rate used "
+        "is read off between those tried, and lowered for longer training.",
     )
 
 
@@ -84,7 +84,7 @@ def rate_table(found: Mapping[str, BestRun], studies: Studies) -> Table | None:
         return None
     return Table(
         "What another learning rate costs, all networks",
-        ("network", "best tried", "validation accuracy", "next lower", "next higher", "trains with"),
+        ("network", "best tried", "validation accuracy", "next lower", "next higher", "rate used"),
         tuple(
             (
                 shown(name, studies),

@@ -171,7 +171,7 @@ def _pictures(studies: Sequence[Members]) -> tuple[Figure, ...]:
         Figure(
             f"receptive_fields-{members.key}-influence",
             f"{members.title}: what the central units see",
-            "Of one run. Darker pixels have more influence; the square is the theoretical field, the circle two "
+            "Of one run. Darker orange: more influence; the square is the theoretical field, the circle two "
             "standard deviations of the influence around its centre.",
             source(f"plots/images/{_path(members)}"),
             image=f"images/{_path(members)}",
@@ -265,7 +265,7 @@ def _all_of_last(last: Mapping[str, LayerField], evidence: Evidence) -> Table:
     return Table(
         "More of the last feature map's field, in pixels",
         (
-            "network", "layer", "share of the image", "SD if the same everywhere", "SD before training", "after",
+            "network", "layer", "share of the image", "SD of even influence", "SD before training", "after",
             "side of Luo et al. before training", "after",
         ),
         rows,

@@ -84,7 +84,7 @@ def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Find
     size = next(iter(last.values())).size
     numbers: dict[str, Any] = {"sides": [sides[0], sides[-1]], "size": size}
     side = f"{sides[0]}" if len(sides) == 1 else f"{sides[0]} to {sides[-1]}"
-    text = f"A unit of the last layer can see a square of side {side} pixels, of which images have {size}×{size}"
+    text = f"A unit of the last feature map can see {side} pixels a side, of an image's {size}"
     trained = trained_of(last, results)
     if not trained:
         return Finding(f"{text}; none trained.", "receptive_fields", "sees", numbers, BY_LAYER)

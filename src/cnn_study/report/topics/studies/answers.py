@@ -156,9 +156,9 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     changed.sort(key=lambda one: -_shown(one[1].changes[0]))
     of_all = f"{stable or 'not one'} of {counted(len(pairs), 'difference')}"
     are = "are" if stable > 1 else "is"
-    text = f"{of_all} {are} shown to stay, at all budgets, within {margin} of the value at the largest"
+    text = f"{of_all} {are} shown to stay within {margin} from the smallest budget to the largest"
     if changed:
-        largest = f"largest significant change{'s' if len(changed) > 1 else ''} from the smallest budget"
+        largest = f"largest significant change{'s' if len(changed) > 1 else ''}"
         others = ", but for reversals" if turned else ""
         text += f"; {largest}{others}: {_at_both_ends(changed[:NAMED])}"
     if turned:
@@ -217,7 +217,7 @@ def of_mirror(mirror: Mirror) -> Answered:
         ]
         if names:
             parts.append(f"{said} {listed(names)}")
-    where = f"From {there} to {here}, at {counted(mirror.budget or 0, 'epoch')}"
+    where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
     found = [asdict(pair) | {"agreement": pair.agreement, "change": pair.change} for pair in mirror.pairs]
     numbers = {"budget": mirror.budget, "pairs": found}
@@ -266,7 +266,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
             f"{counted(len(pairs), 'comparison')})"
         )
     if any(pair.verdict in ("better", "worse") for pair in pairs):
-        parts.append("that what is more accurate after as many epochs is so after as much time")
+        parts.append("that more accurate after equal epochs means more accurate after equal time")
     for study in studies:
         best = study.comparison.best
         if best is not None and study.best is None and len(study.leaders) == 1:

@@ -164,8 +164,8 @@ class Frontier:
         return Figure(
             "accuracy_against_cost",
             title,
-            "Each line is a network through its training budgets, means over seeds; bold are those with the "
-            f"highest mean for their time somewhere. {self._band}Time: of a training step, times steps.",
+            "Each line is a network through its training budgets, means over seeds; bold: the "
+            f"highest mean at some time. {self._band}Time: of a training step, times steps.",
             source(DATA, "cost and analyze"),
             spec=frontier_chart(self),
             hint="Click a name in the legend to see it alone, double-click for all.",

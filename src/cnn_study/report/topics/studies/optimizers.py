@@ -165,8 +165,8 @@ def under_both_table(mirror: Mirror) -> Table:
         ("pair", there, here, "change", "same conclusion?"),
         tuple(rows),
         source(DATA),
-        "With 95 % CIs. What all comparisons do not judge at this budget is judged among these pairs alone; a "
-        f"change has no verdict. The recipes differ in {changes or 'nothing'}.",
+        "With 95 % CIs. A verdict is that of all comparisons where they judge at this budget, and else one "
+        f"corrected for these pairs alone; a change has none. The recipes differ in {changes or 'nothing'}.",
     )
 
 

@@ -29,7 +29,7 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
         for label, (study, pair) in zip(labels, pairs, strict=True)
     ]
     return Table(
-        "All comparisons",
+        "All comparisons of the studies",
         ("comparison", "verdict", *(counted(budget, "epoch") for budget in budgets)),
         tuple(rows),
         source(CONCLUSIONS),
@@ -59,7 +59,7 @@ def _label(study: ComparedStudy, pair: Comparison) -> str:
 def _where(pair: Comparison, largest: int | None) -> str:
     """At which budget it is judged, where that is not the largest of all."""
     at = None if pair.largest is None else pair.largest.budget
-    return "" if at in (None, largest) else f" (at {at})"
+    return "" if at in (None, largest) else f" (at {counted(at, 'epoch')})"
 
 
 def kind_of(pair: Comparison) -> str:

@@ -48,7 +48,10 @@ def window_or_weights(study: ComparedStudy, pairs: Sequence[Comparison]) -> Find
     if not all(sides.values()):
         return None
     counts = {side: Counter(map(kind_of, group)) for side, group in sides.items()}
-    text = " ".join(f"{SIDES[side]}: {_counted(study, group, counts[side])}." for side, group in sides.items())
+    text = " ".join(
+        f"{SIDES[side]}{_disagreeing(counts[side])}: {_counted(study, group, counts[side])}."
+        for side, group in sides.items()
+    )
     numbers = {
         "comparisons": {side: {"of": len(group), **counts[side]} for side, group in sides.items()},
         "pairs": [study.numbers_of(pair) for group in sides.values() for pair in group],
@@ -60,6 +63,10 @@ def _about(differences: Sequence[Difference]) -> Difference | None:
     """Of the one side that differs; None where it is none or both, no network has more of it, or more differs."""
     found = [one for one in choices(differences) if one.what not in MEANS]
     return found[0] if len(found) == 1 and found[0].what in SIDES and found[0].larger else None
+
+
+def _disagreeing(counts: Mapping[str, int]) -> str:
+    return " (comparisons disagree)" if counts.get("better") and counts.get("worse") else ""
 
 
 def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[str, int]) -> str:
