@@ -139,8 +139,9 @@ def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
     return Figure(
         "receptive_fields-last",
         title,
-        "The central unit of the last feature map, on a test image, in one trained run of each network. An even map "
-        "has none in its middle, and the field lies beside it. Darker orange: more influence. Square: what it can see; circle: two standard deviations (SD) of the influence.",
+        "The central unit of the last feature map, on a test image, in one trained run of each network. An even "
+        "map has none in its middle, and the field lies beside it. Darker orange: more influence. Square: what it "
+        "can see; circle: two standard deviations (SD) of the influence.",
         source(f"plots/images/{LAST}"),
         image=f"images/{LAST}",
         alt=f"A test image for each of {counted(len(last), 'network')}, with a square of {_from_to(sides)} pixels "
