@@ -12,77 +12,75 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import ray
 from ray.cluster_utils import Cluster
 
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.workspace import clone, run
+from cnn_study.base.code import source_files
 from cnn_study.base.environment import set_up, usable_cores
+from cnn_study.base.files import write_whole
 from cnn_study.training.records import Clocks
+from engine import driver, node
+from engine.cluster import connected
+from engine.resources import Resources
 
 RESULTS = Path("benchmarks/ray.json")
 ARCHITECTURES = ("kernel_3x3", "kernel_5x5", "depth_4", "residual")
 SEEDS = (0, 1)
+PART = ("-m", "benchmarks.ray")
 TRAINING = ("tune", "train", "replay")  # the stages that train
-# As `make study ENGINE=ray` does it, up to what is left to `dvc repro`.
-ENGINE = """
-import stages
-from engine import driver
-from engine.resources import Resources
-driver.run(Resources(cpus=1))
-"""
-
-# A task that sends checkpoints of the size that is given, each received and written as the driver does.
-CHECKPOINTS = """
-import sys, time
-from pathlib import Path
-import numpy as np
-import ray
-import stages
-from cnn_study.base.files import write_whole
-from engine import node
-from engine.cluster import connected
-size, count = map(int, sys.argv[1:])
-def send():
-    for _ in range(count):
-        yield node.Saved("checkpoint", np.zeros(size, np.uint8))
-with connected():
-    sent = ray.remote(send).options(num_returns="streaming").remote()
-    ray.get(next(sent))
-    started = time.perf_counter()
-    for one in sent:
-        saved = ray.get(one)
-        write_whole(Path(".work") / saved.path, saved.content.data)
-    print((time.perf_counter() - started) / (count - 1))
-"""
 CHECKPOINT_BYTES = 12_800_000  # that of kernel_3x3
 
-# Tasks whose stage does nothing, with images of the size that is given, one after another on one worker.
-EMPTY_TASKS = """
-import sys, time
-from pathlib import Path
-import numpy as np
-import ray
-import stages
-from engine import node
-from engine.cluster import connected
-from engine.driver import SOURCES
-size, count = map(int, sys.argv[1:])
-with connected():
-    shared = {path.as_posix(): node.read(path) for pattern in SOURCES for path in Path().glob(pattern)}
-    shared = ray.put(shared | {"data/prepared/images": np.zeros(size, np.uint8)})
-    task = node.Task("nothing", "", {"stages/nothing.py": np.zeros(0, np.uint8)}, node.describe(0), 0)
-    start = ray.remote(node.run).options(num_cpus=1, num_returns="streaming").remote
-    for streams in ([start(shared, task)], [start(shared, task) for _ in range(count)]):
-        started = time.perf_counter()
-        assert [ray.get(one) for stream in streams for one in stream][1::2] == [node.Done({})] * len(streams)
-    print((time.perf_counter() - started) / count)
-"""
 IMAGE_BYTES = 154_000_000  # data/prepared/train and validation, of the whole study
 DVC_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, [0]); runpy.run_module('dvc', run_name='__main__')"
+
+
+def engine() -> None:
+    """As ``make study ENGINE=ray`` does it, up to what is left to ``dvc repro``."""
+    driver.run(Resources(cpus=1), allow_missing=False)
+
+
+def empty_tasks(count: int = 20) -> None:
+    """Print the seconds of a task whose stage does nothing, with the images, of ``count`` on one worker."""
+    with connected():
+        sources = {file.as_posix(): node.read(file) for path in driver.SOURCES for file in source_files(path)}
+        shared = ray.put(sources), ray.put({"data/prepared/images": np.zeros(IMAGE_BYTES, np.uint8)})
+        task = node.Task("nothing", "", {"stages/nothing.py": np.zeros(0, np.uint8)}, (), node.describe(0), 1, 0)
+        start = ray.remote(node.run).options(num_cpus=1, num_returns="streaming").remote
+        seconds = 0.0
+        for some in (1, count):  # the first one starts the worker
+            started = time.perf_counter()
+            streams = [start(*shared, task) for _ in range(some)]
+            sent = [ray.get(one) for stream in streams for one in stream]
+            seconds = time.perf_counter() - started
+            if sent[1::2] != [node.Done({})] * some:
+                sys.exit(f"found {sent}, allowed: tasks that begin and end")
+        print(seconds / count)
+
+
+def checkpoints(count: int = 51) -> None:
+    """Print the seconds from a task that sends a checkpoint to the driver's disk, of all but the first."""
+
+    def send() -> Iterator[node.Saved]:
+        for _ in range(count):
+            yield node.Saved("checkpoint", np.zeros(CHECKPOINT_BYTES, np.uint8))
+
+    with connected():
+        sent = ray.remote(send).options(num_returns="streaming").remote()
+        ray.get(next(sent))
+        started = time.perf_counter()
+        for one in sent:
+            saved = ray.get(one)
+            write_whole(Path(".work") / saved.path, saved.content.data)
+        print((time.perf_counter() - started) / (count - 1))
+
+
+PARTS = {"engine": engine, "empty_tasks": empty_tasks, "checkpoints": checkpoints}  # each in a process of its own
 
 
 def reduce(params: Any) -> None:
@@ -160,11 +158,12 @@ def main() -> None:
         for workers in (1, 2):
             with cluster(workers) as address:
                 what = f"Ray, {workers} worker{'s' * (workers > 1)} of one core"
-                measured.append(measure(what, folder, workers, tasks, "-c", ENGINE, RAY_ADDRESS=address))
+                measured.append(measure(what, folder, workers, tasks, *PART, "engine", RAY_ADDRESS=address))
         with cluster(1) as address:
-            each = partial(run, folder, "-c", RAY_ADDRESS=address)
-            empty = float(each(EMPTY_TASKS, str(IMAGE_BYTES), "20").split()[-1])
-            checkpoint = float(each(CHECKPOINTS, str(CHECKPOINT_BYTES), "51").split()[-1])
+            empty, checkpoint = (
+                float(run(folder, *PART, part, RAY_ADDRESS=address).split()[-1])
+                for part in ("empty_tasks", "checkpoints")
+            )
     columns = ("s", "× the first", "s of epochs", "other s per task")
     print(f"{'all stages of the networks by':28}", *(f"{column:>16}" for column in columns))
     for one in measured:
@@ -182,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    PARTS[sys.argv[1]]() if sys.argv[1:] else main()
