@@ -256,7 +256,7 @@ def idle_repro() -> Figure | None:
         seconds_of(lambda: subprocess.run([*command, "repro"], capture_output=True, check=True))
         for _ in range(ROUNDS)
     ]
-    limit = "starting DVC, and one look at each file"
+    limit = "params.yaml, which DVC reads once for each stage"
     return Figure("dvc repro with nothing to do, s", float(np.median(times)), None, 3, "", limit)
 
 
