@@ -264,8 +264,8 @@ def test_against_layer_and_against_epoch_cannot_be_taken_for_each_other() -> Non
     by_layer, by_epoch = CHARTS["gradient_by_layer"].spec, CHARTS["gradient_by_epoch"].spec
     assert axis_titles(by_layer, "x") == {"layer (image → output)"}
     assert axis_titles(by_epoch, "x") == axis_titles(CHARTS["gradient_to_weight"].spec, "x") == {"epoch"}
-    assert "AGAINST LAYER" in by_layer["title"]
-    assert "AGAINST EPOCH" in by_epoch["title"]
+    assert "against layer" in by_layer["title"]
+    assert "against epoch" in by_epoch["title"]
 
 
 @pytest.mark.parametrize("change", [("status", "collapsed"), ("run_seconds", None)])
