@@ -152,7 +152,7 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     margin = counted_points(studies[0].margin)
     stable = sum(all(change.stable for change in pair.changes) for _, pair in pairs)
     turned = [one for one in pairs if any(change.reversed for change in one[1].changes)]
-    changed = [one for one in pairs if _leaves_out_zero(one[1].changes[0]) and one not in turned]
+    changed = [one for one in pairs if _shown(one[1].changes[0]) and one not in turned]
     changed.sort(key=lambda one: -_shown(one[1].changes[0]))
     of_all = f"{stable or 'not one'} of {counted(len(pairs), 'difference')}"
     are = "are" if stable > 1 else "is"
@@ -175,13 +175,10 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     return [Answered("Other budgets", finding)]
 
 
-def _leaves_out_zero(change: Change) -> bool:
-    return change.interval is not None and not change.interval[0] <= 0 <= change.interval[1]
-
-
 def _shown(change: Change) -> float:
-    """How large it is shown to be: the end of its interval that is nearer to 0, in points."""
-    return min(map(abs, change.interval or (0.0,)))
+    """How large it is shown to be: the end of its interval that is nearer to 0, in points; 0 if 0 lies in it."""
+    low, high = change.interval or (0.0, 0.0)
+    return max(0.0, low, -high)
 
 
 def _ends(pair: Comparison) -> tuple[int, float, int, float]:
