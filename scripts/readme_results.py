@@ -4,6 +4,7 @@ python -m scripts.readme_results, after a run of the study.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from cnn_study.params.study import Params, Study, validate
 from cnn_study.report.kit.rendering import markdown_text
 from cnn_study.report.kit.wording import (
     DATASETS,
-    accuracy_within,
     capitalized,
+    counted,
     counted_points,
+    first_name,
     from_to,
     listed,
+    mean_of,
+    percent,
     points,
     points_cell,
     quoted,
@@ -31,7 +35,7 @@ BEGIN, END = "<!-- results: made by scripts/readme_results.py -->", "<!-- end of
 SHOWN = 2  # studies
 QUESTIONS = {"budgets": "Other budgets", "times": "Which network"}  # by the rule of the answer, as the page asks
 COLUMNS = ("network", "test accuracy", "against the baseline, in points")
-CI = "In brackets: 95 % CI, of an accuracy over seeds, of a difference over seeds and test images"
+CI = "In brackets: 95 % CI over seeds and test images"
 
 Record = Mapping[str, Any]
 
@@ -63,15 +67,14 @@ def rendered(params: Params, metrics: Path) -> str:
         said, figure, scope = of_release_0_1_0(studies[:SHOWN], compared, summaries)
     else:
         timed = read_json(metrics / "timing_conclusions.json")
-        said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]])
+        names = {name: first_name(name, params.studies, params.unnamed) for name in params.architectures}
+        said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]], names)
         first = studies[0][1]
         budgets = listed([str(budget) for budget in sorted(params.training.budgets)])
         figure = (
-            "![Test accuracy against the cost of training: a line for each network through its budgets]"
-            "(plots/charts/accuracy_against_cost.svg)\n\n"
-            f"A line for each network, after {budgets} epochs. Bold: the highest mean at some time. Band: "
-            f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}. "
-            "Time: of training steps."
+            "![Test accuracy against the cost of training](plots/charts/accuracy_against_cost.svg)\n\n"
+            f"A line for each network, after {budgets} epochs. Bold: highest mean at some time. Band: "
+            f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}."
         )
         scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
     tables = [
@@ -81,8 +84,13 @@ def rendered(params: Params, metrics: Path) -> str:
     return "\n".join([*(f"- {line}" for line in said), "", scope, "", figure, "", *tables])
 
 
-def bullets(studies: Sequence[tuple[str, Study]], findings: Sequence[Record]) -> list[str]:
-    """What each study finds of its members and, topic by topic, of its controls; then what budgets and time do."""
+def bullets(
+    studies: Sequence[tuple[str, Study]], findings: Sequence[Record], names: Mapping[str, str]
+) -> list[str]:
+    """What each study finds of its members and, topic by topic, of its controls; then what budgets and time do.
+
+    ``names``: of the networks, as figures have them.
+    """
     lines = []
     for key, study in studies:
         (members,) = texts(findings, "members", key)
@@ -90,8 +98,32 @@ def bullets(studies: Sequence[tuple[str, Study]], findings: Sequence[Record]) ->
         said = [f"**{markdown_text(study.title)}.** {members}"]
         said += [f"*{markdown_text(topic)}:* {text}" for topic, text in topics]
         lines.append(" ".join(said))
-    last = [f"**{title}.** {text}" for rule, title in QUESTIONS.items() for text in texts(findings, rule)]
+    short = {"budgets": of_budgets, "times": partial(of_times, names=names)}
+    last = [
+        f"**{QUESTIONS[one['rule']]}.** {markdown_text(short[one['rule']](one['numbers']))}"
+        for one in findings
+        if one["rule"] in QUESTIONS
+    ]
     return [*lines, *filter(None, [" ".join(last)])]
+
+
+def of_budgets(found: Record) -> str:
+    """In how many comparisons the budget changes hardly anything, and in how many it reverses the order."""
+    stable, turned = found["stable"], found["reversed"]
+    return (
+        f"{stable or 'None'} of {counted(found['comparisons'], 'difference')} "
+        f"{'are' if stable > 1 else 'is'} shown to stay within {counted_points(found['margin'])} at all budgets; "
+        f"{turned or 'none'} {'are' if turned > 1 else 'is'} significantly reversed."
+    )
+
+
+def of_times(found: Record, names: Mapping[str, str]) -> str:
+    """The most accurate network for a time of training."""
+    networks = [
+        f"in {time}, {quoted(names[best['of']])} ({percent(best['test_accuracy'])})"
+        for time, best in found["networks"].items()
+    ]
+    return f"Highest mean accuracy by time of training steps, on {found['machine']}: {'; '.join(networks)}."
 
 
 def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:
@@ -114,7 +146,7 @@ def table(study: Study, summaries: Summaries, compared: Record) -> str:
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
     for name in there:
         found = summaries.architectures[name]
-        accuracy = accuracy_within(found.test_accuracy) if found.status == "trained" else found.status
+        accuracy = percent(mean_of(found.test_accuracy)) if found.status == "trained" else found.status
         difference = "baseline" if name == study.baseline else difference_of(against.get(name))
         of_seeds = [str(seeds[name])] if unequal else []
         lines.append([markdown_text(study.members[name]), *of_seeds, accuracy, difference])
@@ -142,8 +174,8 @@ def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> s
     epochs = from_to([max(one.budgets) for one in trainings], "epoch")
     return (
         f"{DATASETS[summaries.dataset]}: means of {seeds}, {epochs}, {summaries.test_images:,} test images. {CI}. "
-        "Verdicts, unlike intervals, are corrected for the number of comparisons: an interval without 0 can be "
-        f"“not decided”; equivalent: within {counted_points(params.analysis.margin)}."
+        "Verdicts, corrected for the number of comparisons, can be “not decided” beside an interval without 0. "
+        f"Equivalent: within {counted_points(params.analysis.margin)}."
     )
 
 

@@ -22,6 +22,7 @@ from cnn_study.networks.network import Network
 from cnn_study.params.study import Params, validate
 from cnn_study.profiling.complexity import count_parameters
 from cnn_study.report.compose import chapters_of, conclusions_of
+from cnn_study.report.kit.wording import first_name, quoted
 from scripts.readme_results import COLUMNS, METRICS, SHOWN, rendered, split, topics_of
 from tests.conftest import REPOSITORY, SHAPE
 from tests.test_compose import PARAMS as TWO_BUDGETS
@@ -167,25 +168,30 @@ def test_the_readme_s_results_are_the_committed_ones(monkeypatch: pytest.MonkeyP
 @of_the_committed
 def test_the_numbers_of_the_readme_are_those_of_the_summary() -> None:
     summary = read_json(REPOSITORY / "metrics/summary.json")["architectures"]
-    studies = [study for study in PARAMS.studies.values() if study.mirrors is None][:SHOWN]
-    for study in studies:
+    compared = read_json(REPOSITORY / "metrics/conclusions.json")["studies"]
+    studies = [(key, study) for key, study in PARAMS.studies.items() if study.mirrors is None][:SHOWN]
+    for key, study in studies:
+        against = {one["of"]: one for one in compared[key]["against_baseline"]}
         for name, shown in ((name, shown) for name, shown in study.members.items() if name in summary):
-            row = re.search(
-                rf"^\| {re.escape(shown)} \| (?:\d+ \| )?([\d.]+) % \[([\d.]+), ([\d.]+)\] \|",
-                DOCUMENTS["README.md"],
-                re.MULTILINE,
-            )
-            accuracy = summary[name]["test_accuracy"]
-            assert row
-            told = [float(cell) for cell in row.groups()]
-            assert told == [round(100 * value, 1) for value in (accuracy["mean"], *accuracy["ci95"])]
+            accuracy = 100 * summary[name]["test_accuracy"]["mean"]
+            start = rf"^\| {re.escape(shown)} \| (?:\d+ \| )?{accuracy:.1f} % \| "
+            if name in against:
+                told = (against[name]["points"], *against[name]["interval"])
+                found = re.search(start + r"(\S+) \[(\S+), (\S+)\], ", DOCUMENTS["README.md"], re.MULTILINE)
+                assert found
+                assert [float(number.replace("−", "-")) for number in found.groups()] == [
+                    pytest.approx(value, abs=0.0501) for value in told
+                ]
+            else:
+                assert re.search(start + r"baseline \|$", DOCUMENTS["README.md"], re.MULTILINE)
 
 
 def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_path: Path) -> None:
     evidence = made_up_evidence()
     conclusions, timed = conclusions_of(chapters_of(evidence))
     # In these results every network has collapsed at the smaller budget, so that no rule says anything of budgets.
-    conclusions["findings"].append({"about": "answer", "rule": "budgets", "text": "In 3 the order changes."})
+    numbers = {"comparisons": 9, "stable": 4, "margin": 1.0, "reversed": 1}
+    conclusions["findings"].append({"about": "answer", "rule": "budgets", "text": "–", "numbers": numbers})
     (tmp_path / "conclusions.json").write_text(json.dumps(conclusions), encoding="utf-8")
     (tmp_path / "timing_conclusions.json").write_text(json.dumps(timed), encoding="utf-8")
     evidence.summary.write(tmp_path / "summary.json")
@@ -199,11 +205,17 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
         assert [topic for topic in topics_of(study) if f"*{topic}:* " not in line] == []
         assert said
         assert [text for text in said if text not in line] == []
-    (time,) = [one["text"] for one in timed["findings"] if one["rule"] == "times"]
-    assert bullets[2].endswith(f"In 3 the order changes. **Which network.** {time}")
+    budgets, times = bullets[2].split(" **Which network.** ")
+    told = "4 of 9 differences are shown to stay within 1 point at all budgets; 1 is significantly reversed."
+    assert budgets == f"- **Other budgets.** {told}"
+    (found,) = [one["numbers"] for one in timed["findings"] if one["rule"] == "times"]
+    assert found["machine"] in times
+    for time, best in found["networks"].items():
+        name = first_name(best["of"], TWO_BUDGETS.studies)
+        assert f"in {time}, {quoted(name)} ({100 * best['test_accuracy']:.1f} %)" in times
     # The planted winner, in the sentence and in its row.
     assert "residual (+" in bullets[1]
-    row = r"^\| residual \| [\d.]+ % \[[\d., ]+\] \| \+[\d.]+ \[\+[\d.]+, \+[\d.]+\], better \|$"
+    row = r"^\| residual \| [\d.]+ % \| \+[\d.]+ \[\+[\d.]+, \+[\d.]+\], better \|$"
     assert re.search(row, results, re.MULTILINE)
     assert results.count("| " + " | ".join(COLUMNS)) == SHOWN
     assert "plots/charts/accuracy_against_cost.svg" in results
