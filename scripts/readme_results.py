@@ -3,7 +3,7 @@
 python -m scripts.readme_results, after a run of the study.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,10 @@ def bullets(
         said = [f"**{markdown_text(study.title)}.** {members}"]
         said += [f"*{markdown_text(topic)}:* {text}" for topic, text in topics]
         lines.append(" ".join(said))
-    short = {"budgets": of_budgets, "times": partial(of_times, names=names)}
+    short: Mapping[str, Callable[[Record], str]] = {
+        "budgets": of_budgets,
+        "times": partial(of_times, names=names),
+    }
     last = [
         f"**{QUESTIONS[one['rule']]}.** {markdown_text(short[one['rule']](one['numbers']))}"
         for one in findings
