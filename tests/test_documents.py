@@ -206,7 +206,9 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
         assert said
         assert [text for text in said if text not in line] == []
     budgets, times = bullets[2].split(" **Which network.** ")
-    told = "4 of 9 differences are shown to stay within 1 point at all budgets; 1 is significantly reversed."
+    told = (
+        "4 of 9 differences are shown to change by less than 1 point with the budget; 1 is significantly reversed."
+    )
     assert budgets == f"- **Other budgets.** {told}"
     (found,) = [one["numbers"] for one in timed["findings"] if one["rule"] == "times"]
     assert found["machine"] in times
