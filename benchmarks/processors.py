@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import stages  # noqa: F401  (puts src/ on the path)
+from cnn_study.base.errors import StudyError
 from cnn_study.evaluation.results import Evaluation
 from cnn_study.training.finished import Trained
 
@@ -40,32 +41,28 @@ def runs_of(clone: Path) -> Iterator[dict[str, Any]]:
 
 
 def compared(lines: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds, in points more than on the first processor, of the networks that were trained on both.
+    """Means over the seeds that both have, in points more than on the first processor of the file.
 
     ``rate``: the learning rate over that of the first. A row for each other processor and network, a column for
-    each budget.
+    each budget. Raises StudyError where there are not two processors.
     """
-    first, *others = lines["processor"].unique()
-    means = 100 * lines.pivot_table("test_accuracy", ["processor", "network"], "budget")
-    rates = lines.groupby(["processor", "network"])["learning_rate"].first()
-    parts = {}
-    for other in others:
-        both = means.loc[first].index.intersection(means.loc[other].index)
-        more = means.loc[other].loc[both] - means.loc[first].loc[both]
-        more.insert(0, "rate", rates[other][both] / rates[first][both])
-        parts[other] = more
-    table: pd.DataFrame = pd.concat(parts, names=["processor"])
+    if lines.empty or lines["processor"].nunique() < 2:
+        raise StudyError(f"{LINES}: found the runs of fewer than two processors; name clones with results")
+    first = lines[lines["processor"] == lines["processor"].iloc[0]]
+    pairs = lines.drop(first.index).merge(first, on=["network", "seed", "budget"], suffixes=("", " first"))
+    pairs["more"] = 100 * (pairs["test_accuracy"] - pairs["test_accuracy first"])
+    pairs["rate"] = pairs["learning_rate"] / pairs["learning_rate first"]
+    table: pd.DataFrame = pairs.pivot_table("more", ["processor", "network"], "budget")
+    table.insert(0, "rate", pairs.groupby(["processor", "network"])["rate"].first())
     return table
 
 
 def main(clones: Sequence[str]) -> None:
-    lines = pd.read_csv(LINES) if LINES.exists() else pd.DataFrame()
-    for clone in clones:
-        found = pd.DataFrame(runs_of(Path(clone)))
-        if len(lines):
-            lines = lines[~lines["processor"].isin(found["processor"])]
-        lines = pd.concat([lines, found], ignore_index=True)
+    lines = pd.read_csv(LINES) if LINES.exists() else pd.DataFrame(columns=["processor"])
     if clones:
+        found = pd.DataFrame([line for clone in clones for line in runs_of(Path(clone))])
+        others = lines[~lines["processor"].isin(found["processor"])]
+        lines = pd.concat([others, found], ignore_index=True)
         lines.to_csv(LINES, index=False)
     print(compared(lines).round(2).to_string())
 

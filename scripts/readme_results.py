@@ -73,7 +73,7 @@ def rendered(params: Params, metrics: Path) -> str:
         budgets = listed([str(budget) for budget in sorted(params.training.budgets)])
         figure = (
             "![Test accuracy against the cost of training](plots/charts/accuracy_against_cost.svg)\n\n"
-            f"A line for each network, after {budgets} epochs. Bold: the best at some time. Band: "
+            f"A line for each network, after {budgets} epochs. Bold: highest mean at some time. Band: "
             f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}."
         )
         scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
@@ -117,17 +117,18 @@ def of_budgets(found: Record) -> str:
         f"{stable or 'None'} of {counted(found['comparisons'], 'difference')} "
         f"{'are' if stable > 1 else 'is'} shown to change by less than {counted_points(found['margin'])} with the "
         "budget; "
-        f"{turned or 'none'} {'are' if turned > 1 else 'is'} significantly reversed."
+        f"{turned or 'none'} {'are' if turned > 1 else 'is'} reversed, by 95 % CIs."
     )
 
 
 def of_times(found: Record, names: Mapping[str, str]) -> str:
     """The most accurate network for a time of training."""
     networks = [
-        f"in {time}, {quoted(names[best['of']])} ({percent(best['test_accuracy'])})"
+        f"in {time}, {quoted(names[best['of']])} for {counted(best['budget'], 'epoch')} "
+        f"({percent(best['test_accuracy'])})"
         for time, best in found["networks"].items()
     ]
-    return f"Highest mean accuracy by training time, on {found['machine']}: {'; '.join(networks)}."
+    return f"Highest mean accuracy by time of training steps, on {found['machine']}: {'; '.join(networks)}."
 
 
 def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:

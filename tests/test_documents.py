@@ -23,7 +23,7 @@ from cnn_study.params.study import Params, validate
 from cnn_study.profiling.complexity import count_parameters
 from cnn_study.report.compose import chapters_of, conclusions_of
 from cnn_study.report.kit.wording import first_name, quoted
-from scripts.readme_results import COLUMNS, METRICS, SHOWN, rendered, split, topics_of
+from scripts.readme_results import COLUMNS, METRICS, SHOWN, of_budgets, rendered, split, topics_of, verdict_of
 from tests.conftest import REPOSITORY, SHAPE
 from tests.test_compose import PARAMS as TWO_BUDGETS
 from tests.test_compose import made_up_evidence
@@ -177,7 +177,8 @@ def test_the_numbers_of_the_readme_are_those_of_the_summary() -> None:
             start = rf"^\| {re.escape(shown)} \| (?:\d+ \| )?{accuracy:.1f} % \| "
             if name in against:
                 told = (against[name]["points"], *against[name]["interval"])
-                found = re.search(start + r"(\S+) \[(\S+), (\S+)\], ", DOCUMENTS["README.md"], re.MULTILINE)
+                row = start + rf"(\S+) \[(\S+), (\S+)\], {verdict_of(against[name])} \|$"
+                found = re.search(row, DOCUMENTS["README.md"], re.MULTILINE)
                 assert found
                 assert [float(number.replace("−", "-")) for number in found.groups()] == [
                     pytest.approx(value, abs=0.0501) for value in told
@@ -207,14 +208,15 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
         assert [text for text in said if text not in line] == []
     budgets, times = bullets[2].split(" **Which network.** ")
     told = (
-        "4 of 9 differences are shown to change by less than 1 point with the budget; 1 is significantly reversed."
+        "4 of 9 differences are shown to change by less than 1 point with the budget; 1 is reversed, by 95 % CIs."
     )
     assert budgets == f"- **Other budgets.** {told}"
     (found,) = [one["numbers"] for one in timed["findings"] if one["rule"] == "times"]
     assert found["machine"] in times
     for time, best in found["networks"].items():
         name = first_name(best["of"], TWO_BUDGETS.studies)
-        assert f"in {time}, {quoted(name)} ({100 * best['test_accuracy']:.1f} %)" in times
+        epochs = f"{best['budget']} epoch{'s' if best['budget'] > 1 else ''}"
+        assert f"in {time}, {quoted(name)} for {epochs} ({100 * best['test_accuracy']:.1f} %)" in times
     # The planted winner, in the sentence and in its row.
     assert "residual (+" in bullets[1]
     row = r"^\| residual \| [\d.]+ % \| \+[\d.]+ \[\+[\d.]+, \+[\d.]+\], better \|$"
@@ -223,6 +225,18 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
     assert "plots/charts/accuracy_against_cost.svg" in results
     assert "2 epochs" in results
     assert "0.1.0" not in results
+
+
+@pytest.mark.parametrize(
+    ("stable", "reversals", "text"),
+    [
+        (0, 0, "None of 9 differences is shown to change by less than 1 point with the budget; none is reversed"),
+        (1, 2, "1 of 9 differences is shown to change by less than 1 point with the budget; 2 are reversed"),
+    ],
+)
+def test_what_budgets_change_is_said_in_one_line(stable: int, reversals: int, text: str) -> None:
+    found = {"comparisons": 9, "stable": stable, "margin": 1.0, "reversed": reversals}
+    assert of_budgets(found) == f"{text}, by 95 % CIs."
 
 
 def test_a_table_of_networks_with_other_numbers_of_seeds_has_them_in_a_column(tmp_path: Path) -> None:

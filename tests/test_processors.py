@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.processors import LINES, compared
+from cnn_study.base.errors import StudyError
 from tests.conftest import REPOSITORY
 
 
@@ -18,20 +19,28 @@ def line(processor: str, network: str, rate: float, seed: int, accuracy: float) 
 
 def test_a_processor_is_compared_by_the_networks_that_both_have() -> None:
     lines = [line("old", "a", 0.1, 0, 0.80), line("old", "a", 0.1, 1, 0.82), line("old", "b", 0.1, 0, 0.5)]
-    lines += [line("new", "c", 0.1, 0, 0.9), line("new", "a", 0.15, 0, 0.83)]
+    lines += [line("new", "c", 0.1, 0, 0.9), line("new", "a", 0.15, 0, 0.83)]  # no seed 1
     (row,) = compared(pd.DataFrame(lines)).reset_index().to_dict("records")
     assert (row["processor"], row["network"]) == ("new", "a")
-    assert (row["rate"], row[8]) == pytest.approx((1.5, 2))
+    assert (row["rate"], row[8]) == pytest.approx((1.5, 3))
 
 
 def test_the_document_says_what_the_file_shows() -> None:
-    found = compared(pd.read_csv(REPOSITORY / LINES)).droplevel("processor")
-    last = found[8]
-    rates = 100 * (found["rate"] - 1)
-    text = (REPOSITORY / "docs/statistics.md").read_text(encoding="utf-8").split("**On another kind")[1]
+    lines = pd.read_csv(REPOSITORY / LINES)
+    found = compared(lines).droplevel("processor")
+    assert set(lines.groupby(["processor", "network", "budget"]).size()) == {3}
+    last, rates = found[8], 100 * (found["rate"] - 1)
+    document = (REPOSITORY / "docs/statistics.md").read_text(encoding="utf-8")
+    text = document.split("**On another kind of processor.** ")[1].split("\n\n")[0]
+    numbers = ["Five", "Six", "Seven"]
+    assert text.startswith(f"{numbers[len(found) - 5]} kernel networks")
     told = [float(number.replace("−", "-")) for number in re.findall(r"[−+]?\d+\.\d+|\d+(?= %)", text)]
-    expected = [
+    assert told == [
         round(last.min(), 2), round(last.max(), 2), round((last - last["kernel_3x3"]).abs().max(), 2),
         round(rates.abs().max()), round(found[1].abs().max(), 2),
     ]  # fmt: skip
-    assert told == pytest.approx(expected)
+
+
+def test_one_processor_is_compared_with_none() -> None:
+    with pytest.raises(StudyError, match="fewer than two processors"):
+        compared(pd.DataFrame([line("old", "a", 0.1, 0, 0.80)]))
