@@ -242,14 +242,13 @@ def of_times(frontier: Frontier) -> list[Answered]:
         f"{duration(point.seconds)})"
         for time, (_, point) in zip(times, chosen, strict=True)
     ]
-    text = f"highest mean accuracy {'; '.join(parts)}. Times are those of training steps on {frontier.machine}."
+    text = f"Highest mean accuracy {'; '.join(parts)}. Times are those of training steps on {frontier.machine}."
     networks = {
         time: {"of": point.architecture, "budget": point.budget, "test_accuracy": point.accuracy}
         for time, point in chosen
     }
     numbers = {"machine": frontier.machine, "networks": networks}
-    finding = Finding(capitalized(text), "answer", "times", numbers, frontier.data, timed=True)
-    return [Answered("Which network", finding)]
+    return [Answered("Which network", Finding(text, "answer", "times", numbers, frontier.data, timed=True))]
 
 
 def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
