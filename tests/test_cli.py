@@ -201,10 +201,10 @@ def test_what_is_not_there_is_said_in_one_line(command: Command) -> None:
         assert told == f"--top: found {top}, allowed: 1 to 10, the number of classes"
     assert "allowed: 0, 1, 2" in refused(command, "export", "kernel_3x3", "--seed", "7")
     params = Path("params.yaml").read_text()
-    own = "  residual:\n    training: {seeds: [7, 8]}\n"
-    Path("params.yaml").write_text(params.replace("  residual:\n    layers", f"{own}    layers"))
-    assert "residual/seed-7.safetensors" in refused(command, "export", "residual")
-    assert "allowed: 7, 8" in refused(command, "export", "residual", "--seed", "0")
+    own = "  depth_4:\n    training: {seeds: [7, 8]}\n"
+    Path("params.yaml").write_text(params.replace("  depth_4:\n    layers", f"{own}    layers"))
+    assert "depth_4/seed-7.safetensors" in refused(command, "export", "depth_4")
+    assert "allowed: 7, 8" in refused(command, "export", "depth_4", "--seed", "0")
     assert refused(command, "report").startswith("plots/report.html: not found")
     Path("params.yaml").unlink()
     assert refused(command, "list").startswith("params.yaml: not found")

@@ -48,10 +48,16 @@ def test_another_recipe_is_another_sentence(changes: dict[str, Any], words: str)
 
 
 def test_networks_that_are_trained_otherwise_are_named_once_with_what_differs() -> None:
-    words = trained_otherwise(made_up_evidence())
+    content = read_yaml(REPOSITORY / "params.yaml")
+    for entry in content["architectures"].values():
+        for own in ("seeds", "budgets"):
+            entry.get("training", {}).pop(own, None)
+    for name in ("depth_4", "depth_6"):
+        content["architectures"][name]["training"] = {"seeds": [0, 1]}
+    words = trained_otherwise(replace(made_up_evidence(), params=validate(content)))
     assert words == (
-        "3×3 AdamW, 5×5 AdamW, 7×7 AdamW and 1×1+3×3 AdamW: optimizer AdamW instead of Muon and momentum 0.9 "
-        "instead of 0.8."
+        "4 layers and 6 layers: seeds 0 and 1. 3×3 AdamW, 5×5 AdamW, 7×7 AdamW and 1×1+3×3 AdamW: optimizer AdamW "
+        "instead of Muon and momentum 0.9 instead of 0.8."
     )
 
 
