@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -39,6 +40,19 @@ def test_the_document_says_what_the_file_shows() -> None:
         round(last.min(), 2), round(last.max(), 2), round((last - last["kernel_3x3"]).abs().max(), 2),
         round(rates.abs().max()), round(found[1].abs().max(), 2),
     ]  # fmt: skip
+
+
+def test_seeds_of_two_networks_have_nothing_in_common_as_the_document_says() -> None:
+    means = [
+        accuracies.pivot_table("test_accuracy", "seed", "network")
+        .corr()
+        .to_numpy()[np.triu_indices(accuracies["network"].nunique(), 1)]
+        .mean()
+        for _, accuracies in pd.read_csv(REPOSITORY / LINES).groupby(["processor", "budget"])
+    ]
+    document = (REPOSITORY / "docs/statistics.md").read_text(encoding="utf-8")
+    told = f"between two networks are {min(means):+.2f} to {max(means):+.2f} in the mean".replace("-", "−")
+    assert told in " ".join(document.split())
 
 
 def test_one_processor_is_compared_with_none() -> None:
