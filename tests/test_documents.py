@@ -299,7 +299,7 @@ def test_the_readme_is_short() -> None:
     assert len(re.findall(r"\w[^\s|]*", text)) < 900
 
 
-def test_the_version_is_the_last_one_of_the_changelog() -> None:
+def test_the_version_is_the_last_one_of_the_changelog_and_what_a_citation_names() -> None:
     last = re.search(r"^## ([\d.]+)", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)
     assert last
-    assert last[1] == __version__
+    assert last[1] == __version__ == read_yaml(REPOSITORY / "CITATION.cff")["version"]
