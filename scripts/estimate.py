@@ -81,9 +81,10 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: MachineSpe
             runs = len(short.seeds) * len(short.learning_rates)
             return runs * short.epochs * image * _epoch(images, short.images)
         case "train":
-            todo = _missing(name) if f"tune@{name}" not in stages else {}
-            by_seed = list(todo.values()) or [list(training.budgets)] * len(training.seeds)
-            return sum(image * _of_a_seed(training, budgets, images) for budgets in by_seed)
+            todo = _missing(name) if f"tune@{name}" not in stages else None
+            if todo is None:
+                todo = dict.fromkeys(training.seeds, list(training.budgets))
+            return sum(image * _of_a_seed(training, budgets, images) for budgets in todo.values())
         case "evaluate":
             runs = len(training.seeds) * len(training.budgets)
             layers = len(params.architectures[name].layers)
@@ -96,7 +97,7 @@ def _to_measure(architectures: Collection[str]) -> Collection[str]:
     costs = read_known()
     measured = {name for session in costs.sessions for name in session.networks}
     new = [name for name in architectures if name not in measured]
-    return [costs.reference, *new] if measured and new else architectures
+    return [costs.reference, *new] if new and costs.reference in architectures else architectures
 
 
 def _turns(name: str, params: Params, speed: MachineSpeed) -> float:
@@ -110,12 +111,12 @@ def _epoch(images: Sizes, most: int) -> float:
     return min(most, images.train) + FORWARD * images.validation
 
 
-def _missing(name: str) -> dict[int, list[int]]:
-    """The budgets that are to be trained, by seed; none where that is not known, without prepared images, say."""
+def _missing(name: str) -> dict[int, list[int]] | None:
+    """The budgets that are to be trained, by seed; None where that is not known, without prepared images, say."""
     with contextlib.suppress(StudyError, OSError):
         plan = Plan.read(name)
         return missing(plan, known(plan))
-    return {}
+    return None
 
 
 def _of_a_seed(training: Training, budgets: Collection[int], images: Sizes) -> float:

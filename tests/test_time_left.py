@@ -127,6 +127,17 @@ def test_of_times_of_steps_only_those_of_new_networks_are_measured_beside_the_re
         session = Session(networks={name: measured_step([0.1]) for name in known})
         StepCosts(reference=names[0], sessions=(session,)).write(tmp_path / "results/timing/cost.json")
         assert seconds("cost", given) == pytest.approx(measured * one), count
+    gone = session.model_copy(update={"networks": {"not in params.yaml": measured_step([0.1])}})
+    StepCosts(reference="not in params.yaml", sessions=(gone,)).write(tmp_path / "results/timing/cost.json")
+    assert seconds("cost", given) == pytest.approx(len(names) * one)
+
+
+def test_where_every_run_is_finished_no_training_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = params(budgets=[8], seeds=[0, 1])
+    alone = 8 * 45 + 0.4 * 5 * 9
+    for todo, runs in ((None, 2), ({0: [8], 1: [8]}, 2), ({1: [8]}, 1), ({}, 0)):
+        monkeypatch.setattr("scripts.estimate._missing", lambda name, todo=todo: todo)
+        assert seconds("train@kernel_3x3", given) == pytest.approx(runs * alone)
 
 
 @pytest.mark.parametrize(
