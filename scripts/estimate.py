@@ -83,7 +83,7 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: MachineSpe
         case "train":
             todo = _missing(name) if f"tune@{name}" not in stages else None
             if todo is None:
-                todo = dict.fromkeys(training.seeds, list(training.budgets))
+                todo = {seed: list(training.budgets) for seed in training.seeds}
             return sum(image * _of_a_seed(training, budgets, images) for budgets in todo.values())
         case "evaluate":
             runs = len(training.seeds) * len(training.budgets)

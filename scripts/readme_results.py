@@ -169,7 +169,7 @@ def verdict_of(pair: Record) -> str:
     """Of a comparison, as metrics/conclusions.json has it, in a word or two."""
     if "told_apart" in pair:
         return significance_in_0_1_0(pair)
-    return pair["verdict"] or "one run, no verdict"
+    return pair["verdict"] or ("single run" if min(pair["seeds"]) < 2 else "no variation")
 
 
 def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from cnn_study.analysis.costs import Costs
 from cnn_study.analysis.results import Result, worst
 from cnn_study.analysis.statistics import Estimate
 from cnn_study.analysis.summaries import BudgetSummary, FieldSides, Summary, Timing
-from cnn_study.analysis.verdicts import Judged, Verdict
+from cnn_study.analysis.verdicts import Judged, Verdict, opposite
 from cnn_study.base.environment import Environment
 from cnn_study.cost.records import Measured, Session, StepCosts
 from cnn_study.evaluation.effective_field import Field, LayerSpread, Spreads
@@ -359,6 +359,17 @@ def compared(
         "classes": {"cat": 4.6, "dog": 0.2, "ship": -3.5},
     }
     return Comparison(of=of, against=against, **(values | more))
+
+
+def both_ways(*pairs: Comparison) -> dict[tuple[str, str], Comparison]:
+    """As a study has the comparisons of all studies."""
+    return {(pair.of, pair.against): pair for one in pairs for pair in (turned(one), one)}
+
+
+def turned(pair: Comparison) -> Comparison:
+    """A comparison of ``compared``, the other way round."""
+    points, verdict = None if pair.points is None else -pair.points, pair.verdict and opposite(pair.verdict)
+    return compared(pair.against, pair.of, points, verdict)
 
 
 def judged(verdict: Verdict, *, smaller_than_margin: bool = False, detectable: float = 0.017) -> Judged:

@@ -30,8 +30,10 @@ from tests.report_cases import (
     TIMING,
     WIDE,
     assert_numbers_are_their_own,
+    both_ways,
     compared,
     entry,
+    turned,
 )
 
 
@@ -54,6 +56,12 @@ def test_members_are_named_under_their_verdicts_with_the_difference() -> None:
         "More accurate than narrow one: “wide, twice” (+2.2 points); not decided: odd one (−1.3 points)."
     )
     assert_numbers_are_their_own([found.finding])
+
+
+@pytest.mark.parametrize(("of", "against"), [("wide", "thin"), ("thin", "wide")])
+def test_what_a_control_compares_with_the_baseline_is_told_by_the_control_alone(of: str, against: str) -> None:
+    text = of_members(study(asking(Control(of=of, against=against, question="of width")))).finding.text
+    assert text == "Not decided against narrow one: odd one (−1.3 points, 95 % CI −2.7 to +0.1)."
 
 
 @pytest.mark.parametrize(
@@ -147,17 +155,11 @@ def of_one_topic(*found: tuple[Comparison, tuple[Difference, ...]]) -> tuple[str
     one = replace(
         one,
         differing={(pair.of, pair.against): differing for pair, differing in found},
-        judged={(pair.of, pair.against): pair for one in pairs for pair in (one, turned(one))},
+        judged=both_ways(*pairs),
     )
     [answered] = of_topics(one)
     assert_numbers_are_their_own([answered.finding])
     return answered.finding.text, answered.finding.numbers
-
-
-def turned(pair: Comparison) -> Comparison:
-    verdict = {"better": "worse", "worse": "better"}.get(pair.verdict or "", pair.verdict)
-    found = compared(pair.against, pair.of, None if pair.points is None else -pair.points, verdict)  # type: ignore[arg-type]
-    return found if pair.judged else replace(found, judged=None)
 
 
 ASKED = (

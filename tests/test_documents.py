@@ -227,6 +227,14 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
 
 
 @pytest.mark.parametrize(
+    ("verdict", "seeds", "words"),
+    [("better", [3, 3], "better"), (None, [3, 1], "single run"), (None, [2, 2], "no variation")],
+)
+def test_a_row_has_a_verdict_or_why_there_is_none(verdict: str | None, seeds: list[int], words: str) -> None:
+    assert verdict_of({"verdict": verdict, "seeds": seeds}) == words
+
+
+@pytest.mark.parametrize(
     ("stable", "reversals", "text"),
     [
         (0, 0, "None of 9 differences is shown to change by less than 1 point with the budget; none is reversed"),

@@ -21,6 +21,11 @@ class AccuracyDifference:
     interval: tuple[float, float] | None
     p_value: float | None
 
+    @property
+    def one_run(self) -> bool:
+        """Whether one of the two has a single run."""
+        return min(self.seeds) < 2
+
 
 @dataclass(frozen=True)
 class Change:
@@ -65,6 +70,16 @@ class Comparison:
     def significant(self) -> bool:
         """Whether the two differ, corrected for the number of pairs."""
         return self.verdict in ("better", "worse")
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a difference: both networks have trained, to a budget that both have."""
+        return self.largest is not None
+
+    @property
+    def one_run(self) -> bool:
+        """Whether one of the two has a single run, of which there is no interval."""
+        return self.largest is not None and self.largest.one_run
 
     @property
     def points(self) -> float | None:

@@ -136,6 +136,6 @@ def _decided(difference: AccuracyDifference, comparison: Comparison) -> Decided:
         difference.points,
         difference.interval,
         comparison.verdict,
-        one_run=min(difference.seeds) < 2,
+        one_run=difference.one_run,
         smaller_than_margin=judged is not None and judged.smaller_than_margin,
     )

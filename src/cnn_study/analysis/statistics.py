@@ -53,6 +53,11 @@ def standard_error(accuracy: float, images: int) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
+def equal_means(one: float, other: float) -> bool:
+    """Whether two mean accuracies are the same, which sums in another order do not give to the last digit."""
+    return math.isclose(one, other, rel_tol=0, abs_tol=1e-9)
+
+
 def significant(number: float, digits: int, *, zeros: bool = False) -> str:
     """A number to so many digits: 0.031, 120, and never 3e-05; with ``zeros`` at its end: 0.60."""
     written = format(Decimal(f"{number:.{digits - 1}e}"), "f")

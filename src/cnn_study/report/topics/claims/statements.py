@@ -99,8 +99,7 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
         "not decided": "not decided",
         None: "not decided",
     }
-    one_run = min(comparison.largest_seeds) < 2
-    why = "one run has no interval" if one_run else "the runs do not vary"
+    why = "one run has no interval" if comparison.one_run else "the runs do not vary"
     how = {"better": "significant", "worse": "significant", None: why}
     because = (
         f"{names[of]} against {names[against]} {points_within(comparison.points, comparison.interval)}, "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cnn_study.analysis.statistics import equal_means
 from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import Studies, counted, mean_of, percent, quoted, shown
@@ -60,7 +61,7 @@ def are_tied(name: str, summary: Mapping[str, Summary]) -> bool:
     """Whether another network that trained has the mean test accuracy of this one."""
     mean = mean_of(summary[name].test_accuracy)
     others = [one for other, one in summary.items() if other != name and one.status == "trained"]
-    return any(mean_of(one.test_accuracy) == mean for one in others)
+    return any(equal_means(mean_of(one.test_accuracy), mean) for one in others)
 
 
 def confused_finding(

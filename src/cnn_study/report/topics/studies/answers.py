@@ -23,7 +23,7 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import Mirror
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, pairs_of
+from cnn_study.report.topics.studies.study import ComparedStudy, pairs_of
 from cnn_study.report.topics.studies.verdicts import kind_of
 from cnn_study.report.topics.studies.what_differs import changes_with_depth, verb
 from cnn_study.report.topics.studies.window_or_weights import window_or_weights
@@ -85,9 +85,7 @@ def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontie
 
 def of_members(study: ComparedStudy) -> Answered:
     """Members against the baseline, but for those that a control compares with it, which have their own answer."""
-    asked = {(control.of, control.against) for control in study.spec.controls}
-    pairs = [pair for pair in study.comparison.against_baseline if (pair.of, pair.against) not in asked]
-    pairs = pairs or study.comparison.against_baseline
+    pairs = study.unasked or study.comparison.against_baseline
     text = _grouped(study, MEMBERS, [(_named(study, pair), pair) for pair in pairs])
     if not pairs:
         text = f"{study.name(study.spec.baseline)} is the only network."
@@ -145,7 +143,7 @@ def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
     pairs = [
         (study, pair)
         for study, pair in pairs_of(studies)
-        if is_measured(pair) and pair.changes and all(change.interval for change in pair.changes)
+        if pair.measured and pair.changes and all(change.interval for change in pair.changes)
     ]
     if not pairs:
         return []

@@ -19,7 +19,7 @@ from cnn_study.report.kit.wording import (
     points,
     points_within,
 )
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured
+from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA = "plots/data/budgets.csv"
 
@@ -113,7 +113,7 @@ def budget_chart(rows: pd.DataFrame, members: Members) -> Spec:
 def order_changes(study: ComparedStudy) -> list[Finding]:
     """Each comparison that has another sign at a smaller budget, by a change that is significant itself."""
     findings = []
-    for pair in filter(is_measured, study.pairs):
+    for pair in (pair for pair in study.pairs if pair.measured):
         for before, change in zip(pair.smaller, pair.changes, strict=True):
             if not (change.reversed and pair.largest and change.interval):
                 continue

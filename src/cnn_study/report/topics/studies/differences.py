@@ -20,7 +20,7 @@ from cnn_study.report.kit.wording import (
     listed,
     points_within,
 )
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, rule_of
+from cnn_study.report.topics.studies.study import ComparedStudy, rule_of
 from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
@@ -199,10 +199,9 @@ def in_words(study: ComparedStudy) -> list[Finding]:
 
 def against_baseline(study: ComparedStudy) -> list[Finding]:
     """But for what a control asks, which has a sentence of its own."""
-    asked = {frozenset((control.of, control.against)) for control in study.spec.controls}
     findings = []
-    for pair in filter(is_measured, study.comparison.against_baseline):
-        if frozenset((pair.of, pair.against)) not in asked:
+    for pair in study.unasked:
+        if pair.measured:
             text = study.in_words(pair, study.name(pair.of), study.name(pair.against))
             findings.append(study.finding(f"baseline_{rule_of(pair)}", f"{text}.", study.numbers_of(pair)))
     return findings
@@ -210,7 +209,7 @@ def against_baseline(study: ComparedStudy) -> list[Finding]:
 
 def controls(study: ComparedStudy) -> list[Finding]:
     """What each control asks, and the answer."""
-    measured = {(c.of, c.against): c for c in study.comparison.controls if is_measured(c)}
+    measured = {(c.of, c.against): c for c in study.comparison.controls if c.measured}
     findings = []
     for control in study.spec.controls:
         differing = in_brackets(study.differing.get((control.of, control.against), ()))

@@ -10,13 +10,12 @@ from typing import Any
 from cnn_study.analysis.compared import Comparison, StudyComparison
 from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
-from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.statistics import Estimate, equal_means
 from cnn_study.analysis.summaries import BudgetSummary, Summary, Timing
-from cnn_study.analysis.verdicts import opposite
 from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
-from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, named, points_within
+from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, mean_of, named, points_within
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class ComparedStudy:
     ``margin``: within which networks are equivalent, in points. ``summary`` and ``timing``: the objects of
     metrics/summary.json and timing.json by architecture. ``costs``: of training steps, where times are compared.
     ``differing``: what the two networks of each pair differ in, by (of, against). ``judged``: the comparisons of
-    all studies, by the same.
+    all studies by the same, each pair both ways round.
     """
 
     key: str
@@ -85,7 +84,7 @@ class ComparedStudy:
     def against_baseline(self, architecture: str) -> Comparison | None:
         """None for the baseline itself, and where nothing was compared."""
         pairs = self.comparison.against_baseline
-        return next((pair for pair in pairs if pair.of == architecture and is_measured(pair)), None)
+        return next((pair for pair in pairs if pair.of == architecture and pair.measured), None)
 
     @property
     def pairs(self) -> list[Comparison]:
@@ -93,28 +92,27 @@ class ComparedStudy:
         return self.comparison.pairs
 
     @property
+    def unasked(self) -> list[Comparison]:
+        """Members against the baseline, without those that a control compares with it, either way round."""
+        asked = {frozenset((control.of, control.against)) for control in self.spec.controls}
+        pairs = self.comparison.against_baseline
+        return [pair for pair in pairs if frozenset((pair.of, pair.against)) not in asked]
+
+    @property
     def best(self) -> str | None:
         """The network that is shown to be the most accurate: by all of its p-values, and no verdict denies it."""
         found = self.comparison.best
         if found is None or not found.significant:
             return None
-        verdicts = {
-            pair.verdict and (pair.verdict if pair.of == found.network else opposite(pair.verdict))
-            for pair in (*(pair for _, pair in self.comparison.by_kind), *self._judged_elsewhere)
-            if found.network in (pair.of, pair.against) and is_measured(pair)
-        }
-        return found.network if verdicts <= {"better"} else None
-
-    @property
-    def _judged_elsewhere(self) -> list[Comparison]:
-        """Pairs of its networks that other studies compare."""
-        return [pair for names, pair in self.judged.items() if set(names) <= set(self.comparison.ranking)]
+        pairs = (self.judged.get((found.network, name)) for name in self.comparison.ranking)
+        denied = any(pair is not None and pair.measured and pair.verdict != "better" for pair in pairs)
+        return None if denied else found.network
 
     @property
     def leaders(self) -> list[str]:
-        """Those with the highest mean: more than one where means are equal to the last digit."""
-        accuracies = {name: self.accuracy(name).mean for name in self.comparison.ranking}
-        return [name for name, mean in accuracies.items() if mean == accuracies[self.comparison.ranking[0]]]
+        """Those with the highest mean, more than one where means are equal."""
+        accuracies = {name: mean_of(self.accuracy(name)) for name in self.comparison.ranking}
+        return [name for name, mean in accuracies.items() if equal_means(mean, max(accuracies.values()))]
 
     def in_words(self, comparison: Comparison, of: str, against: str) -> str:
         """The verdict on two networks under these names, with the study's margin."""
@@ -159,16 +157,6 @@ def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comp
     return list(found.values())
 
 
-def is_measured(comparison: Comparison) -> bool:
-    """Whether there is a difference: both networks have trained, to a budget that both have."""
-    return comparison.points is not None
-
-
-def is_one_run(comparison: Comparison) -> bool:
-    """Whether one of the two has a single run, of which there is no interval."""
-    return is_measured(comparison) and min(comparison.largest_seeds) < 2
-
-
 def rule_of(comparison: Comparison) -> str:
     """The verdict as a part of a rule's name: ``better``, ``worse``, ``equivalent`` or ``not_decided``."""
     return (comparison.verdict or "not decided").replace(" ", "_")
@@ -182,7 +170,7 @@ def in_words(comparison: Comparison, of: str, against: str, margin: float) -> st
     difference = points_within(comparison.points or 0.0, comparison.interval)
     judged, seeds = comparison.judged, seeds_in_words(comparison)
     if judged is None:
-        why = "one run has no interval" if is_one_run(comparison) else "the runs do not vary"
+        why = "one run has no interval" if comparison.one_run else "the runs do not vary"
         return f"{of} and {against} differ by {difference} ({seeds}); {why}, so nothing is decided"
     within = f"by less than {counted_points(margin)}"
     texts = {

@@ -7,7 +7,7 @@ from cnn_study.analysis.verdicts import Verdict
 from cnn_study.report.kit.findings import CONCLUSIONS, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import capitalized, counted, counted_points, listed, points_cell
-from cnn_study.report.topics.studies.study import ComparedStudy, is_measured, is_one_run, pairs_of
+from cnn_study.report.topics.studies.study import ComparedStudy, pairs_of
 
 # A sign as well as a word, neither of them a colour.
 SIGNS = {"better": "▲ better", "worse": "▼ worse", "equivalent": "≈ equivalent", "not decided": "? not decided"}
@@ -64,17 +64,17 @@ def _where(pair: Comparison, largest: int | None) -> str:
 
 def kind_of(pair: Comparison) -> str:
     """The verdict; why there is none (``one run``, ``no variation``); ``not compared`` of a pair that is not."""
-    if not is_measured(pair):
+    if not pair.measured:
         return "not compared"
-    return pair.verdict or ("one run" if is_one_run(pair) else "no variation")
+    return pair.verdict or ("one run" if pair.one_run else "no variation")
 
 
 def verdict_cell(pair: Comparison, margin: float) -> str:
     """The verdict with its sign; whether a significant difference is shown to be below the margin."""
-    if not is_measured(pair):
+    if not pair.measured:
         return "not compared"
     small = pair.judged is not None and pair.judged.smaller_than_margin
-    return verdict_in_a_cell(pair.verdict, margin, one_run=is_one_run(pair), smaller_than_margin=small)
+    return verdict_in_a_cell(pair.verdict, margin, one_run=pair.one_run, smaller_than_margin=small)
 
 
 def verdict_in_a_cell(verdict: Verdict | None, margin: float, *, one_run: bool, smaller_than_margin: bool) -> str:
