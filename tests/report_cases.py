@@ -388,7 +388,7 @@ COMPARISON = StudyComparison(
 
 
 WAYS = (
-    wording.points, wording.percent, wording.round_percent, wording.times, wording.hundredths, wording.seconds,
+    wording.points, wording.percent, wording.round_percent, wording.times, wording.hundredths, wording.duration,
     wording.pixels, wording.pixel_change,
 )  # fmt: skip
 

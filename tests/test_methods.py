@@ -62,6 +62,19 @@ def test_networks_that_are_trained_otherwise_are_named_once_with_what_differs() 
 
 
 @pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({"learning_rate": 0.00001}, "4 layers: learning rate 0.00001."),
+        ({"recipe": {"threads": 1}}, "4 layers: device, threads, or what has no effect here."),
+    ],
+)
+def test_what_else_a_network_has_of_its_own_is_said(own: dict[str, Any], words: str) -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["architectures"]["depth_4"]["training"] = own
+    assert words in trained_otherwise(replace(made_up_evidence(), params=validate(content)))
+
+
+@pytest.mark.parametrize(
     ("budgets", "words"), [([1], "a budget of 1 epoch."), ([2, 1], "budgets of 1 and 2 epochs.")]
 )
 def test_budgets_of_a_network_s_own_are_named(budgets: list[int], words: str) -> None:

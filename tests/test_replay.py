@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from cnn_study.analysis.tables import replay_table
+from cnn_study.params.study import Study
 from cnn_study.report.topics.learning_rates.orders import Orders
 from cnn_study.training.records import Replayed, ShortRun
 from tests.report_cases import ENVIRONMENT, STUDIES, assert_numbers_are_their_own, short_run
@@ -35,9 +36,18 @@ def test_the_table_has_rate_by_rate_who_trained_and_how_well() -> None:
     assert orders.table.columns == ("network", "0.001", "0.01")
     assert orders.table.rows == (
         ("narrow one", "55.0 %", "40.0 % (1 of 2)"),
-        ("“wide, twice”", "70.0 %", "0 of 2 trained"),
+        ("wide, twice", "70.0 %", "0 of 2 trained"),
         ("odd one", "–", "20.0 %"),
     )
+
+
+def test_networks_that_two_studies_call_the_same_are_two_lines() -> None:
+    studies = {
+        key: Study(title=key, question="?", baseline=name, members={name: "3×3"})
+        for key, name in (("a", "thin"), ("b", "wide"))
+    }
+    orders = Orders.of(replayed(("thin", 0.01, 0, 0.5), ("wide", 0.01, 0, 0.6)), studies, 0.01)
+    assert list(orders.names.values()) == ["3×3 (a)", "3×3 (b)"]
 
 
 def test_who_does_not_train_at_the_own_rate_is_said_before_who_comes_first() -> None:

@@ -17,7 +17,6 @@ from PIL import Image
 
 from cnn_study.analysis.results import Result
 from cnn_study.evaluation.results import Pixels
-from cnn_study.report.kit.members import Members
 
 SMALL, MEDIUM, LARGE = 6.5, 7.5, 10  # points
 LINE = 0.12  # height of a line of small text
@@ -92,10 +91,10 @@ def show_scale(picture: Picture, axis: Axes, colours: ScalarMappable, ticks: Map
     bar.ax.tick_params(labelsize=SMALL, length=2)
 
 
-def labels_of(members: Members, results: Mapping[str, Result]) -> dict[str, str]:
-    """By architecture, its name as shown, and what became of the network that is looked into."""
+def labels_of(names: Mapping[str, str], results: Mapping[str, Result]) -> dict[str, str]:
+    """By architecture, its name as these ``names`` have it, and what became of the network that is looked into."""
     remarks = {"trained": "", "collapsed": " (collapsed)", "diverged": " (diverged, first weights)"}
     return {
         name: f"{label}{remarks[results[name].evaluation.inside.looked_into.status]}"
-        for name, label in members.names.items()
+        for name, label in names.items()
     }

@@ -103,16 +103,11 @@ def pixel_change(length: float) -> str:
     return f"{round(length, 2) + 0.0:+.2f}".replace("-", "−")
 
 
-def seconds(duration: float) -> str:
-    """A duration: 52 s, 5.2 s."""
-    return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"
-
-
-def duration(seconds_taken: float) -> str:
-    """A duration in the unit that people use: 5.2 s, 52 s, 1 min, 10 min, 2.5 h."""
-    if seconds_taken < 60:
-        return seconds(seconds_taken)
-    minutes = seconds_taken / 60
+def duration(seconds: float) -> str:
+    """In the unit that people use: 5.2 s, 52 s, 1 min, 10 min, 2.5 h."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes = seconds / 60
     return f"{significant(minutes, 2)} min" if minutes < 60 else f"{significant(minutes / 60, 2)} h"
 
 

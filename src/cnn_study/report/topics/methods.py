@@ -197,9 +197,9 @@ def _differences(own: Training, training: Training) -> str:
         parts.append(f"{'a budget' if len(own.budgets) == 1 else 'budgets'} of {_epochs(own)}")
     if own.seeds != training.seeds:
         parts.append(f"seeds {listed([str(seed) for seed in own.seeds])}")
-    if own.learning_rate != training.learning_rate:
-        parts.append(f"learning rate {own.learning_rate}")
-    return listed(parts) or "precision, device or threads"
+    if (at := own.learning_rate) != training.learning_rate:
+        parts.append(f"learning rate {at if isinstance(at, str) else rate(at)}")
+    return listed(parts) or "device, threads, or what has no effect here"
 
 
 def variances_in_words(evidence: Evidence) -> str:

@@ -90,7 +90,7 @@ def _maps_figure(members: Members, index: int) -> Figure:
 
 def _draw_first_layers(members: Members, evidence: Evidence) -> Picture:
     index = evidence.params.evaluate.shown_images[0]
-    labels = labels_of(members, evidence.results)
+    labels = labels_of(members.names, evidence.results)
     return draw_first_layers(
         f"{members.title}: filters and activations of the first layer",
         index,
@@ -99,7 +99,7 @@ def _draw_first_layers(members: Members, evidence: Evidence) -> Picture:
 
 
 def _draw_maps(members: Members, index: int, evidence: Evidence) -> Picture:
-    labels = labels_of(members, evidence.results)
+    labels = labels_of(members.names, evidence.results)
     return draw_feature_maps(
         f"{members.title}: feature maps of test image {index} ({evidence.classes[evidence.labels[index]]})",
         index,

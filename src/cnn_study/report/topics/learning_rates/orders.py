@@ -8,7 +8,16 @@ import pandas as pd
 
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.page import Table
-from cnn_study.report.kit.wording import Studies, counted, listed, listed_or_counted, percent, quoted, rate
+from cnn_study.report.kit.wording import (
+    Studies,
+    counted,
+    first_name,
+    listed,
+    listed_or_counted,
+    percent,
+    quoted,
+    rate,
+)
 
 DATA = "plots/data/replay.csv"
 
@@ -29,7 +38,7 @@ class Orders:
     @classmethod
     def of(cls, replay: pd.DataFrame, studies: Studies, own: float) -> "Orders":
         """``replay``: ``architecture``, ``learning_rate``, ``seed``, ``status``, ``validation_accuracy``."""
-        names = {str(name): _name(str(name), studies) for name in replay["architecture"].unique()}
+        names = {str(name): first_name(str(name), studies) for name in replay["architecture"].unique()}
         means: dict[float, dict[str, float]] = {}
         runs: dict[tuple[float, str], tuple[int, int]] = {}
         for value, rows in replay.groupby("learning_rate"):
@@ -135,7 +144,7 @@ class Orders:
 
     def _first(self, means: Mapping[str, float]) -> str:
         """3×3 comes first; 3×3 and 5×5 are equal and first."""
-        first = [self.names[name] for name in ordered(means) if means[name] == max(means.values())]
+        first = [quoted(self.names[name]) for name in ordered(means) if means[name] == max(means.values())]
         return f"{listed(first)} {'comes' if len(first) == 1 else 'are equal and come'} first"
 
     def _do_not_train(self, failed: Sequence[str]) -> str:
@@ -144,8 +153,8 @@ class Orders:
         if not others:
             return "no network trains"
         if len(others) == 1 and len(failed) > 1:
-            return f"only {self.names[others[0]]} trains"
-        who = listed_or_counted([self.names[name] for name in failed])
+            return f"only {quoted(self.names[others[0]])} trains"
+        who = listed_or_counted([quoted(self.names[name]) for name in failed])
         return f"{who} {'does' if len(failed) == 1 else 'do'} not train"
 
     @property
@@ -170,9 +179,3 @@ class Orders:
 def ordered(means: Mapping[str, float]) -> list[str]:
     """The networks, the best first."""
     return sorted(means, key=lambda name: -means[name])
-
-
-def _name(architecture: str, studies: Studies) -> str:
-    """As the first study shows it that has it."""
-    names = (study.members[architecture] for study in studies.values() if architecture in study.members)
-    return quoted(next(names, architecture))

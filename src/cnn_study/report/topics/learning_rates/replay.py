@@ -20,7 +20,7 @@ from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.palette import styles_of
-from cnn_study.report.kit.wording import counted, percent, rate
+from cnn_study.report.kit.wording import counted, percent, quoted, rate
 from cnn_study.report.topics.learning_rates.orders import DATA, Orders
 
 
@@ -49,7 +49,7 @@ def _in_words(orders: Orders, name: str) -> str:
         f"{percent(means[name])} at {rate(at)}" if name in means else f"none trained at {rate(at)}"
         for at, means in orders.means.items()
     ]
-    return f"{orders.names[name]} {', '.join(points)}"
+    return f"{quoted(orders.names[name])} {', '.join(points)}"
 
 
 def replay_chart(runs: pd.DataFrame, members: Members, marked: float) -> Spec:

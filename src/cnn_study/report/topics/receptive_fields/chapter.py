@@ -15,7 +15,15 @@ from cnn_study.report.kit.findings import sentences, source
 from cnn_study.report.kit.members import Members, member_table, of_all, of_studies
 from cnn_study.report.kit.page import Detail, Figure, Section, Table
 from cnn_study.report.kit.pictures import labels_of
-from cnn_study.report.kit.wording import at_own_largest, counted, percent, pixels, pixels_within, with_status
+from cnn_study.report.kit.wording import (
+    at_own_largest,
+    counted,
+    first_name,
+    percent,
+    pixels,
+    pixels_within,
+    with_status,
+)
 from cnn_study.report.topics.receptive_fields.picture import draw_fields, draw_last_fields
 from cnn_study.report.topics.receptive_fields.sentences import field_findings, title_of
 from cnn_study.report.topics.receptive_fields.tables import (
@@ -100,7 +108,7 @@ def _path(members: Members) -> str:
 
 
 def _draw(members: Members, evidence: Evidence) -> Picture:
-    labels = labels_of(members, evidence.results)
+    labels = labels_of(members.names, evidence.results)
     index = evidence.params.evaluate.shown_images[0]
     evaluations = {label: evidence.results[name].evaluation.inside for name, label in labels.items()}
     return draw_fields(
@@ -113,10 +121,9 @@ def _draw(members: Members, evidence: Evidence) -> Picture:
 def _draw_last(title: str, last: Mapping[str, LayerField], evidence: Evidence) -> Picture:
     """The smallest theoretical fields first."""
     inside = {name: result.evaluation.inside for name, result in evidence.results.items()}
-    index = evidence.params.evaluate.shown_images[0]
-    labels: dict[str, str] = {}
-    for members in of_all(evidence.params):
-        labels = labels_of(members, evidence.results) | labels  # the first study's name stays
+    params = evidence.params
+    index = params.evaluate.shown_images[0]
+    labels = labels_of({name: first_name(name, params.studies, params.unnamed) for name in last}, evidence.results)
     return draw_last_fields(
         title,
         next(iter(inside.values())).activations[index].image,
@@ -139,9 +146,9 @@ def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
     return Figure(
         "receptive_fields-last",
         title,
-        "The central unit of the last feature map, on a test image, in one trained run of each network. An even "
-        "map has none in its middle, and the field lies beside it. Darker orange: more influence. Square: what it "
-        "can see; circle: two standard deviations (SD) of the influence.",
+        "The central unit of the last feature map, on a test image, in one trained run of each network. Where a "
+        "map has an even number of units, the unit beside its middle. Darker orange: more influence. Square: what "
+        "it can see; circle: two standard deviations (SD) of the influence.",
         source(f"plots/images/{LAST}"),
         image=f"images/{LAST}",
         alt=f"A test image for each of {counted(len(last), 'network')}, with a square of {_from_to(sides)} pixels "

@@ -5,7 +5,7 @@ from typing import Any
 
 from cnn_study.analysis.variance import LEVEL
 from cnn_study.report.kit.findings import SUMMARY, TIMING_CONCLUSIONS, Finding
-from cnn_study.report.kit.wording import listed, mean_of, percent, seconds, times, times_within
+from cnn_study.report.kit.wording import duration, listed, mean_of, percent, times, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 FACTS = {"training_flops": "training FLOPs", "parameters": "parameters"}
@@ -58,7 +58,7 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         return []
     accuracies = {name: study.accuracy(name) for name in front}
     parts = [
-        f"{study.name(name)} ({seconds(run.seconds)}, {percent(mean_of(accuracies[name]))})"
+        f"{study.name(name)} ({duration(run.seconds)}, {percent(mean_of(accuracies[name]))})"
         for name, run in front.items()
     ]
     machine, close = study.costs.machine(*front), close_in_time(study)
