@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnn_study.analysis.variance import LEVEL, Contrast, Outcomes, Variance
+from cnn_study.analysis.statistics import LEVEL
+from cnn_study.analysis.variance import Contrast, Outcomes, Variance
 
 DRAWS = 20_000
 

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from cnn_study.analysis.statistics import LEVEL
+
 
 def reliability(
     confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], bins: int = 15
@@ -51,7 +53,7 @@ class Gap:
         """
         gaps = (confidence - correct).mean(0)
         mean = float(gaps.mean())
-        half = float(stats.norm.ppf(0.975) * stats.sem(gaps)) if len(gaps) > 1 else 1.0
+        half = float(stats.norm.ppf(1 - LEVEL / 2) * stats.sem(gaps)) if len(gaps) > 1 else 1.0
         return cls(mean, (mean - half, mean + half))
 
     @property

@@ -10,18 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from cnn_study.analysis.accuracies import Accuracies
 from cnn_study.analysis.best import Best
 from cnn_study.analysis.compared import AccuracyDifference, Change, Comparison, StudyComparison
 from cnn_study.analysis.results import Result, worst
-from cnn_study.analysis.variance import LEVEL, Contrast
+from cnn_study.analysis.statistics import LEVEL
+from cnn_study.analysis.variance import Contrast
 from cnn_study.analysis.verdicts import judge, opposite
 from cnn_study.params.study import Study
 
-Labels = npt.NDArray[np.int64]
 Pair = tuple[str, str]
 _Signed = TypeVar("_Signed", "AccuracyDifference", "Change")
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cnn_study.analysis.variance import LEVEL
+from cnn_study.analysis.statistics import LEVEL
 from cnn_study.base.environment import Environment
 from cnn_study.base.records import Record
 from cnn_study.cost.records import NOTHING, Measured, Session, StepCosts

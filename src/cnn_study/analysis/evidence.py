@@ -101,7 +101,7 @@ class Evidence:
         }
 
     def compare(self, pairs: Iterable[Pair]) -> list[Comparison]:
-        """Pairs (of, against), but those with an architecture that is not there.
+        """Pairs (of, against), except those with an architecture that is not there.
 
         What a study compares as well is what the study finds; the others are a family of their own.
         """

@@ -9,6 +9,9 @@ from scipy import stats
 
 from cnn_study.base.records import Record
 
+LEVEL = 0.05  # of tests
+CONFIDENCE = 1 - LEVEL  # of intervals
+
 
 class Estimate(Record):
     """The ``mean`` of one value for each seed, None where there is none, and how sure it is.
@@ -28,7 +31,7 @@ class Estimate(Record):
         mean = float(known.mean()) if len(known) else None
         interval = None
         if mean is not None and len(known) > 1:
-            half = float(stats.t.ppf(0.975, len(known) - 1) * stats.sem(known))
+            half = float(stats.t.ppf(1 - LEVEL / 2, len(known) - 1) * stats.sem(known))
             interval = (mean - half, mean + half)
         return cls(mean=mean, ci95=interval, per_seed=tuple(values))
 

@@ -46,8 +46,8 @@ class FieldSides(Record):
 class BudgetSummary(Record):
     """Of an architecture's runs to one budget: accuracies 0 to 1, of ``statuses`` the worst as ``status``.
 
-    ``balanced_accuracy``: the mean over classes, None where all have as many test images, but for one, so that it
-    says the same.
+    ``balanced_accuracy``: the mean over classes; None where all have the same number of test images, give or take
+    one, so that it says the same.
     """
 
     status: Status

@@ -33,8 +33,8 @@ import numpy.typing as npt
 from scipy import optimize, stats
 
 from cnn_study.analysis.moderation import Moderated, can_be_moderated, moderated
+from cnn_study.analysis.statistics import LEVEL
 
-LEVEL = 0.05
 POWER = 0.8
 
 Floats = npt.NDArray[np.float64]

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cnn_study.analysis.variance import LEVEL, Contrast
+from cnn_study.analysis.statistics import LEVEL
+from cnn_study.analysis.variance import Contrast
 
 Verdict = Literal["better", "worse", "equivalent", "not decided"]
 

@@ -38,7 +38,7 @@ class Finding:
         return Sentence(self.text, source(self.data))
 
     def record(self) -> dict[str, Any]:
-        """As metrics/conclusions.json and timing_conclusions.json have it: which of them says ``timed``."""
+        """As metrics/conclusions.json and timing_conclusions.json have it; ``timed`` says which of them."""
         return {key: value for key, value in asdict(self).items() if key != "timed"}
 
 

@@ -63,7 +63,7 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "Theoretical: by the closed form over kernels and strides; the stage profile has confirmed it by the "
             "extent of the gradient. Effective: the gradient of a layer's "
             f"central unit, its mean size over {params.evaluate.images} test images, in the network of each seed, "
-            "before training with batch normalisation by these images "
+            "where batch normalisation before training uses the statistics of these images "
             "(Luo et al., 2016, arXiv 1701.04128): its standard deviation, the root of the mean of the variances "
             "across and along the rows, and Luo et al.'s side, the square root of the number of pixels with more "
             "than 4.55 % of the largest. Both count what lies in the image. The dense head reads all units of the "

@@ -71,7 +71,7 @@ class Claim:
     timed: bool
 
     def record(self) -> dict[str, Any]:
-        """As metrics/conclusions.json and timing_conclusions.json have it: which of them says ``timed``."""
+        """As metrics/conclusions.json and timing_conclusions.json have it; ``timed`` says which of them."""
         return {key: value for key, value in asdict(self).items() if key != "timed"}
 
 
@@ -104,7 +104,7 @@ def check_claims(
     """Every claim of the original report with its verdict.
 
     ``dataset``: its name in params.yaml. ``summary``: the objects of metrics/summary.json by architecture.
-    ``costs``: of training steps. ``compared``: CLAIMED_PAIRS, but those with an architecture that is not in the
+    ``costs``: of training steps. ``compared``: CLAIMED_PAIRS, except those with an architecture that is not in the
     study. ``gradients``: ``architecture``, ``seed``, ``epoch``, ``layer``, ``gradient_norm``. ``replay``:
     plots/data/replay.csv, short runs with the original report's recipe, whose own learning rate is ``rate``.
     ``recipes``: by architecture, in what its recipe and rate differ from the original report's.

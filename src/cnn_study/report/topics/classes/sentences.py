@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from cnn_study.analysis.calibration import Gap
+from cnn_study.analysis.statistics import CONFIDENCE
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import Studies, counted, listed, percent, points, shown
 from cnn_study.report.topics.classes.calibration import ERRORS, Calibration
 
 UNDECIDED = "not significantly over- or under-confident"
-CONFIDENCE = 0.95  # of the intervals of ``Gap``
 
 
 def calibration_answer(found: Mapping[str, Calibration], networks: int) -> Finding:

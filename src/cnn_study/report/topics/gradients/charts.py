@@ -169,7 +169,7 @@ def gradient_heat_map(norms: pd.DataFrame, members: Members) -> Spec:
         "tooltip": [tip("name", "network"), tip("layer"), tip("epoch"), tip("gradient_norm", "norm", ".3g")],
     }
     return panels(
-        f"{members.title}: gradient norm BY LAYER AND EPOCH",
+        f"{members.title}: gradient norm by layer and epoch",
         rows[["name", "layer", "depth", "epoch", "gradient_norm"]],
         {"mark": "rect", "encoding": encoding, "width": 185},
         independent=["y"],

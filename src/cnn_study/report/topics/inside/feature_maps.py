@@ -4,6 +4,7 @@ import math
 import textwrap
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Picture
@@ -56,6 +57,4 @@ def draw_feature_maps(title: str, index: int, networks: Mapping[str, Inside], ch
 
 def _spread(count: int, rows: int) -> list[int]:
     """Rows for ``count`` layers: the first in the first, the last in the last, the others evenly between."""
-    if count == 1:
-        return [0]
-    return [round(index * (rows - 1) / (count - 1)) for index in range(count)]
+    return [int(row) for row in np.linspace(0, rows - 1, count).round()]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnn_study.analysis.results import Result
-from cnn_study.analysis.statistics import Estimate
+from cnn_study.analysis.statistics import CONFIDENCE, Estimate
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import (
     FAILURES,
@@ -20,7 +20,6 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.receptive_fields.tables import BY_LAYER, LayerField
 
-CONFIDENCE = 0.95  # of the intervals of ``Estimate``
 CHANGES = {1: "grows", -1: "shrinks", 0: "stays"}
 VERBS = {1: "widens", -1: "narrows"}
 

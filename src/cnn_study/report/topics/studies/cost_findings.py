@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from cnn_study.analysis.variance import LEVEL
+from cnn_study.analysis.statistics import LEVEL
 from cnn_study.report.kit.findings import SUMMARY, TIMING_CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import duration, listed, mean_of, percent, times, times_within
 from cnn_study.report.topics.studies.study import ComparedStudy

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, groupby
+from itertools import groupby
 from math import ceil, floor, log, log10
 
 import pandas as pd
@@ -102,10 +102,9 @@ class Frontier:
     def front(self) -> list[Point]:
         """Those with a higher mean than all that cost no more, cheapest first."""
         order = sorted(self.points, key=lambda point: (point.seconds, -point.accuracy))
-        best = accumulate((point.accuracy for point in order), max)
         found: list[Point] = []
-        for point, highest in zip(order, best, strict=True):
-            if point.accuracy == highest and (not found or point.accuracy > found[-1].accuracy):
+        for point in order:
+            if not found or point.accuracy > found[-1].accuracy:
                 found.append(point)
         return found
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from cnn_study.analysis.variance import LEVEL
+from cnn_study.analysis.statistics import LEVEL
 from cnn_study.report.kit.findings import SUMMARY, TIMING, TIMING_CONCLUSIONS, Finding, source
 from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (

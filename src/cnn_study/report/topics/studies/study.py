@@ -115,12 +115,36 @@ class ComparedStudy:
         return [name for name, mean in accuracies.items() if equal_means(mean, max(accuracies.values()))]
 
     def in_words(self, comparison: Comparison, of: str, against: str) -> str:
-        """The verdict on two networks under these names, with the study's margin."""
-        return in_words(comparison, of, against, self.margin)
+        """Of two networks under these names: a is more accurate than b (+1.2 points, 95 % CI +0.8 to +1.5)."""
+        difference = points_within(comparison.points or 0.0, comparison.interval)
+        judged, seeds = comparison.judged, seeds_in_words(comparison)
+        if judged is None:
+            why = "one run has no interval" if comparison.one_run else "the runs do not vary"
+            return f"{of} and {against} differ by {difference} ({seeds}); {why}, so nothing is decided"
+        within = f"by less than {counted_points(self.margin)}"
+        texts = {
+            "better": f"{of} is more accurate than {against}"
+            + (f", but {within}" if judged.smaller_than_margin else ""),
+            "worse": f"{of} is less accurate than {against}"
+            + (f", but {within}" if judged.smaller_than_margin else ""),
+            "equivalent": f"{of} and {against} are equivalent within {counted_points(self.margin)}",
+            "not decided": f"{of} against {against} is not decided",
+        }
+        text = f"{texts[judged.verdict]} ({difference}, {seeds})"
+        if judged.verdict == "not decided":
+            detectable = 100 * judged.detectable
+            text += (
+                f"; the minimum detectable difference is {detectable:.1f} points"
+                if detectable <= MOST_POINTS
+                else "; the minimum detectable difference is more than two accuracies can differ by"
+            )
+        return text
 
     def numbers_of(self, comparison: Comparison) -> dict[str, Any]:
-        """What that sentence rests on, with the study's margin."""
-        return numbers_of(comparison, self.margin)
+        """For a finding: what that sentence rests on."""
+        keys = ("of", "against", "seeds", "points", "interval", "verdict", "smaller_than_margin")
+        record = comparison.record() | {"margin": self.margin}
+        return {key: record[key] for key in (*keys, "minimum_detectable_points", "margin")}
 
     def finding(
         self, rule: str, text: str, numbers: dict[str, Any], data: str = CONCLUSIONS, *, timed: bool = False
@@ -162,45 +186,7 @@ def rule_of(comparison: Comparison) -> str:
     return (comparison.verdict or "not decided").replace(" ", "_")
 
 
-def in_words(comparison: Comparison, of: str, against: str, margin: float) -> str:
-    """``of`` is more accurate than ``against`` (+1.2 points, 95 % CI +0.8 to +1.5), or whatever the verdict is.
-
-    ``margin``: within which networks are equivalent, in points.
-    """
-    difference = points_within(comparison.points or 0.0, comparison.interval)
-    judged, seeds = comparison.judged, seeds_in_words(comparison)
-    if judged is None:
-        why = "one run has no interval" if comparison.one_run else "the runs do not vary"
-        return f"{of} and {against} differ by {difference} ({seeds}); {why}, so nothing is decided"
-    within = f"by less than {counted_points(margin)}"
-    texts = {
-        "better": f"{of} is more accurate than {against}"
-        + (f", but {within}" if judged.smaller_than_margin else ""),
-        "worse": f"{of} is less accurate than {against}"
-        + (f", but {within}" if judged.smaller_than_margin else ""),
-        "equivalent": f"{of} and {against} are equivalent within {counted_points(margin)}",
-        "not decided": f"{of} against {against} is not decided",
-    }
-    text = f"{texts[judged.verdict]} ({difference}, {seeds})"
-    if judged.verdict == "not decided":
-        detectable = 100 * judged.detectable
-        text += (
-            f"; the minimum detectable difference is {detectable:.1f} points"
-            if detectable <= MOST_POINTS
-            else "; the minimum detectable difference is more than two accuracies can differ by"
-        )
-    return text
-
-
 def seeds_in_words(comparison: Comparison) -> str:
     """3 seeds; 3 and 2 seeds."""
     of, against = comparison.largest_seeds
     return counted(of, "seed") if of == against else f"{of} and {counted(against, 'seed')}"
-
-
-def numbers_of(comparison: Comparison, margin: float) -> dict[str, Any]:
-    """For a finding: what the sentence that ``in_words`` gives rests on."""
-    keys = ("of", "against", "seeds", "points", "interval", "verdict", "smaller_than_margin")
-    record = comparison.record()
-    detectable = record["minimum_detectable_points"]
-    return {key: record[key] for key in keys} | {"minimum_detectable_points": detectable, "margin": margin}
