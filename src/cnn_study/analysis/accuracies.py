@@ -1,6 +1,6 @@
 """Which test images the runs of all networks have right, by budget, and how accuracies vary."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -56,23 +56,15 @@ class Accuracies:
 
         None where one of them has not at least two runs, or where nothing varies, so that nothing tells chance.
         """
-        return _contrast(of, against, self.outcomes(budget), self.variances(budget))
+        return _contrast((of, against), self.outcomes(budget), self.variances(budget))
 
     def interaction(self, pair: tuple[str, str], other: tuple[str, str], budget: int) -> Contrast | None:
         """The difference of one pair minus that of another; None as in ``contrast``."""
-        outcomes, found = self.outcomes(budget), self.variances(budget)
-        names = (*pair, *other)
-        if any(name not in outcomes for name in names):
-            return None
-        signs = (1, -1, -1, 1)
-        contrast = Contrast.of_sum(
-            [(sign, outcomes[name], found[name]) for sign, name in zip(signs, names, strict=True)]
-        )
-        return contrast if contrast.variance > 0 else None
+        return _contrast((*pair, *reversed(other)), self.outcomes(budget), self.variances(budget))
 
     def change(self, of: str, against: str, budget: int, later: int) -> Contrast | None:
         """How the difference changes from one budget to another, within the seeds that have both."""
-        return _contrast(of, against, self._changes(budget, later), self._variances_of_changes(budget, later))
+        return _contrast((of, against), self._changes(budget, later), self._variances_of_changes(budget, later))
 
     def pools(self) -> dict[tuple[int, str], Pool]:
         """Of the networks that are trained to a budget by an optimizer, by both."""
@@ -119,9 +111,10 @@ class Accuracies:
 
 
 def _contrast(
-    of: str, against: str, outcomes: Mapping[str, Outcomes], found: Mapping[str, Variance]
+    names: Sequence[str], outcomes: Mapping[str, Outcomes], found: Mapping[str, Variance]
 ) -> Contrast | None:
-    if of not in outcomes or against not in outcomes:
+    """The first of these networks minus the second, plus the third minus the fourth where there are four."""
+    if any(name not in outcomes for name in names):
         return None
-    contrast = Contrast.of(outcomes[of], outcomes[against], found[of], found[against])
+    contrast = Contrast.of_sum([((-1) ** place, outcomes[name], found[name]) for place, name in enumerate(names)])
     return contrast if contrast.variance > 0 else None

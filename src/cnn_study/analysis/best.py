@@ -41,7 +41,6 @@ class Best:
         contrasts = [
             Contrast.of(outcomes[first], outcomes[name], variances[first], variances[name]) for name in others
         ]
-        low, high = contrasts[0].interval()
         chances = probability_of_best([outcomes[name] for name in order], [variances[name] for name in order])
         return cls(
             budget,
@@ -49,7 +48,7 @@ class Best:
             max(contrast.p_different() for contrast in contrasts),
             dict(zip(order, chances, strict=True)),
             100 * contrasts[0].difference,
-            (100 * low, 100 * high),
+            contrasts[0].interval_in_points(),
         )
 
 

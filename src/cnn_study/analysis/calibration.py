@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from cnn_study.analysis.statistics import LEVEL
+from cnn_study.analysis.statistics import LEVEL, side_of
 
 
 def reliability(
@@ -59,4 +59,4 @@ class Gap:
     @property
     def sign(self) -> int:
         """1 if the network is over-confident, -1 if it is under-confident, 0 if its interval has 0 in it."""
-        return int(self.ci95[0] > 0) - int(self.ci95[1] < 0)
+        return side_of(self.ci95, 0)

@@ -14,7 +14,7 @@ from cnn_study.analysis.accuracies import Accuracies
 from cnn_study.analysis.best import Best
 from cnn_study.analysis.compared import AccuracyDifference, Change, Comparison, StudyComparison
 from cnn_study.analysis.results import Result, worst
-from cnn_study.analysis.statistics import LEVEL
+from cnn_study.analysis.statistics import LEVEL, side_of
 from cnn_study.analysis.variance import Contrast
 from cnn_study.analysis.verdicts import judge, opposite
 from cnn_study.params.study import Study
@@ -119,20 +119,20 @@ class Comparer:
         seeds = self.accuracies.runs(of, budget), self.accuracies.runs(against, budget)
         if contrast is None:
             return AccuracyDifference(budget, seeds, points, None, None)
-        return AccuracyDifference(budget, seeds, points, _in_points(contrast), contrast.p_different())
+        return AccuracyDifference(budget, seeds, points, contrast.interval_in_points(), contrast.p_different())
 
     def _change(self, of: str, against: str, before: AccuracyDifference, last: AccuracyDifference) -> Change:
         points = last.points - before.points
         contrast = self.accuracies.change(of, against, before.budget, last.budget)
         if contrast is None:
             return Change(before.budget, points, None, stable=False, reversed=False)
-        low, high = _in_points(contrast)
+        low, high = contrast.interval_in_points()
         return Change(
             before.budget,
             points,
             (low, high),
             stable=-self.margin < low and high < self.margin,
-            reversed=_sign(before) * _sign(last) < 0 and not low <= 0 <= high,
+            reversed=side_of(before.interval, 0) * side_of(last.interval, 0) < 0 and side_of((low, high), 0) != 0,
         )
 
     def _classes(self, of: str, against: str, budget: int) -> dict[str, float]:
@@ -169,16 +169,6 @@ def pareto_front(points: Mapping[str, tuple[float, float]], better: Callable[[st
     return [name for place, name in enumerate(order) if all(better(name, cheaper) for cheaper in order[:place])]
 
 
-def _sign(one: AccuracyDifference) -> int:
-    """1 or -1 where the interval leaves out zero, else 0."""
-    return 0 if one.interval is None else int(one.interval[0] > 0) - int(one.interval[1] < 0)
-
-
 def _minus(one: _Signed) -> _Signed:
     interval = None if one.interval is None else (-one.interval[1], -one.interval[0])
     return replace(one, points=-one.points, interval=interval)
-
-
-def _in_points(contrast: Contrast) -> tuple[float, float]:
-    low, high = contrast.interval()
-    return 100 * low, 100 * high

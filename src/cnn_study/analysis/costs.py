@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cnn_study.analysis.statistics import LEVEL
+from cnn_study.analysis.statistics import LEVEL, side_of
 from cnn_study.base.environment import Environment
 from cnn_study.base.records import Record
 from cnn_study.cost.records import NOTHING, Measured, Session, StepCosts
@@ -34,7 +34,7 @@ class Ratio(Record):
     @property
     def sign(self) -> int:
         """1 where it takes longer, -1 where it is faster, 0 where neither is significant."""
-        return int(self.ci95[0] > 1) - int(self.ci95[1] < 1)
+        return side_of(self.ci95, 1)
 
     def times(self, factor: float) -> "Ratio":
         """Of runs, say, of which one has so many times the images."""

@@ -119,10 +119,7 @@ def mirrored_pairs(evidence: Evidence, study: str) -> list[MirroredPair]:
 
 def _change_interval(pair: MirroredPair, accuracies: Accuracies) -> tuple[float, float] | None:
     contrast = accuracies.interaction((pair.of, pair.against), pair.partners, pair.budget)
-    if contrast is None:
-        return None
-    low, high = contrast.interval()
-    return 100 * low, 100 * high
+    return None if contrast is None else contrast.interval_in_points()
 
 
 def _up_to(result: Result, budget: int) -> Result:

@@ -69,6 +69,11 @@ def significant(number: float, digits: int, *, zeros: bool = False) -> str:
     return written.replace("-", "−")
 
 
+def side_of(interval: tuple[float, float] | None, value: float) -> int:
+    """1 where the whole interval lies above the value, -1 where it lies below; 0 where it does not, or is none."""
+    return 0 if interval is None else int(interval[0] > value) - int(interval[1] < value)
+
+
 def intervals_disjoint(of: Estimate, against: Estimate) -> int:
     """1 where the whole interval of ``of`` lies above the other's, -1 where it lies below, else 0.
 

@@ -226,6 +226,11 @@ class Contrast:
         half = float(stats.t.ppf(1 - LEVEL / 2, self.freedom)) * self.error
         return self.difference - half, self.difference + half
 
+    def interval_in_points(self) -> tuple[float, float]:
+        """The same in percentage points, of accuracies."""
+        low, high = self.interval()
+        return 100 * low, 100 * high
+
     def p_different(self) -> float:
         """How probable a difference as large as this or larger is if there is none."""
         if self.variance == 0:

@@ -151,6 +151,11 @@ def from_to(counts: Collection[int], noun: str) -> str:
     return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
 
 
+def span(low: object, high: object) -> str:
+    """2 to 7; of two that are written alike 2."""
+    return " to ".join(dict.fromkeys((str(low), str(high))))
+
+
 def listed(parts: Sequence[str]) -> str:
     """A, B and C."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

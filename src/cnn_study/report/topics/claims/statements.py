@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from cnn_study.analysis.compared import AccuracyDifference, Comparison
 from cnn_study.analysis.costs import Costs
-from cnn_study.analysis.statistics import Estimate, clipped, intervals_disjoint, significant
+from cnn_study.analysis.statistics import Estimate, clipped, intervals_disjoint, side_of, significant
 from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.wording import (
     counted,
@@ -116,11 +116,7 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
 
 def _opposes(smaller: AccuracyDifference, points: float) -> bool:
     """Whether a smaller budget says the other way round, by its interval alone."""
-    return smaller.interval is not None and smaller.points * points < 0 and not _holds_zero(smaller.interval)
-
-
-def _holds_zero(interval: tuple[float, float]) -> bool:
-    return interval[0] <= 0 <= interval[1]
+    return smaller.points * points < 0 and side_of(smaller.interval, 0) != 0
 
 
 def _larger(
@@ -194,10 +190,11 @@ def grows(measured: Measurements, names: Mapping[str, str], of: str) -> Statemen
     if (missing := _no_norms(measured, names, (of, of), measured.growth)) is not None:
         return missing
     growth = measured.growth[of]
-    sign = intervals_disjoint(growth, Estimate(mean=1, ci95=(1, 1), per_seed=()))
     how = "" if growth.ci95 else ", one run, without an interval"
     because = f"factor from the first epoch to the last: {names[of]} {_within(growth)}{how}"
-    return Statement(_key((of, "its first epoch")), _verdict(sign), because, {"growth": growth.summary})
+    return Statement(
+        _key((of, "its first epoch")), _verdict(side_of(growth.ci95, 1)), because, {"growth": growth.summary}
+    )
 
 
 def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Statement:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cnn_study.analysis.calibration import Gap
 from cnn_study.analysis.statistics import CONFIDENCE
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
-from cnn_study.report.kit.wording import Studies, counted, listed, percent, points, shown
+from cnn_study.report.kit.wording import Studies, counted, listed, percent, points, shown, span
 from cnn_study.report.topics.classes.calibration import ERRORS, Calibration
 
 UNDECIDED = "not significantly over- or under-confident"
@@ -19,7 +19,7 @@ def calibration_answer(found: Mapping[str, Calibration], networks: int) -> Findi
     _, rule, numbers = _counts({name: one.gap for name, one in found.items()})
     under, over = (int(str(numbers[side])) for side in ("under", "over"))
     gaps = sorted(100 * one.gap.mean for one in found.values())
-    ends = " to ".join(dict.fromkeys((points(gaps[0]), points(gaps[-1]))))
+    ends = span(points(gaps[0]), points(gaps[-1]))
     if len(found) == 1:
         kind = "under-confident" if under else "over-confident" if over else UNDECIDED
         says = f"The network is {kind}"

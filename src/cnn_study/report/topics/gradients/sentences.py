@@ -48,10 +48,12 @@ def answer(flows: Mapping[str, Flow], summary: Mapping[str, Summary], studies: S
 
 
 def _ratios(flows: Mapping[str, Flow], names: Mapping[str, str]) -> str:
-    """0.32× the last one's in residual and 1.2× in 3×3; of one network, without its name."""
-    parts = [times(flows[name].last) + (f" in {shown}" if shown else "") for name, shown in names.items()]
-    ratio, where, name = parts[0].partition(" in ")
-    return listed([f"{ratio} the last convolution's{where}{name}", *parts[1:]])
+    """0.32× the last convolution's in residual and 1.2× in 3×3; of one network, without its name."""
+    parts: list[str] = []
+    for name, shown in names.items():
+        of_last = "" if parts else " the last convolution's"
+        parts.append(f"{times(flows[name].last)}{of_last}{f' in {shown}' if shown else ''}")
+    return listed(parts)
 
 
 def _without_flow(networks: int) -> str:

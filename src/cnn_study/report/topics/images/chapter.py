@@ -12,7 +12,7 @@ from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding, sentences, source
 from cnn_study.report.kit.page import Figure, Section, Table
 from cnn_study.report.kit.pictures import MEDIUM, axes_at, new_picture, show_image, text_at
-from cnn_study.report.kit.wording import MOST_CLASSES, percent, quoted
+from cnn_study.report.kit.wording import MOST_CLASSES, percent, quoted, span
 from cnn_study.sources.prepared import Prepared
 
 DATA = "plots/data/images.csv"
@@ -128,5 +128,4 @@ def _table(counts: pd.DataFrame) -> Table:
 
 
 def _from_to(counts: tuple[int, ...]) -> str:
-    fewest, most = min(counts), max(counts)
-    return f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return span(f"{min(counts):,}", f"{max(counts):,}")

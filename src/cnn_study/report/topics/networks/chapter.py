@@ -7,7 +7,7 @@ from cnn_study.analysis.summaries import Summary
 from cnn_study.report.kit.chapter import Chapter
 from cnn_study.report.kit.findings import SUMMARY, sentences, source
 from cnn_study.report.kit.page import Detail, Figure, Section, Table
-from cnn_study.report.kit.wording import counted, rate, shown
+from cnn_study.report.kit.wording import counted, rate, shown, span
 from cnn_study.report.topics.networks.blocks import Drawing, drawings
 from cnn_study.report.topics.networks.chart import networks_drawn
 from cnn_study.report.topics.networks.sentences import megaflops, network_findings, title_of
@@ -44,10 +44,11 @@ def _figure(drawn: Sequence[Drawing], evidence: Evidence) -> Figure:
     summaries = [evidence.summaries[drawing.architectures[0]] for drawing in drawn]
     notes = [f"{summary.parameters:,} parameters" for summary in summaries]
     title = title_of(drawn, evidence.summaries)
-    depths = sorted({drawing.convolutions for drawing in drawn})
+    depths = [drawing.convolutions for drawing in drawn]
+    sizes = [summary.parameters for summary in summaries]
     alt = (
-        f"Drawings of {counted(len(drawn), 'network')}, layer by layer, of {_range(depths)} convolutions and "
-        f"{_range(sorted(summary.parameters for summary in summaries))} parameters. The table of layers below "
+        f"Drawings of {counted(len(drawn), 'network')}, layer by layer, of {span(min(depths), max(depths))} "
+        f"convolutions and {span(f'{min(sizes):,}', f'{max(sizes):,}')} parameters. The table of layers below "
         "says the same in words."
     )
     return Figure(
@@ -61,10 +62,6 @@ def _figure(drawn: Sequence[Drawing], evidence: Evidence) -> Figure:
         hint="Point at a layer for its shape.",
         alt=alt,
     )
-
-
-def _range(values: Sequence[int]) -> str:
-    return f"{values[0]:,}" if values[0] == values[-1] else f"{values[0]:,} to {values[-1]:,}"
 
 
 def _table(evidence: Evidence) -> Table:

@@ -6,7 +6,7 @@ from itertools import combinations
 from cnn_study.analysis.summaries import Summary
 from cnn_study.analysis.what_differs import TOLERANCE, equal_weights
 from cnn_study.report.kit.findings import SUMMARY, Finding
-from cnn_study.report.kit.wording import counted, hundredths, listed, quoted, round_percent
+from cnn_study.report.kit.wording import counted, hundredths, listed, quoted, round_percent, span
 from cnn_study.report.topics.networks.blocks import Drawing
 
 WORTH_SAYING = 1.1  # a ratio of operations
@@ -55,8 +55,7 @@ def _span(costs: Mapping[Drawing, Summary]) -> Finding:
     if networks > len(costs):
         who += f" of {counted(len(costs), 'architecture')}"
     has = "has" if networks == 1 else "have"
-    low, high = (megaflops(one) for one in (flops[0], flops[-1]))
-    operations = f"a forward pass of one image takes {low if low == high else f'{low} to {high}'} MFLOPs"
+    operations = f"a forward pass of one image takes {span(megaflops(flops[0]), megaflops(flops[-1]))} MFLOPs"
     if fewest == most:
         return Finding(f"{who} {has} {most:,} parameters; {operations}.", "networks", "one_size", numbers, SUMMARY)
     text = (

@@ -22,6 +22,7 @@ from cnn_study.report.kit.wording import (
     percent,
     pixels,
     pixels_within,
+    span,
     with_status,
 )
 from cnn_study.report.topics.receptive_fields.picture import draw_fields, draw_last_fields
@@ -142,7 +143,11 @@ def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
     sides = sorted({str(field.theoretical) for field in last.values()}, key=int)
     heeded = sorted(mean for field in last.values() if (mean := field.deviation_trained.mean) is not None)
     deviations = [pixels(mean) for mean in heeded]
-    circles = f", and a circle of twice {_from_to(deviations)} pixels, the influence's SD" if heeded else ""
+    circles = (
+        f", and a circle of twice {span(deviations[0], deviations[-1])} pixels, the influence's SD"
+        if heeded
+        else ""
+    )
     return Figure(
         "receptive_fields-last",
         title,
@@ -151,13 +156,9 @@ def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
         "it can see; circle: two standard deviations (SD) of the influence.",
         source(f"plots/images/{LAST}"),
         image=f"images/{LAST}",
-        alt=f"A test image for each of {counted(len(last), 'network')}, with a square of {_from_to(sides)} pixels "
-        f"that the central unit can see{circles}.",
+        alt=f"A test image for each of {counted(len(last), 'network')}, with a square of "
+        f"{span(sides[0], sides[-1])} pixels that the central unit can see{circles}.",
     )
-
-
-def _from_to(ordered: Sequence[str]) -> str:
-    return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
 
 
 def _charts(fields: pd.DataFrame, studies: Sequence[Members]) -> tuple[Figure, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnn_study.analysis.results import Result
-from cnn_study.analysis.statistics import CONFIDENCE, Estimate
+from cnn_study.analysis.statistics import CONFIDENCE, Estimate, side_of
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import (
     FAILURES,
@@ -17,6 +17,7 @@ from cnn_study.report.kit.wording import (
     pixels_within,
     round_percent,
     shown,
+    span,
 )
 from cnn_study.report.topics.receptive_fields.tables import BY_LAYER, LayerField
 
@@ -82,8 +83,7 @@ def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Find
     sides = sorted({field.theoretical for field in last.values()})
     size = next(iter(last.values())).size
     numbers: dict[str, Any] = {"sides": [sides[0], sides[-1]], "size": size}
-    side = f"{sides[0]}" if len(sides) == 1 else f"{sides[0]} to {sides[-1]}"
-    text = f"A unit of the last feature map can see {side} pixels a side, of an image's {size}"
+    text = f"A unit of the last feature map can see {span(*numbers['sides'])} pixels a side, of an image's {size}"
     trained = trained_of(last, results)
     if not trained:
         return Finding(f"{text}; none trained.", "receptive_fields", "sees", numbers, BY_LAYER)
@@ -127,9 +127,7 @@ def _head(last: Mapping[str, LayerField], studies: Studies) -> Finding:
 
 def direction(change: Estimate) -> int | None:
     """1 where a change's interval lies above 0, -1 below, 0 where it has 0 in it; None without an interval."""
-    if change.ci95 is None:
-        return None
-    return int(change.ci95[0] > 0) - int(change.ci95[1] < 0)
+    return None if change.ci95 is None else side_of(change.ci95, 0)
 
 
 def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:

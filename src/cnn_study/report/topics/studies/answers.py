@@ -20,6 +20,7 @@ from cnn_study.report.kit.wording import (
     points,
     points_within,
     quoted,
+    span,
 )
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import Mirror
@@ -130,7 +131,7 @@ def _listed(group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
     """The names with their differences, the first with the unit; of many, how many and between which."""
     if len(group) > MOST:
         found = [pair.points for _, pair in group if pair.points is not None]
-        between = f" ({points(min(found))} to {points(max(found))} points)" if found else ""
+        between = f" ({span(points(min(found)), points(max(found)))} points)" if found else ""
         return f"{len(group)} of {of_all}{between}"
     if of_all == 1:
         [(name, pair)] = group

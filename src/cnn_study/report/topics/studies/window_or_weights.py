@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from cnn_study.analysis.compared import Comparison
 from cnn_study.analysis.what_differs import Difference, choices
 from cnn_study.report.kit.findings import Finding
-from cnn_study.report.kit.wording import counted, counted_points, listed, points
+from cnn_study.report.kit.wording import counted, counted_points, listed, points, span
 from cnn_study.report.topics.studies.study import ComparedStudy
 from cnn_study.report.topics.studies.verdicts import kind_of
 
@@ -98,5 +98,4 @@ def _named(study: ComparedStudy, group: Sequence[Comparison]) -> str:
 
 def _between(group: Sequence[Comparison], kind: str) -> str:
     found = [pair.points for pair in group if pair.points is not None and pair.verdict == kind]
-    ends = dict.fromkeys((points(min(found)), points(max(found))))
-    return f" ({' to '.join(ends)} points)"
+    return f" ({span(points(min(found)), points(max(found)))} points)"
