@@ -49,32 +49,22 @@ settle: setup ## after a `git merge` of added networks: settle its conflicts in 
 benchmark: setup ## measure the speed of training against bounds; after a study, on an idle machine
 	@python -m benchmarks.speed
 
-benchmark-ray: setup ## measure what handing out the training stages to Ray costs and gives; on an idle machine
+benchmark-ray: setup ## measure what handing out stages to Ray costs and gives; on an idle machine
 	@python -m benchmarks.ray
 
 kills: setup ## kill a training stage at 100 random moments, and see that its bits are those of an undisturbed one
 	@KILLS=100 python -m pytest --timeout=3600 -k killed_at_any_moment
 
 setup: ## make .venv from requirements.lock, if it is missing or out of date
-	@cmp -s requirements.lock .venv/requirements.lock || $(MAKE) --no-print-directory .venv-anew
+	@cmp -s requirements.lock .venv/requirements.lock || $(PYTHON) scripts/make_venv.py
 	@test -f .dvc/tmp/plots_page.html || python -m scripts.make_plots_page
 
-.PHONY: .venv-anew
-.venv-anew:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11, 4) <= v < (3, 15) else "Python 3.11.4 to 3.14 is needed, found %d.%d.%d: make PYTHON=python3.12, say" % v[:3])'
-	@echo "making .venv: PyTorch is large, this takes a few minutes"
-	@rm -rf .venv
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@cp requirements.lock .venv/requirements.lock
-
-lock: ## resolve pyproject.toml into requirements.lock
-	@.venv/bin/pip install --quiet uv
-	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
+lock: setup ## resolve pyproject.toml into requirements.lock
+	@pip install --quiet uv
+	@uv pip compile --quiet --universal --python-version 3.11 --all-extras pyproject.toml -o requirements.lock
 
 schema: setup ## write params.schema.json, by which editors check params.yaml
 	@python -m scripts.make_schema
 
 clean: ## remove half-done work and caches of tools; results and data stay
-	@rm -rf .work .mypy_cache .pytest_cache .ruff_cache .hypothesis dvc_plots
+	@rm -rf .work .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dvc_plots

@@ -1,7 +1,7 @@
 """Whether the study finds on one kind of processor what it finds on another: processors.csv, and a table of it.
 
 ``python -m benchmarks.processors [CLONE ...]`` puts the test accuracies in these clones' results/ into the file,
-each kind of processor anew, and prints by network and budget what each but the first of the file has more than it.
+each kind of processor anew, and prints by network and budget by how much each differs from the first in the file.
 """
 
 import sys

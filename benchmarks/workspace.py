@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,11 +15,12 @@ from ruamel.yaml import YAML
 
 @contextlib.contextmanager
 def clone(change: Callable[[Any], None]) -> Iterator[Path]:
-    """The last commit without its results, its params.yaml changed by ``change``. Removed at the end."""
+    """The last commit, nothing of which has run, its params.yaml changed by ``change``. Removed at the end."""
     with tempfile.TemporaryDirectory(prefix="cnn-study-benchmark-") as name:
         folder = Path(name) / "study"
         subprocess.run(["git", "clone", "--quiet", ".", str(folder)], check=True)
-        (folder / "dvc.lock").unlink()
+        (folder / "dvc.lock").unlink(missing_ok=True)
+        shutil.rmtree(folder / "results", ignore_errors=True)
         yaml = YAML()
         content = yaml.load(folder / "params.yaml")
         change(content)

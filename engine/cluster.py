@@ -31,7 +31,7 @@ def connected() -> Iterator[None]:
     address = os.environ.get("RAY_ADDRESS")
     if address:
         refuse_if_nobody_answers(address)
-        # How often to try: each time takes Ray half a minute, and it would for ten.
+        # One try: each takes half a minute, and Ray would go on for ten.
         os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
         os.environ.setdefault("RAY_py_gcs_connect_timeout_s", str(CONNECT_SECONDS))
     here = {"num_cpus": usable_cores(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}

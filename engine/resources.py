@@ -27,7 +27,7 @@ class Resources:
         if not re.fullmatch(r"|[1-9]\d{0,3}", cpus):
             raise StudyError(f"CPUS: {found(cpus)}, allowed: a whole number, at least 1")
         if not re.fullmatch(r"|\d{1,4}|0?\.\d{1,4}", gpus):
-            raise StudyError(f"GPUS: {found(gpus)}, allowed: a whole number, or a part of one as 0.25")
+            raise StudyError(f"GPUS: {found(gpus)}, allowed: a whole number, or a fraction such as 0.25")
         size = re.fullmatch(r"(\d+(?:\.\d+)?)(|[KMGT]iB)", memory or "0")
         if size is None:
             raise StudyError(f"MEMORY: {found(memory)}, allowed: a size as 2GiB, or a number of bytes")
@@ -47,9 +47,12 @@ class Resources:
 
     def check(self, params: Params) -> None:
         """Raises StudyError, with a line for each key of params.yaml that asks for more."""
-        recipes = {("training",): params.training.recipe, ("replay", "runs"): params.replay.runs.recipe}
+        shared = params.training.recipe
+        recipes = {("training",): shared, ("replay", "runs"): params.replay.runs.recipe}
         recipes |= {
-            ("architectures", name, "training"): training.recipe for name, training in params.trainings.items()
+            ("architectures", name, "training"): own.recipe
+            for name, own in params.trainings.items()
+            if (own.recipe.threads, own.recipe.device) != (shared.threads, shared.device)
         }
         mistakes = []
         for keys, recipe in recipes.items():

@@ -8,8 +8,9 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 
 from cnn_study.base.errors import StudyError
 from cnn_study.cost.blocks import BLOCKS, MOST_STEPS, SECONDS
@@ -56,10 +57,13 @@ class MachineSpeed:
 
 def estimates(stages: Collection[str], params: Params, speed: MachineSpeed) -> dict[str, float]:
     """The seconds of each of the stages."""
-    return {stage: STAGE * speed.start + _work(stage, stages, params, speed) for stage in stages}
+    sizes = cache(lambda: params.data.sizes)  # which looks through a folder of pictures
+    return {stage: STAGE * speed.start + _work(stage, stages, params, speed, sizes) for stage in stages}
 
 
-def _work(stage: str, stages: Collection[str], params: Params, speed: MachineSpeed) -> float:
+def _work(
+    stage: str, stages: Collection[str], params: Params, speed: MachineSpeed, sizes: Callable[[], Sizes]
+) -> float:
     kind, _, name = stage.partition("@")
     if kind == "analyze":
         return ANALYSIS * speed.start * len(params.architectures)
@@ -69,7 +73,7 @@ def _work(stage: str, stages: Collection[str], params: Params, speed: MachineSpe
         return sum(_turns(name, params, speed) for name in _to_measure(params.architectures))
     if name not in speed.image:
         return 0.0
-    training, image, images = params.trainings[name], speed.image[name], params.data.sizes
+    training, image, images = params.trainings[name], speed.image[name], sizes()
     match kind:
         case "tune":
             if training.learning_rate != "tuned":

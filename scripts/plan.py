@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from cnn_study.base.errors import StudyError
@@ -63,9 +62,10 @@ def lost_weights(running: Iterable[str], architectures: Iterable[str]) -> dict[s
 
 
 def _lost(name: str) -> list[str]:
-    if not Path("results/tune", f"{name}.json").is_file():
-        return []  # nothing has been trained yet
-    plan = Plan.read(name)
+    try:
+        plan = Plan.read(name)
+    except StudyError:  # nothing has been trained yet, or not with what is to be found anew
+        return []
     found = known(plan)
     runs = [found.runs[plan.fingerprint(key)] for key in plan.keys if plan.fingerprint(key) in found.runs]
     if not runs:

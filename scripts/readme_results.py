@@ -179,7 +179,7 @@ def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> s
     epochs = from_to([max(one.budgets) for one in trainings], "epoch")
     return (
         f"{DATASETS[summaries.dataset]}: means of {seeds}, {epochs}, {summaries.test_images:,} test images. {CI}. "
-        "Verdicts, corrected for the number of comparisons, can be “not decided” beside an interval without 0. "
+        "Verdicts are corrected for the number of comparisons, intervals are not. "
         f"Equivalent: within {counted_points(params.analysis.margin)}."
     )
 

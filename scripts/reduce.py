@@ -1,7 +1,6 @@
 """Reduce params.yaml to a study that takes minutes, visibly: ``dvc params diff`` shows what was changed."""
 
-import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,6 +10,7 @@ from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.messages.mistakes import dotted
 from cnn_study.params.study import Params, validate
 from cnn_study.sources.datasets import FOLDER
+from scripts.edit_yaml import dumped, for_edits
 
 # The original report's networks, and normalisation's control.
 REPORT = (
@@ -27,19 +27,18 @@ QUICK = {
     ("replay", "runs", "images"): 500,
     ("evaluate", "images"): 100,
 }
-EMBEDDED = {("data", "dataset"): "fashion_mnist", **QUICK}
+OF_THE_DATA = {("data", "dataset"): "fashion_mnist", ("data", "size"): 32}
+EMBEDDED = OF_THE_DATA | QUICK
 
 
 def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) -> str:
     """Set these keys of params.yaml, keep the original report's networks, and ``also`` those; say what changed.
 
-    Nothing is made larger than it was. All networks stay where those of the original report are in no study or no
-    replay.
+    No number is made larger than it was, but for the size of images. All networks stay where those of the original
+    report are in no study or no replay.
     """
     params = validate(read_yaml())
-    yaml = YAML()
-    yaml.preserve_quotes, yaml.width = True, 1000
-    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml = for_edits()
     content = yaml.load(PARAMS)
     changes = []
     for (*sections, key), value in values.items():
@@ -49,26 +48,24 @@ def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) 
         before = place[key]
         if before == "all" and content["data"]["dataset"] == FOLDER:
             continue  # it has as many as it has
-        if before != value and not is_smaller(before, value):
-            changes.append(
-                f"{dotted((*sections, key))}: {value} (was {list(before) if isinstance(before, list) else before})"
-            )
-            if isinstance(before, list):
-                before[:] = value  # as it is written there, on one line
-            else:
-                place[key] = value
+        if isinstance(before, list):
+            changes += cap(before, max(value), (*sections, key))
+        elif before != value and ((*sections, key) in OF_THE_DATA or not is_smaller(before, value)):
+            changes.append(f"{dotted((*sections, key))}: {value} (was {before})")
+            place[key] = value
     kept = with_partners(params, {*REPORT, *also} & set(params.architectures))
     studies = studies_that_stay(params, kept, also)
     if not studies or not kept & set(params.replay.architectures):
         kept, studies = set(params.architectures), set(params.studies)
     removed = keep_networks(content, kept, studies)
-    changes += cap_budgets(content["architectures"], max(values["training", "budgets"]))
+    for name, entry in content["architectures"].items():
+        if own := entry.get("training", {}).get("budgets"):
+            changes += cap(own, max(values["training", "budgets"]), ("architectures", name, "training", "budgets"))
     if removed:
         changes.append(f"and no longer {', '.join(removed)}")
-    validate(content)  # the rest of the file may ask for more images than there are now
-    buffer = io.BytesIO()
-    yaml.dump(content, buffer)
-    write_whole(PARAMS, buffer.getbuffer())
+    written = dumped(yaml, content)
+    validate(YAML(typ="safe").load(written))  # the rest of the file may ask for more images than there are now
+    write_whole(PARAMS, written)
     if not changes:
         return f"{PARAMS} is as small already"
     return f"{PARAMS} now says {', '.join(changes)}: `dvc params diff` shows it"
@@ -96,16 +93,13 @@ def studies_that_stay(params: Params, kept: Collection[str], also: Collection[st
     return stay | {mirrored for key in stay if (mirrored := params.studies[key].mirrors)}
 
 
-def cap_budgets(entries: Any, most: int) -> list[str]:
-    """Make the budgets that entries have of their own no larger than this; what was changed."""
-    changes = []
-    for name, entry in entries.items():
-        budgets = entry.get("training", {}).get("budgets", [])
-        capped = list(dict.fromkeys(min(budget, most) for budget in budgets))
-        if capped != budgets:
-            changes.append(f"architectures.{name}.training.budgets: {capped} (was {list(budgets)})")
-            budgets[:] = capped
-    return changes
+def cap(budgets: list[int], most: int, keys: Sequence[str]) -> list[str]:
+    """Make budgets no larger than this, as they are written; what was changed, if anything."""
+    before, capped = list(budgets), list(dict.fromkeys(min(budget, most) for budget in budgets))
+    if capped == before:
+        return []
+    budgets[:] = capped
+    return [f"{dotted(keys)}: {capped} (was {before})"]
 
 
 def keep_networks(content: Any, kept: Collection[str], studies: Collection[str]) -> list[str]:
@@ -131,7 +125,5 @@ def remove_others(items: list[Any], stays: Any) -> None:
 
 
 def is_smaller(before: Any, value: Any) -> bool:
-    """Whether a number, or the largest of a list, is smaller than ``value``; "all" is not."""
-    if isinstance(before, list) and isinstance(value, list):
-        return bool(max(before) < max(value))
+    """Whether a number is smaller than ``value``; "all" is not."""
     return isinstance(before, int) and isinstance(value, int) and before < value

@@ -8,20 +8,17 @@ training steps, to which it adds what is missing. What both branches have change
 conflict, with a line for each key.
 """
 
-import io
 import subprocess
-import sys
 from collections.abc import Iterator, MutableMapping, MutableSequence
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
 from cnn_study.base.yaml import PARAMS
 from cnn_study.messages.mistakes import dotted, found
+from scripts.edit_yaml import dumped, for_edits
 
 LOCK = Path("dvc.lock")
 MADE_ANEW = (Path("metrics"), Path("plots"), Path("results/timing/cost.json"))
@@ -29,12 +26,12 @@ BASE, OURS, THEIRS = 1, 2, 3  # git's numbers of the versions in a conflict
 Keys = tuple[str, ...]
 
 
-def main() -> int:
-    """Settle what can be; whether nothing is left."""
+def main() -> None:
+    """Settle what can be. Raises StudyError where something is left."""
     conflicts = [Path(name) for name in git("diff", "--name-only", "--diff-filter=U", "-z").split("\0") if name]
     if not conflicts:
         print("no conflicts: nothing to settle")
-        return 0
+        return
     mistakes, settled = [], []
     for path in conflicts:
         if path in (PARAMS, LOCK):
@@ -52,15 +49,11 @@ def main() -> int:
     if mistakes:
         raise StudyError("\n".join(mistakes))
     print("now `git commit`, and `make study`")
-    return 0
 
 
 def join_file(path: Path) -> list[str]:
     """Write what the two versions are together, unless some key differs: a line for each that does."""
-    yaml = YAML()
-    yaml.preserve_quotes, yaml.width = True, 1000
-    if path == PARAMS:
-        yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml = for_edits(lists_indented=path == PARAMS)
     ours, theirs = (yaml.load(version(path, number)) for number in (OURS, THEIRS))
     if path == LOCK:
         # A stage is recorded as a whole. One that both have run is as we have it: DVC sees if that is out of date.
@@ -71,9 +64,7 @@ def join_file(path: Path) -> list[str]:
     else:
         differ = list(join(yaml.load(version(path, BASE)), ours, theirs))
     if not differ:
-        buffer = io.BytesIO()
-        yaml.dump(ours, buffer)
-        write_whole(path, buffer.getbuffer())
+        write_whole(path, dumped(yaml, ours))
     return differ
 
 
@@ -128,4 +119,4 @@ def git(*arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +20,13 @@ from cnn_study.base.code import loaded_sources
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.messages.mistakes import found, nearest
+from cnn_study.messages.output import replace_unprintable
 from cnn_study.params.study import Params, validate
 from cnn_study.sources import cifar10
 from cnn_study.sources.datasets import DATASETS
 from engine.resources import Resources
 from scripts.check import warn_of_memory
-from scripts.plan import belongs_to, foreseen, lost_results, lost_weights, sees_images, status, to_run
+from scripts.plan import DVC, belongs_to, foreseen, lost_results, lost_weights, sees_images, status, to_run
 from scripts.reduce import EMBEDDED, QUICK, reduce_params
 from scripts.repro import Repro
 from stages._runs import WANTED
@@ -74,6 +76,7 @@ def _run(dataset: str, on_ray: Resources | None, *, quick: bool, net: str) -> in
     params = validate(read_yaml())
     warn_of_memory(params)
     if on_ray is not None:
+        importlib.import_module("engine.driver")  # with all that tasks run; here, since it needs an extra
         loaded_sources()  # now, before any of them can have been edited
         on_ray.check(params)
     code = Needed(params, also).run(on_ray)
@@ -201,9 +204,16 @@ def run_on_ray(resources: Resources) -> int:
 
 def why_no_cifar10() -> str:
     """Empty if CIFAR-10 is here or can be fetched, else what stands in the way."""
-    if all((RAW / name).is_file() for name in cifar10.FILES) or cifar10.local_copies():
+    if are_in_raw() or cifar10.local_copies():
         return ""
-    return cifar10.unreachable()
+    # DVC's cache may have it, which several clones can share.
+    subprocess.run([*DVC, "checkout", "--quiet", str(RAW)], capture_output=True, check=False)
+    return "" if are_in_raw() else cifar10.unreachable()
+
+
+def are_in_raw() -> bool:
+    """Whether CIFAR-10's files are where the stage download puts them."""
+    return all((RAW / name).is_file() for name in cifar10.FILES)
 
 
 def arguments() -> argparse.Namespace:
@@ -226,6 +236,7 @@ def checked(given: argparse.Namespace) -> Resources:
 
 
 if __name__ == "__main__":
+    replace_unprintable()
     try:
         given = arguments()
         resources = checked(given)

@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def remove_all_but(names: Iterable[str], *folders: Path) -> None:
-    """Remove what architectures that params.yaml no longer has left behind; git and DVC's cache keep it."""
+    """Remove what architectures left behind that params.yaml no longer has; git keeps what is committed."""
     kept = set(names)
     for path in (path for folder in folders for path in folder.glob("*")):
         if path.stem not in kept:

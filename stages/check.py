@@ -1,7 +1,5 @@
 """Check params.yaml as a whole, before any stage does any work. Says every mistake at once; writes nothing."""
 
-import contextlib
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,8 +42,7 @@ def ask_no_more_than_a_folder_has(params: Params) -> None:
     if params.data.dataset != FOLDER or not Path(params.data.folder).is_dir():
         return
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # what is left out, before each stage
-            count = params.data.sizes.test
+        count = params.data.sizes.test
     except StudyError:
         return
     if mistakes := list(too_many(params.evaluate.images, params.evaluate.shown_images, count)):

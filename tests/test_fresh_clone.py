@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from scripts.plan import sees_images, to_run
-from tests.conftest import NO_NETWORK, Project
+from cnn_study.sources import cifar10
+from scripts.plan import lost_weights, sees_images, to_run
+from scripts.study import why_no_cifar10
+from stages.download import RAW
+from tests.conftest import NO_NETWORK, REPOSITORY, Project
 
 STUDY = (sys.executable, "-m", "scripts.study")
 DATA = {"download", "prepare"}
@@ -44,6 +47,23 @@ def study(project: Project) -> set[str]:
 def changed(project: Project) -> list[str]:
     """The files of results that git sees a change in."""
     return project.run("git", "status", "--porcelain", "results").splitlines()
+
+
+def test_a_data_set_in_dvc_s_cache_is_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    project = Project(tmp_path)
+    project.run("dvc", "init", "--quiet", "--no-scm")
+    RAW.mkdir(parents=True)
+    for name in cifar10.FILES:
+        (RAW / name).write_text(name)
+    project.run("dvc", "add", "--quiet", str(RAW))
+    monkeypatch.setattr(cifar10, "local_copies", list)
+    monkeypatch.setattr(cifar10, "unreachable", lambda: "no network")
+    shutil.rmtree(RAW)
+    assert why_no_cifar10() == ""
+    shutil.rmtree(RAW)
+    shutil.rmtree(tmp_path / ".dvc/cache")
+    assert why_no_cifar10() == "no network"
 
 
 def test_nothing_runs_where_nothing_has_changed(clone: Project) -> None:
@@ -158,3 +178,11 @@ def test_images_are_prepared_for_the_stages_that_see_some() -> None:
     assert not sees_images(["analyze", "profile@one", "cost", "download"])
     for stage in ("prepare", "tune@one", "train@one", "evaluate@one", "replay@one"):
         assert sees_images(["analyze", stage])
+
+
+def test_a_damaged_search_which_runs_again_is_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy2(REPOSITORY / "params.yaml", tmp_path)
+    (tmp_path / "results/tune").mkdir(parents=True)
+    (tmp_path / "results/tune/kernel_3x3.json").write_text("<<<<<<< ours")
+    monkeypatch.chdir(tmp_path)
+    assert lost_weights(["tune@kernel_3x3", "evaluate@kernel_3x3"], ["kernel_3x3"]) == {}

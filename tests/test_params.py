@@ -431,7 +431,7 @@ def test_an_architecture_may_have_budgets_and_seeds_of_its_own() -> None:
     assert (trainings["depth_4"].budgets, trainings["depth_4"].seeds) == ((3, 9), (7,))
     plain = parse(Training, VALID["training"])
     assert trainings["depth_4"].recipe == plain.recipe
-    assert trainings["depth_6"] == plain
+    assert trainings["kernel_3x3"] == plain
 
 
 def test_the_seed_of_the_search_is_none_that_any_architecture_trains_with() -> None:

@@ -233,7 +233,8 @@ def test_the_published_study_can_be_reduced(
     params, content = validate(read_yaml()), read_yaml()
     for keys, value in values.items():
         assert section(content, *keys) == value
-        assert f"{'.'.join(keys)}: {value} (was " in note
+        changed = section(read_yaml(REPOSITORY / "params.yaml"), *keys) != value
+        assert (f"{'.'.join(keys)}: {value} (was " in note) == changed
     # Of the networks those of the original report and the one that was named, with what compares them.
     assert set(params.architectures) == {*REPORT, "residual_no_norm"}
     assert {name for study in params.studies.values() for name in study.members} == set(params.architectures)
@@ -323,6 +324,36 @@ def test_all_networks_stay_where_those_of_the_report_are_not_studied_or_replayed
     assert list(params.architectures) == list(read_yaml(REPOSITORY / "params.yaml")["architectures"])
     # Reduced all the same, where an entry has budgets of its own as well.
     assert {max(training.budgets) for training in params.trainings.values()} == {2}
+
+
+@pytest.mark.parametrize(("budgets", "left"), [([2], (2,)), ([1], (1,)), ([4, 8], (2,)), ([1, 2, 4, 8], (1, 2))])
+def test_quick_adds_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budgets: list[int], left: tuple[int, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def change(content: Any) -> None:
+        content["training"]["budgets"] = budgets
+
+    assert reduced(tmp_path, change).training.budgets == left
+
+
+def test_a_file_with_anchors_is_reduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (REPOSITORY / "params.yaml").read_text("utf-8").replace("norm: true", "norm: &yes true", 1)
+    (tmp_path / "params.yaml").write_text(text, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    validate(read_yaml())
+    reduce_params(QUICK, [])
+    assert "&yes true" in (tmp_path / "params.yaml").read_text("utf-8")
+
+
+def test_the_embedded_images_have_their_own_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["data"].update(dataset="folder", size=16)
+    (tmp_path / "params.yaml").write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
+    reduce_params(EMBEDDED, [])
+    assert validate(read_yaml()).data.size == 32
 
 
 def test_budgets_of_an_entry_are_capped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

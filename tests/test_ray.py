@@ -520,7 +520,7 @@ def test_resources_are_read(words: tuple[str, str, str], resources: Resources) -
     [
         (("0", "", ""), "CPUS: found '0', allowed: a whole number, at least 1"),
         (("0.5", "", ""), "CPUS: found '0.5', allowed: a whole number, at least 1"),
-        (("", "1.5", ""), "GPUS: found '1.5', allowed: a whole number, or a part of one as 0.25"),
+        (("", "1.5", ""), "GPUS: found '1.5', allowed: a whole number, or a fraction such as 0.25"),
         (("", "", "2GB"), "MEMORY: found '2GB', allowed: a size as 2GiB, or a number of bytes"),
     ],
 )
@@ -547,6 +547,43 @@ def test_more_threads_than_a_task_has_cpus_are_refused() -> None:
     where = "params.yaml: architectures.depth_4.training.recipe.threads"
     assert str(refused.value) == f"{where}: found 2, allowed with CPUS=1: auto, or at most 1"
     Resources(cpus=2).check(params)
+
+
+def test_of_threads_that_all_networks_share_there_is_one_line() -> None:
+    content = read_yaml(REPOSITORY / "params.yaml")
+    content["training"]["recipe"]["threads"] = 2
+    with pytest.raises(StudyError) as refused:
+        Resources(cpus=1).check(validate(content))
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith("params.yaml: training.recipe.threads: found 2")
+
+
+PRINT_SOURCES = """
+from scripts import study
+from cnn_study.base.code import loaded_sources
+from engine.resources import Resources
+
+
+class Needed:
+    def __init__(self, *_):
+        pass
+
+    def run(self, on_ray):
+        print(*(path.as_posix() for path in loaded_sources()), sep="\\n")
+        return 0
+
+
+study.Needed, study.why_no_cifar10, study.warn_of_memory = Needed, lambda: "", lambda params: None
+study._run("", Resources(), quick=False, net="")
+"""
+
+
+def test_what_tasks_run_is_among_the_sources_that_must_not_be_edited_meanwhile() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT_SOURCES], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    stages = {str(REPOSITORY / f"stages/{name}.py") for name in ("tune", "train", "replay", "profile", "evaluate")}
+    assert stages <= set(done.stdout.splitlines())
 
 
 def test_a_task_computes_with_as_many_threads_as_it_has_cpus(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS, read_yaml
 from cnn_study.data.shape import Shape
-from cnn_study.messages.output import READER_GONE, drop_unwritable
+from cnn_study.messages.output import READER_GONE, drop_unwritable, replace_unprintable
 from cnn_study.networks.architecture import Architecture, geometry
 from cnn_study.networks.weights import About, load_network
 from cnn_study.params.study import validate
@@ -29,9 +29,7 @@ TOLERANCE = 1e-3  # of a logit, between the two
 
 def main() -> None:
     """Run the command that ``sys.argv`` names; what the user can mend ends it with one line."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no × shows a ?
-        if stream is not None:  # as it is where a shell has closed it
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    replace_unprintable()
     try:
         run_and_print()
     except StudyError as error:

@@ -20,6 +20,8 @@ def export(network: Network, about: About, path: Path, images: int, tolerance: f
     """
     if not path.parent.is_dir():
         raise StudyError(f"{path.parent}: found no such folder")
+    if path.is_dir():
+        raise StudyError(f"{path}: found a folder, allowed: the name of a file")
     generator = torch.Generator().manual_seed(0)
     shown = torch.randint(0, 256, network.shape.images(images), dtype=torch.uint8, generator=generator)
     program = torch.onnx.export(

@@ -6,6 +6,13 @@ import sys
 READER_GONE = 141  # the exit code that shells give to a program which ends for this reason, by SIGPIPE
 
 
+def replace_unprintable() -> None:
+    """Let a terminal that does not know a character, such as − or ×, show a ? in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # as it is where a shell has closed it
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
 def drop_unwritable(kind: type[OSError] = OSError) -> None:
     """Write what is still held back; where that ends in an error of this kind, let it go nowhere.
 

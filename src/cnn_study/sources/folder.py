@@ -92,20 +92,27 @@ def _folders(path: Path) -> list[str]:
 
 def _files(folder: Path) -> list[str]:
     """The pictures of a class, by name as CLASS/NAME."""
-    entries = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
-    files = [name for name in entries if name.lower().endswith(SUFFIXES)]
-    others = [name for name in entries if name not in files]
+    files, others = _entries(folder)
     _refuse(f"{folder}: {found(name)}, allowed: pictures alone" for name in others if (folder / name).is_dir())
     _refuse(f"{folder}: {found(name)}, allowed: printable names" for name in files if not name.isprintable())
     if not files:
         raise StudyError(f"{folder}: found no picture, allowed: at least one ({', '.join(SUFFIXES)})")
-    if others:
-        print(
-            f"{folder}: {len(others)} files are no pictures by their names and left out: "
-            f"{one_line(', '.join(others), 80)}",
-            file=sys.stderr,
-        )
     return [f"{folder.name}/{name}" for name in files]
+
+
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of its pictures, and all others but hidden ones."""
+    names = sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
+    files = [name for name in names if name.lower().endswith(SUFFIXES)]
+    return files, [name for name in names if not name.lower().endswith(SUFFIXES)]
+
+
+def _say_what_is_left_out(folder: Path) -> None:
+    _, others = _entries(folder)
+    if others:
+        files = "1 file that does" if len(others) == 1 else f"{len(others):,} files that do"
+        names = one_line(", ".join(others), 80)
+        print(f"{folder}: left out {files} not end as a picture does: {names}", file=sys.stderr)
 
 
 def _refuse(mistakes: Iterable[str]) -> None:
@@ -126,6 +133,8 @@ def fetch(path: Path, size: int, folder: Path, scratch: Path) -> None:
     pictures.write(folder / INDEX)
     divided = len(pictures.files) > 1
     files = [(path / part if divided else path) / file for part in pictures.files for file in pictures.files[part]]
+    for of_class in sorted({file.parent for file in files}):
+        _say_what_is_left_out(of_class)
     begun, mistakes = time.monotonic(), []
     each = iter(
         tqdm(read_pictures(files, CHANNELS, size), desc=str(path), total=len(files), disable=None, unit="picture")
