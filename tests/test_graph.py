@@ -72,6 +72,7 @@ def test_what_is_nobody_s_dependency_changes_no_result() -> None:
     names = {name.strip() for line in users.splitlines() for name in line.partition(" import ")[2].split(",")}
     assert names == {
         "READER_GONE", "Progress", "bar", "dotted", "drop_unwritable", "explained", "found", "nearest", "one_line",
+        "replace_unprintable",
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ difference of means over n and m runs is
     v_of / n + v_against / m + shared.
 
 *v* is the variance of one run's accuracy on these images from seed to seed. It has two parts: how far runs
-differ in what they would reach on endless images, and their luck with the finite test set. Where a run's errors
+differ in what they would reach on endless images, and the sampling of the finite test set. Where a run's errors
 on different images are independent, the second is the mean over images of p (1 - p) divided by their number, p
 being the probability that a run has the image right (Jordan, 2023, arXiv 2304.01910): the *image part*.
 
@@ -197,9 +197,9 @@ class Contrast:
         images = terms[0][1].images
         parts = [variance.value / variance.runs for _, _, variance in terms]
         by_image = np.sum([sign * outcomes.by_image for sign, outcomes, _ in terms], axis=0)
-        # Over images - 1: unbiased. A mean over n runs of its own luck with an image adds image_part / n.
-        luck = sum(outcomes.image_part / outcomes.runs for _, outcomes, _ in terms)
-        shared = max(0.0, float(by_image.var(ddof=1)) / images - luck)
+        # Over images - 1: unbiased. A mean over n runs of its own errors on an image adds image_part / n.
+        of_runs = sum(outcomes.image_part / outcomes.runs for _, outcomes, _ in terms)
+        shared = max(0.0, float(by_image.var(ddof=1)) / images - of_runs)
         variance = sum(parts) + shared
         difference = sum(sign * outcomes.mean for sign, outcomes, _ in terms)
         if variance == 0:

@@ -198,7 +198,7 @@ def grows(measured: Measurements, names: Mapping[str, str], of: str) -> Statemen
 
 
 def at_chance(measured: Measurements, names: Mapping[str, str], of: str) -> Statement:
-    """No short run with the original report's recipe at its rate trained. Where some did, luck decides: open.
+    """No short run with the original report's recipe at its rate trained. Where some did, the seed decides: open.
 
     What the study's own runs did is said besides; they have another recipe, and decide nothing.
     """
