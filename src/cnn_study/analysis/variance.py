@@ -8,9 +8,9 @@ difference of means over n and m runs is
     v_of / n + v_against / m + shared.
 
 *v* is the variance of one run's accuracy on these images from seed to seed. It has two parts: how far runs
-differ in what they would reach on endless images, and their errors by chance on a finite test set. Where a run's errors
-on different images are independent, the second is the mean over images of p (1 - p) divided by their number, p
-being the probability that a run has the image right (Jordan, 2023, arXiv 2304.01910): the *image part*.
+differ in what they would reach on endless images, and their errors by chance on a finite test set. Where a run's
+errors on different images are independent, the second is the mean over images of p (1 - p) divided by their
+number, p being the probability that a run has the image right (Jordan, 2023, arXiv 2304.01910): the *image part*.
 
 *shared* is what more runs do not take away: the variance, over the choice of images, of the difference between
 the two networks' probabilities. Accuracies are means over images, so it is had in closed form, and nothing is
