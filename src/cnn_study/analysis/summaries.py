@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from cnn_study.analysis.costs import NOT_MEASURED, Costs, StepTime
 from cnn_study.analysis.results import Result, worst
@@ -19,14 +20,15 @@ class FieldSides(Record):
     """The receptive field of the last feature map's central unit, in pixels.
 
     ``theoretical``: its side. ``effective``: that after training by Luo et al.'s measure, the mean over seeds,
-    None where nothing moves the unit. ``deviation_untrained`` and ``deviation_trained``: the standard deviation of
-    the influence.
+    None where nothing moves the unit; in the file of release 0.1.0 the side of the square that holds 95 % of the
+    influence. ``deviation_untrained`` and ``deviation_trained``: the standard deviation of the influence, which
+    that file does not have.
     """
 
     theoretical: int
     effective: float | None
-    deviation_untrained: Estimate
-    deviation_trained: Estimate
+    deviation_untrained: Estimate | None = None
+    deviation_trained: Estimate | None = None
 
     @classmethod
     def of(cls, result: Result) -> "FieldSides":
@@ -51,7 +53,7 @@ class BudgetSummary(Record):
     status: Status
     test_accuracy: Estimate
     validation_accuracy: Estimate
-    statuses: tuple[Status, ...]
+    statuses: tuple[Status, ...] = ()
     balanced_accuracy: Estimate | None = None
 
 
@@ -60,7 +62,8 @@ class Summary(Record):
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
     ``training_flops``: of a training step, the optimizer's among them, over the images of its batch.
-    ``learning_rate_at_edge``: whether the search was cut off where its best rate was at an end, or none trained.
+    The file of release 0.1.0 has none of these. ``learning_rate_at_edge``: whether the search was cut off where
+    its best rate was at an end, or none had trained.
     """
 
     status: Status
@@ -71,17 +74,17 @@ class Summary(Record):
     parameters: int
     conv_parameters: int
     forward_flops: int
-    training_flops: int
+    training_flops: int | None = None
     activation_bytes: int
     receptive_field: FieldSides
-    budget: int
+    budget: int | None = None
     seeds: tuple[int, ...]
     statuses: tuple[Status, ...]
     balanced_accuracy: Estimate | None = None
-    by_budget: dict[str, BudgetSummary]
+    by_budget: dict[str, BudgetSummary] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, result: Result, labels: Integers, training_flops: int) -> "Summary":
+    def of(cls, result: Result, labels: Integers, training_flops: int | None = None) -> "Summary":
         """``labels``: (N,) of the test images."""
         profile = result.profile
         balanced = is_balanced(np.unique(labels, return_counts=True)[1].tolist())
@@ -130,8 +133,8 @@ class Summaries(Record):
 class Timing(Record):
     """An architecture's object in metrics/timing.json: whatever a clock measured.
 
-    ``step`` is what times are compared by. The others are of runs one after another, with whatever else the
-    machine did meanwhile.
+    ``step`` is what times are compared by; the file of release 0.1.0 has none. The others are of runs one after
+    another, with whatever else the machine did meanwhile.
     """
 
     train_seconds: Estimate

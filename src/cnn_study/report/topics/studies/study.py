@@ -60,7 +60,7 @@ class ComparedStudy:
     @property
     def _longest(self) -> int | None:
         """The largest budget of any network, of this study or another."""
-        return max((one.budget for one in self.summary.values()), default=None)
+        return max((one.budget for one in self.summary.values() if one.budget is not None), default=None)
 
     def at_budgets(self, pairs: Iterable[Comparison]) -> str:
         """For a caption: at which budgets the pairs are compared, where not at the largest of any network."""
