@@ -62,8 +62,9 @@ def _run(dataset: str, on_ray: Resources | None, *, quick: bool, net: str) -> in
         note = use_embedded_data("as asked", also)
     elif (
         params.data.dataset == "cifar10"
-        and (problem := why_no_cifar10())
+        and not cifar10_is_here()
         and (quick or Needed(params, also).sees_images())
+        and (problem := why_no_cifar10())
     ):
         nowhere = f"in CIFAR10_ARCHIVE, data/archive/ or on the network ({problem})"
         if dataset == "cifar10":
@@ -203,17 +204,14 @@ def run_on_ray(resources: Resources) -> int:
 
 
 def why_no_cifar10() -> str:
-    """Empty if CIFAR-10 is here or can be fetched, else what stands in the way."""
-    if are_in_raw() or cifar10.local_copies():
-        return ""
-    # DVC's cache may have it, which several clones can share.
+    """Empty if DVC's cache has it, which clones can share, or it can be fetched; else what stands in the way."""
     subprocess.run([*DVC, "checkout", "--quiet", str(RAW)], capture_output=True, check=False)
-    return "" if are_in_raw() else cifar10.unreachable()
+    return "" if cifar10_is_here() else cifar10.unreachable()
 
 
-def are_in_raw() -> bool:
-    """Whether CIFAR-10's files are where the stage download puts them."""
-    return all((RAW / name).is_file() for name in cifar10.FILES)
+def cifar10_is_here() -> bool:
+    """Whether its files are where the stage download puts them, or a copy is where that looks."""
+    return all((RAW / name).is_file() for name in cifar10.FILES) or bool(cifar10.local_copies())
 
 
 def arguments() -> argparse.Namespace:

@@ -338,8 +338,9 @@ def test_quick_adds_no_budget(
     assert reduced(tmp_path, change).training.budgets == left
 
 
-def test_a_file_with_anchors_is_reduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_anchors_and_exponents_is_reduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (REPOSITORY / "params.yaml").read_text("utf-8").replace("norm: true", "norm: &yes true", 1)
+    text = text.replace("adamw_rate: 0.01", "adamw_rate: 1e-2", 1)
     (tmp_path / "params.yaml").write_text(text, "utf-8")
     monkeypatch.chdir(tmp_path)
     validate(read_yaml())

@@ -573,7 +573,7 @@ class Needed:
         return 0
 
 
-study.Needed, study.why_no_cifar10, study.warn_of_memory = Needed, lambda: "", lambda params: None
+study.Needed, study.cifar10_is_here, study.warn_of_memory = Needed, lambda: True, lambda params: None
 study._run("", Resources(), quick=False, net="")
 """
 
