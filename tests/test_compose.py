@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cnn_study.analysis.costs import Costs
@@ -21,6 +22,7 @@ from cnn_study.cost.records import Session, StepCosts
 from cnn_study.evaluation.influence import even_deviation
 from cnn_study.params.study import Params, validate
 from cnn_study.report.compose import chapters_of, conclusions_of, page_of
+from cnn_study.report.kit.charts import below, epoch_axis, single
 from cnn_study.report.kit.page import Page
 from cnn_study.report.kit.rendering import render_html, render_markdown, static_svg
 from cnn_study.training.finished import Key, Trained
@@ -167,6 +169,17 @@ def test_no_words_of_a_picture_lie_outside_of_it(whole: Page) -> None:
     pictures = {figure.title: static_svg(figure.spec) for figure in shown if figure.spec}
     assert len(pictures) > 5
     assert {title: words for title, svg in pictures.items() if (words := words_outside(svg))} == {}
+
+
+@pytest.mark.parametrize("length", [4, 12, 16, 21, 40])
+def test_a_legend_has_as_many_columns_as_there_is_room_for(length: int) -> None:
+    names = [f"{number:0{length}}" for number in range(11)]
+    rows = pd.DataFrame({"name": names, "epoch": range(11)})
+    encoding = {"x": epoch_axis(), "color": {"field": "name", "type": "nominal", "legend": below(names)}}
+    svg = static_svg(single("A line for each", rows, mark="point", encoding=encoding))
+    assert words_outside(svg) == []
+    (width,) = re.findall(r'role-legend".*?d="M0,0h([\d.]+)', svg)
+    assert float(width) < 700
 
 
 def test_names_of_one_network_are_said_below_the_table_of_all_comparisons(whole: Page) -> None:

@@ -560,7 +560,7 @@ def test_a_comparison_that_a_control_asks_for_is_told_once() -> None:
 def test_a_control_answers_its_question(points: float, verdict: Verdict, rule: str, words: str) -> None:
     found = found_in_study(controls=[compared("wide", "wide_matched", points, verdict)])
     written = f"{points:+.1f} points, 95 % CI ".replace("-", "−")
-    assert found[rule].text.startswith(f"the width: {words} ({written}")
+    assert found[rule].text.startswith(f"The width: {words} ({written}")
     assert found[rule].about == "width"
 
 
@@ -568,9 +568,9 @@ def test_a_control_whose_network_failed_or_is_missing_is_not_measured() -> None:
     summary = SUMMARY | {"wide_matched": entry(0.1, "trained", "diverged")}
     failed = compared("wide", "wide_matched", None)
     text = found_in_study(summary=summary, controls=[failed])["control_not_measured"].text
-    assert text == "the width: not measured, since wide_matched diverged (the loss was not finite)."
+    assert text == "The width: not measured, since wide_matched diverged (the loss was not finite)."
     text = found_in_study(controls=[])["control_not_measured"].text
-    assert text == "the width: not measured, since “wide, twice” and wide_matched are not compared."
+    assert text == "The width: not measured, since “wide, twice” and wide_matched are not compared."
 
 
 # Classes and the Pareto front.

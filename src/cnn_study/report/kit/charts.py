@@ -38,15 +38,24 @@ CONFIG: Spec = {
 
 # A click on the legend shows one line alone, with shift several; a double click shows all again.
 PICK: Spec = {"name": "picked", "select": {"type": "point", "fields": ["name"]}, "bind": "legend"}
-BELOW: Spec = {"orient": "bottom", "columns": {"expr": "width < 480 ? 2 : 4"}}
 LOG: Spec = {"type": "log", "nice": False, "padding": 12}
 LOG_AXIS: Spec = {"format": "~g", "tickCount": 4}
 SIGNED: Spec = {"format": "+.1f", "labelExpr": "datum.value ? datum.label : '0'"}  # an axis of differences
+PAGE = 760  # px, the width of a chart that no page holds
 MOST_TICKS = 12  # that fit side by side
 ONCE: Spec = {"values": [{}]}  # one row, for what is drawn once
 LAYER: Spec = {"field": "layer", "type": "nominal", "sort": {"field": "depth", "op": "min"}}
 LAYER_ACROSS = LAYER | {"axis": {"labelAngle": -60, "title": "layer (image → output)"}}
 CROSS: Spec = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 60, "strokeWidth": 2}
+
+
+def below(names: Iterable[str]) -> Spec:
+    """A legend below the chart, in as many columns as there is room for."""
+    text = min(7 * max(map(len, names), default=0), CONFIG["legend"]["labelLimit"])  # px
+    # Of the chart's place, not of the plot, whose width is known too late: the last rows would be cut off. Only
+    # `width` tells that the place has changed. The vertical axis takes 80 px, a symbol and the gap 38.
+    room = f"(containerSize()[0] || {PAGE}) - 80 + 0 * width"
+    return {"orient": "bottom", "columns": {"expr": f"max(1, floor(({room}) / {text + 38}))"}}
 
 
 def single(title: str, rows: pd.DataFrame, **parts: Any) -> Spec:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cnn_study.params.study import Params
-from cnn_study.report.kit.charts import BELOW, Spec
+from cnn_study.report.kit.charts import Spec, below
 from cnn_study.report.kit.palette import Style, styles_of
 from cnn_study.report.kit.wording import first_name
 
@@ -45,8 +45,8 @@ class Members:
             "shape": [style.shape for style in there],
             "strokeDash": [list(style.dash) for style in there],
         }
-        shared = {"field": "name", "type": "nominal", "title": None, "legend": BELOW if legend else None}
         domain = list(rows["name"].unique())
+        shared = {"field": "name", "type": "nominal", "title": None, "legend": below(domain) if legend else None}
         return {channel: shared | {"scale": {"domain": domain, "range": ranges[channel]}} for channel in channels}
 
     def are_in(self, table: pd.DataFrame) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cnn_study.report.kit.charts import VEGA_LITE
+from cnn_study.report.kit.charts import PAGE, VEGA_LITE
 from cnn_study.report.kit.page import Page
 
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
@@ -64,7 +64,7 @@ def static_svg(spec: Mapping[str, Any]) -> str:
     config = {**spec.get("config", {}), "font": "Liberation Sans, Arial, Helvetica, sans-serif"}
     drawn = {**spec, "background": "white", "padding": 12, "config": config}
     if drawn.get("width") == "container":
-        drawn["width"] = 760
+        drawn["width"] = PAGE
     svg: str = vl_convert.vegalite_to_svg(drawn, VEGA_LITE)
     return svg.replace("currentColor", "#222222")
 

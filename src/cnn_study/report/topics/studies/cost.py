@@ -30,7 +30,7 @@ from cnn_study.report.kit.findings import source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.wording import listed, quoted
-from cnn_study.report.topics.studies.cost_findings import close_in_time
+from cnn_study.report.topics.studies.cost_findings import between, close_in_time
 from cnn_study.report.topics.studies.study import ComparedStudy
 
 DATA, STEPS = "plots/timing/cost.csv", "plots/timing/steps.csv"
@@ -109,7 +109,7 @@ def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> 
     if all_seeds_trained(members.rows(table)).dropna(subset="run_seconds").empty:
         return []
     front = study.comparison.pareto
-    close = listed([f"{study.name(one)} and {study.name(other)}" for one, other in close_in_time(study)])
+    close = between(study, close_in_time(study))
     return [
         Figure(
             f"studies-{members.key}-accuracy_against_time",
@@ -117,7 +117,7 @@ def run_figures(table: pd.DataFrame, members: Members, study: ComparedStudy) -> 
             "Small points are runs, large ones means. Cost: measured time of a step times steps. The dashed line "
             "joins the cheapest with those that are shown to be more accurate than all cheaper ones (p < 0.05, "
             "not corrected)"
-            + (f"; times do not differ significantly between {close}." if close else ".")
+            + (f"; times do not differ significantly {close}." if close else ".")
             + (" Each network at its largest budget, since they share none." if study.at_own_budgets else ""),
             source(DATA, "cost and analyze"),
             accuracy_against_time(table, members, front),

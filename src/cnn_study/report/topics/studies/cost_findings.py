@@ -1,5 +1,6 @@
 """What is said of cost: what the winner takes, and which networks are the front of cost and accuracy."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +52,11 @@ def close_in_time(study: ComparedStudy) -> list[tuple[str, str]]:
     return found
 
 
+def between(study: ComparedStudy, pairs: Sequence[tuple[str, str]]) -> str:
+    """Between 3×3 and 5×5 and between 5×5 and 7×7."""
+    return listed([f"between {study.name(one)} and {study.name(other)}" for one, other in pairs])
+
+
 def pareto(study: ComparedStudy) -> list[Finding]:
     """Which networks are the front of cost and mean accuracy, and which of them do not differ in cost."""
     front = {name: run for name in study.comparison.pareto if (run := study.run(name)) is not None}
@@ -73,8 +79,7 @@ def pareto(study: ComparedStudy) -> list[Finding]:
         f"on {machine}"
     )
     if close:
-        pairs = listed([f"{study.name(one)} and {study.name(other)}" for one, other in close])
-        text += f"; the difference in time is not significant between {pairs}"
+        text += f"; the difference in time is not significant {between(study, close)}"
     numbers = {
         "machine": machine,
         "level": LEVEL,

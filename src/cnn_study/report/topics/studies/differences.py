@@ -7,7 +7,7 @@ import pandas as pd
 from cnn_study.analysis.compared import Comparison, StudyComparison
 from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Control
-from cnn_study.report.kit.charts import BELOW, ONCE, SIGNED, TEXT, Spec, down, inline, quantity, single, tip
+from cnn_study.report.kit.charts import ONCE, SIGNED, TEXT, Spec, below, down, inline, quantity, single, tip
 from cnn_study.report.kit.findings import Finding, source
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Figure
@@ -16,6 +16,7 @@ from cnn_study.report.kit.wording import (
     FAILURES,
     MOST_POINTS,
     NAMED,
+    capitalized,
     counted_points,
     listed,
     points_within,
@@ -158,7 +159,7 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
         "field": "verdict",
         "type": "nominal",
         "title": None,
-        "legend": BELOW | {"symbolStrokeColor": INK},
+        "legend": below(there) | {"symbolStrokeColor": INK},
     }
     shapes, fills = zip(*(MARKS[verdict] for verdict in there), strict=True)
     dots = shared | {
@@ -213,7 +214,7 @@ def controls(study: ComparedStudy) -> list[Finding]:
     findings = []
     for control in study.spec.controls:
         differing = in_brackets(study.differing.get((control.of, control.against), ()))
-        asked = f"{control.question}{differing}"
+        asked = f"{capitalized(control.question)}{differing}"
         if (comparison := measured.get((control.of, control.against))) is None:
             findings.append(_unanswered(study, control, asked))
             continue

@@ -26,7 +26,6 @@ IN_WORDS = (
     "datum.value + ' s'"
 )
 LABEL_WIDTH, LABEL_HEIGHT = 0.25, 0.06  # of a name in the figure, as shares of its sides
-LEGEND: Spec = {"orient": "bottom", "columns": {"expr": "width < 270 ? 1 : width < 400 ? 2 : width < 800 ? 3 : 5"}}
 
 
 @dataclass(frozen=True)
@@ -197,10 +196,7 @@ def frontier_chart(frontier: Frontier) -> Spec:
     low, high = ((baseline["accuracy"] + side).clip(0, 1) for side in (-margin, margin))
     around = baseline.assign(low=low, high=high)
     best = pd.DataFrame([vars(point) for point in frontier.labelled])
-    encodings = {
-        channel: encoding | {"legend": LEGEND}
-        for channel, encoding in members.by_name(rows, "color", "shape", "strokeDash").items()
-    }
+    encodings = members.by_name(rows, "color", "shape", "strokeDash")
     bold = {"condition": {"test": "datum.shown_on_front", "value": 2.6}, "value": 1}
     x = quantity(
         "seconds",
