@@ -55,7 +55,7 @@ def chapter(evidence: Evidence) -> Chapter:
     last = {name: layers[-1] for name, layers in fields.items()}
     findings = tuple(field_findings(fields, evidence.results, evidence.params.studies))
     answer = tuple(finding for finding in findings if finding.rule in ANSWERS)
-    head, *others = (finding for finding in findings if finding not in answer)
+    (head,) = (finding for finding in findings if finding not in answer)
     studies = of_studies(evidence.params)
     title = title_of(last, evidence.results)
     details = (
@@ -66,7 +66,6 @@ def chapter(evidence: Evidence) -> Chapter:
         ),
         Detail("Layer by layer: how far the influence reaches", figures=_charts(_long(by_layer), studies)),
         Detail("Layer by layer, on a test image: before and after training", figures=_pictures(studies)),
-        Detail("Network by network, in words", sentences(others)),
     )
     return Chapter(
         sections=(

@@ -7,13 +7,10 @@ from cnn_study.analysis.results import Result
 from cnn_study.analysis.statistics import CONFIDENCE, Estimate, side_of
 from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.wording import (
-    FAILURES,
     Studies,
     counted,
     listed,
     mean_of,
-    percent,
-    pixels,
     pixels_within,
     round_percent,
     shown,
@@ -28,7 +25,7 @@ VERBS = {1: "widens", -1: "narrows"}
 def field_findings(
     fields: Mapping[str, Sequence[LayerField]], results: Mapping[str, Result], studies: Studies
 ) -> list[Finding]:
-    """What a unit can see and what of it counts, what training changes, what the head sees; then each network.
+    """What a unit can see and what of it counts, what training changes, what the head sees.
 
     ``fields``: of all layers by architecture. Only networks that trained are counted by what counts and by what
     training changes.
@@ -41,7 +38,6 @@ def field_findings(
         _sees(last, results),
         *([_changes(changes, studies)] if changes else []),
         _head(last, studies),
-        *(_field(name, field, results[name], shown(name, studies)) for name, field in last.items()),
     ]
 
 
@@ -163,57 +159,3 @@ def _changes(changes: Mapping[str, Estimate], studies: Studies) -> Finding:
         networks = counted(len(judged), "network")
         text = f"Training changes {what} significantly in none of {networks}, {each}."
     return Finding(text, "receptive_fields", "fields_change", numbers, BY_LAYER)
-
-
-def _field(architecture: str, field: LayerField, result: Result, name: str) -> Finding:
-    before, after, change = field.deviation_untrained, field.deviation_trained, field.change
-    numbers: dict[str, Any] = {
-        "of": architecture,
-        "theoretical": field.theoretical,
-        "visible": field.visible,
-        "share": field.theoretical_share,
-        "even": field.even,
-        "deviation_untrained": before.summary,
-        "deviation_trained": after.summary,
-        "change": change.summary,
-        "sides": [field.side_untrained.mean, field.side_trained.mean],
-        "seeds": len(change.per_seed),
-    }
-    clipped = f" (of a theoretical side of {field.theoretical})" if field.visible < field.theoretical else ""
-    rule, used = _used(field, result)
-    text = (
-        f"{name}: the central unit of the last layer can see {field.visible}×{field.visible} pixels, "
-        f"{percent(field.theoretical_share)} of the image{clipped}; {used}."
-    )
-    return Finding(text, "receptive_fields", rule, numbers, BY_LAYER)
-
-
-def _used(field: LayerField, result: Result) -> tuple[str, str]:
-    """The rule, and what it says of the influence before and after training."""
-    before, after, change = field.deviation_untrained, field.deviation_trained, field.change
-    even = f"{pixels(field.even)} would be the same influence everywhere"
-    of_it = "the standard deviation of the influence is"
-    text = "before training no pixel moves it"
-    if before.mean is not None:
-        text = f"{of_it} {pixels_within(before)} pixels before training ({even})"
-    if all(status == "diverged" for status in result.statuses):
-        return "field_no_network", f"{text}; there is no network after it, since every run {FAILURES['diverged']}"
-    if after.mean is None:
-        return "field_unused", f"{text}; after it no pixel moves it"
-    if change.mean is None:
-        return "field_used", f"{text}; after it {of_it} {pixels_within(after)} pixels ({even})"
-    says = {
-        1: "it grows",
-        -1: "it shrinks",
-        0: "no significant change",
-        None: "one seed, which has no interval",
-    }
-    found = direction(change)
-    failed = "" if result.status == "trained" else f", of runs of which some {FAILURES[result.status]}"
-    sides = [pixels(mean_of(one)) for one in (field.side_untrained, field.side_trained)]
-    return (
-        "field_of_one_seed" if found is None else f"field_{CHANGES[found]}",
-        f"{text} and {pixels_within(after)} after it{failed}, a change of {pixels_within(change, signed=True)}: "
-        f"{says[found]}. By Luo et al.'s measure the field has a side of {sides[0]} pixels before and {sides[1]} "
-        "after",
-    )
