@@ -11,12 +11,12 @@ from cnn_study.params.study import Control, Study
 from cnn_study.report.kit.rendering import static_svg
 from cnn_study.report.topics.studies.answers import (
     not_to_conclude,
-    of_budgets,
     of_members,
     of_times,
     of_topics,
 )
 from cnn_study.report.topics.studies.frontier import Frontier, Point
+from cnn_study.report.topics.studies.other_budgets import other_budgets
 from cnn_study.report.topics.studies.study import ComparedStudy
 from cnn_study.report.topics.studies.verdicts import verdict_table
 from tests.report_cases import (
@@ -177,9 +177,9 @@ ASKED = (
 def test_whether_it_is_the_window_or_the_weights_is_named_for_each() -> None:
     text, numbers = of_one_topic(*ASKED)
     assert text == (
-        "A larger window with as many weights in convolutions: more accurate for a against base (+0.9 points), b "
-        "against base (+0.1) and c against base (+0.5); equivalent within 1 point for e against base (−0.2); not "
-        "decided for d against base (+0.2); not compared for f against base. "
+        "A larger window with the same number of weights in convolutions: more accurate for a against base (+0.9 "
+        "points), b against base (+0.1) and c against base (+0.5); equivalent within 1 point for e against base "
+        "(−0.2); not decided for d against base (+0.2); not compared for f against base. "
         "More weights in convolutions with the same window: more accurate for “wide, twice” against base (+0.6 "
         "points)."
     )
@@ -191,7 +191,7 @@ def test_whether_it_is_the_window_or_the_weights_is_named_for_each() -> None:
 def test_many_comparisons_of_the_window_are_counted() -> None:
     text, _ = of_one_topic(*ASKED, (compared("g", "base", 0.4, "better"), (WINDOW,)))
     assert text.startswith(
-        "A larger window with as many weights in convolutions: more accurate in 4 of 7 comparisons "
+        "A larger window with the same number of weights in convolutions: more accurate in 4 of 7 comparisons "
         "(+0.1 to +0.9 points), equivalent within 1 point in 1, not decided in 1 and not compared in 1. "
     )
 
@@ -210,6 +210,20 @@ def test_every_verdict_stands_under_the_words_of_the_table(pair: Comparison, sai
     text, _ = of_one_topic((pair, (WINDOW,)), (wide, (WEIGHTS,)))
     assert said in text
     assert text.endswith("the same window: not compared for “wide, twice” against base.")
+
+
+def test_what_no_comparison_of_one_side_shows_is_said_and_the_baseline_is_named_once() -> None:
+    baseline = STUDY.baseline
+    worse, even = compared("a", baseline, -1.2, "worse"), compared("b", baseline, 0.1, "equivalent")
+    text, _ = of_one_topic(
+        (worse, (WINDOW,)), (even, (WINDOW,)), (compared("wide", baseline, 0.9, "better"), (WEIGHTS,))
+    )
+    assert text.startswith(
+        "A larger window with the same number of weights in convolutions is shown to help in none of 2 "
+        "comparisons: less accurate for a against narrow one (−1.2 points); equivalent within 1 point for b "
+        "(+0.1). More "
+    )
+    assert " window: more accurate for" in text
 
 
 def test_a_pair_that_two_controls_compare_counts_once() -> None:
@@ -265,14 +279,15 @@ def changing(points: float, before: float, *, stable: bool, turned: bool) -> Com
 
 def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     def said(*pairs: Comparison) -> str:
-        [found] = of_budgets([study(NO_CONTROLS, against_baseline=list(pairs), controls=[])])
-        assert_numbers_are_their_own([found.finding])
-        return found.finding.text
+        found = other_budgets([study(NO_CONTROLS, against_baseline=list(pairs), controls=[])])
+        assert found is not None
+        assert_numbers_are_their_own([found])
+        return found.text
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "Not one of 1 difference is shown to stay within 1 point from the smallest budget to the largest; "
-        "reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "The only difference is not shown to stay within 1 point from the smallest training budget to the "
+        "largest; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
@@ -285,12 +300,21 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == (
-        "1 of 1 difference is shown to stay within 1 point from the smallest budget to the largest."
+        "The only difference is shown to stay within 1 point from the smallest training budget to the largest."
     )
+    assert said(turned, other).startswith(
+        "Not one of 2 differences is shown to stay within 1 point from the smallest"
+    )
+    early = replace(turned.changes[0], reversed=False)
+    late = replace(turned, changes=(early, *kept.changes), smaller=(*turned.smaller, *kept.smaller))
+    assert " training budget to the largest, but 1 from the second smallest on; largest " in said(
+        late, replace(late, of="odd", changes=(early, early))
+    )
+    assert "second smallest" not in said(late, other)
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:
-    assert of_budgets([study()]) == []
+    assert other_budgets([study()]) is None
 
 
 def point(name: str, budget: int, seconds: float, accuracy: float) -> Point:
@@ -318,8 +342,9 @@ def test_the_front_is_what_has_a_higher_mean_than_all_that_cost_less() -> None:
 def test_for_a_time_the_best_network_within_it_is_named() -> None:
     [found] = of_times(FRONTIER)
     assert found.finding.text == (
-        "Highest mean accuracy in 10 s, the thin for 2 epochs (70.0 % after 8.0 s); in 1.4 min or more, the wide "
-        "for 2 epochs (80.0 % after 1.3 min). Times are those of training steps on a machine."
+        "Highest mean accuracy of what was tried: in 10 s, the thin for 2 epochs (70.0 % after 8.0 s); in 1.4 "
+        "min or more, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of training "
+        "steps on a machine."
     )
     assert found.finding.timed
     assert of_times(replace(FRONTIER, points=())) == []

@@ -97,8 +97,8 @@ def test_calibration_names_the_best_and_the_worst() -> None:
             "under_confident",
             "Of 3 networks, 2 are under-confident, 0 over-confident, and 1 has no significant gap; confidence "
             "minus accuracy ranges from −6.2 points in odd one (95 % CI −6.6 to −5.8) to −0.3 points in “wide, "
-            "twice” (95 % CI −0.7 to +0.1), over test images. Training with a label smoothing of 0.1 makes "
-            "networks less confident.",
+            "twice” (95 % CI −0.7 to +0.1), over test images. The label smoothing in "
+            "training, 0.1, lowers confidence.",
         ),
         (
             {"thin": OVER},

@@ -54,7 +54,7 @@ def test_a_picture_is_called_by_the_dead_channels_that_it_crosses_out() -> None:
     alive = {name: with_dead_channels(one, 0) for name, one in evidence.results.items()}
     (section,) = chapter(replace(evidence, results=alive)).sections
     assert section.figure is not None
-    assert section.figure.title.endswith("; no dead channel")
+    assert section.figure.title.endswith("; no dead channel in these layers")
     diverged = made_up_evidence(diverged=set(evidence.results))
     (failed,) = chapter(diverged).sections
     assert failed.figure is not None

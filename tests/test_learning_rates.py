@@ -63,7 +63,7 @@ def test_rates_that_differ_are_told_with_their_factor() -> None:
     (spread,) = rate_findings(RATES, trained_at(thin=0.157, wide=0.4), STUDIES, SEARCH, MUON)
     assert spread.rule == "rates"
     assert spread.text == (
-        "The learning rate was searched for 2 of 4 networks, by one short run for each rate; those found span a "
+        "The learning rate was searched for 2 of 4 networks, by one short run for each rate; the rates span a "
         "factor of 2.5×: from 0.157 (narrow one) to 0.4 (“wide, twice”)."
     )
 
@@ -71,9 +71,7 @@ def test_rates_that_differ_are_told_with_their_factor() -> None:
 def test_rates_are_the_same_only_where_all_that_were_found_are() -> None:
     middle, failed = [0.3, 0.5, 0.4], [0.1, 0.1, 0.1]
     (agree,) = rate_findings(rates_of(thin=middle, wide=middle), trained_at(), STUDIES, SEARCH, MUON)
-    assert agree.text.endswith(
-        "for 2 of 4 networks, by one short run for each rate; those found are the same: 0.2."
-    )
+    assert agree.text.endswith("for 2 of 4 networks, by one short run for each rate; the rates are the same: 0.2.")
     (alone,) = rate_findings(rates_of(thin=middle), trained_at(), STUDIES, SEARCH, {"thin": "muon"})
     assert alone.text.endswith("for 1 of 1 network, by one short run for each rate; it is 0.2 for narrow one.")
     (none_found,) = rate_findings(rates_of(thin=middle, wide=failed), trained_at(), STUDIES, SEARCH, MUON)
@@ -85,7 +83,7 @@ def test_rates_of_two_optimizers_are_not_compared() -> None:
     rates = rates_of(thin=[0.3, 0.5, 0.4], wide=[0.3, 0.5, 0.4], odd=[0.3, 0.5, 0.4])
     (finding,) = rate_findings(rates, trained, STUDIES, SEARCH, MUON | {"odd": "adamw"})
     assert finding.text.endswith(
-        "; of Muon, those found span a factor of 2.0×: from 0.1 (narrow one) to 0.2 (“wide, twice”); of AdamW, "
+        "; with Muon, the rates span a factor of 2.0×: from 0.1 (narrow one) to 0.2 (“wide, twice”); with AdamW, "
         "it is 0.001 for odd one."
     )
 

@@ -90,7 +90,7 @@ def test_what_holds_for_all_is_said_of_all_alone() -> None:
         entry.pop("training", None)
     alike = validate(content)
     assert "zeros. Each network is trained from 3 seeds" in training_in_words(alike)
-    assert "zeros. Networks that are not trained otherwise are trained from" in training_in_words(with_recipe())
+    assert "zeros. Networks not named below are trained from" in training_in_words(with_recipe())
 
 
 def test_verdicts_at_smaller_budgets_are_owned_up_to_where_a_study_mirrors_another() -> None:

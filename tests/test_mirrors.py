@@ -245,7 +245,10 @@ def test_the_table_says_in_what_the_recipes_differ() -> None:
     assert table.rows[1][3].startswith("−20.0 [−")
     assert table.rows[1][1].startswith("+10.0 [+")
     assert table.rows[1][1].endswith("] ▲ better")
-    assert "The recipes differ in optimizer (AdamW, not Muon) and momentum (0.9, not 0.8)." in table.note
+    assert (
+        "The recipes differ in optimizer (AdamW, not Muon) and momentum (0.9, not 0.8); each network has"
+        in table.note
+    )
     saved = mirrors_table({"optimizer": mirror})
     assert saved["partner_of"].to_list() == ["kernel_5x5", "kernel_7x7", "kernel_1x1_3x3"]
     assert saved["points"].to_list() == pytest.approx([6.0, -10.0, -0.1], abs=0.06)

@@ -115,8 +115,7 @@ CLOSE = replace(BEST, p_value=0.05, probability={"wide": 0.6, "thin": 0.36, "odd
 def test_a_highest_mean_that_is_not_shown_to_be_the_best_is_told_with_its_lead() -> None:
     assert found_in_study(best=CLOSE)["best_not_decided"].text == (
         "“wide, twice” has the highest mean test accuracy of 3 networks, 72.3 % [71.9, 72.7] (+2.2 points, 95 % "
-        "CI +0.8 to +3.6 ahead of narrow one); it is not shown to be the best, which it is with "
-        "probability 60 %."
+        "CI +0.8 to +3.6 ahead of narrow one); it is not shown to be the best (probability 60 %)."
     )
 
 
@@ -126,7 +125,7 @@ def test_a_best_that_a_verdict_denies_is_not_claimed(verdict: Verdict, where: st
     denied: dict[str, Any] = {where: [compared("wide", "thin", 2.2, verdict)]}
     found = found_in_study(**denied)
     assert "best" not in found
-    assert "it is not shown to be the best, which it is with probability 93 %" in found["best_not_decided"].text
+    assert "it is not shown to be the best (probability 93 %)" in found["best_not_decided"].text
     shown: dict[str, Any] = {where: [compared("thin", "wide", -2.2, "worse")]}
     assert "best" in found_in_study(**shown)
 

@@ -122,8 +122,9 @@ class Section:
 
     @property
     def sources(self) -> list[str]:
-        """Of the answer, each once."""
-        return sources(self.answer)
+        """Of the answer, each once, but for those that its figure or table names."""
+        beside = {shown.source for shown in (self.figure, self.table) if shown is not None}
+        return [source for source in sources(self.answer) if source not in beside]
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:

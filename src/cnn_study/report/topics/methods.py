@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cnn_study.analysis.evidence import Evidence
+from cnn_study.analysis.moderation import FEWEST
 from cnn_study.analysis.statistics import significant
 from cnn_study.analysis.what_differs import recipe_differences
 from cnn_study.params.study import Params
@@ -32,8 +33,8 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (
             "Images",
             f"{capitalized(images_in_words(params.data.dataset, evidence.prepared))}: "
-            f"{_splits(evidence.prepared)}. Learning rates are found on the validation images. Only the stage "
-            "evaluate shows networks the test images.",
+            f"{_splits(evidence.prepared)}. Learning rates are found on the validation images. Test "
+            "images decide nothing before the comparisons.",
         ),
         ("Training", training_in_words(params)),
         *((("Trained otherwise", others),) if others else ()),
@@ -52,11 +53,11 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "most one of them is true, so that a pair takes one place in Holm's procedure (1979), which keeps "
             "the chance of one wrong verdict or more at 5 %. Pairs that only the original report's claims are "
             f"about are a family of their own. {_mirrors(params)}All other differences at smaller budgets have "
-            "intervals, and no verdict. The minimum detectable difference is found in 80 % of studies, at the "
-            "level that the procedure applies to the pair. A network is called the best where its p-values "
-            "against all others are below 0.05 (Hsu, 1996) and all verdicts on its pairs in the studies are "
-            "better; the probability of being the best is that of a flat prior. The intervals of single "
-            "accuracies are Student's over seeds.",
+            "intervals, and no verdict. A true difference as large as the minimum detectable one would be "
+            "found in 80 % of repetitions, at the level that the procedure applies to the pair. A network is "
+            "called the best where its p-values against all others are below 0.05 (Hsu, 1996) and all verdicts on "
+            "its pairs in the studies are better; the probability of being the best is that of a flat prior. The "
+            "intervals of single accuracies are Student's over seeds.",
         ),
         (
             "Receptive fields",
@@ -83,9 +84,9 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
             "Euclidean norm of each layer's weight gradient: the mean over evenly spaced steps of each epoch, and "
             "over seeds. Where an output layer begins with zeros, all other gradients of the first step are zero. "
             "A gradient vanishes where the first convolution's norm is below a tenth of the last one's, and "
-            "explodes where it is above ten times that; of more than 7 convolutions, where the variance halves or "
-            "doubles with every layer, as with Xavier's initialisation and ReLUs (He et al., 2015, arXiv "
-            "1502.01852).",
+            "explodes where it is above ten times that; with more than 7 convolutions, the bounds are those of a "
+            "variance that halves or doubles with every layer, as with Xavier's initialisation and ReLUs (He et "
+            "al., 2015, arXiv 1502.01852).",
         ),
         (
             "Dead channels",
@@ -94,11 +95,11 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (
             "Clocks",
             "Times that are compared are those of the stage cost, of training steps on random images"
-            f"{_where(evidence)}: {'' if added else 'all '}networks in one process, in blocks in each of which "
-            f"every network has its turn, in an order drawn anew. {_later(added)}Ratios are those within blocks, "
-            "with Student's intervals for the mean of their logarithms over blocks. The cost of a run is the time "
-            "of a step, as often as the run has steps. What runs took by the clock, other work of the machine "
-            "included, is in metrics/timing.json for information.",
+            f"{_where(evidence)}: {'' if added else 'all '}networks in one process, in blocks, in each of "
+            f"which every network has one turn, in an order drawn anew. {_later(added)}Ratios are those within "
+            "blocks, with Student's intervals for the mean of their logarithms over blocks. The cost of a run is "
+            "the time of a step times the number of its steps. What runs took by the clock, other work of the "
+            "machine included, is in metrics/timing.json for information.",
         ),
         *((("In no study", ", ".join(params.unnamed)),) if params.unnamed else ()),
     )
@@ -123,7 +124,7 @@ def training_in_words(params: Params) -> str:
         *([f"all are shifted by up to {counted(shift, 'pixel')}"] if shift else []),
     ]
     alike = all(own == training for own in params.trainings.values())
-    who = "Each network is" if alike else "Networks that are not trained otherwise are"
+    who = "Each network is" if alike else "Networks not named below are"
     return (
         f"{_optimizer(recipe)}, weight decay {recipe.weight_decay:g}, batches of {recipe.batch_size}, label "
         f"smoothing {recipe.label_smoothing:g}. {_schedule(recipe)} "
@@ -151,7 +152,7 @@ def _schedule(recipe: Recipe) -> str:
         return f"The learning rate {rises}is constant."
     return (
         f"The learning rate {rises}is constant, and falls to 0 over the last {round_percent(recipe.cooldown)} of "
-        "a run; before that, the runs of a seed to all budgets are one."
+        "a run; until then, the runs of a seed to all budgets are one."
     )
 
 
@@ -217,19 +218,16 @@ def variances_in_words(evidence: Evidence) -> str:
         trained = f"trained with {OPTIMIZERS[optimizer]} for {counted(budget, 'epoch')}"
         of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
         equal = "" if pool.equal is None else f" (Bartlett's test of equal variances: {_p_value(pool.equal)})"
-        moderated = (
-            "moderated by one another"
-            if pool.moderated
-            else "those of each alone, since they are too few, or agree too often, to be moderated"
-        )
+        few = f"they are fewer than {FEWEST}" if len(pool.networks) < FEWEST else "half of them or more are 0"
+        moderated = "moderated by one another" if pool.moderated else f"those of each alone, since {few}"
         parts.append(
             f"The variances between the seeds of {of_pool} are {moderated}: a standard deviation of {deviation} "
             f"points in the median{equal}. Runs that differ by independent errors on these test images alone "
             f"(Jordan, 2023) would have {images} points."
         )
     moderating = (
-        "Variances are moderated (Smyth, 2004; Phipson et al., 2016) within one optimizer and one budget, of five "
-        "networks or more."
+        "Variances are moderated (Smyth, 2004; Phipson et al., 2016) within one optimizer and one budget, of "
+        f"{FEWEST} networks or more."
     )
     return " ".join([moderating, *parts])
 
@@ -287,6 +285,6 @@ def _longer_training(search: Search) -> str:
     power = f"({search.for_epochs} / {search.epochs}) to the power of {search.horizon:g}"
     return (
         f"For training of {counted(search.for_epochs, 'epoch')} it is divided by {power}, since the best rate "
-        "falls with the length of training: of this project's networks by the measurements in "
-        "benchmarks/README.md, of language models to the power of −0.32 (Bjorck et al., 2024, arXiv 2409.19913). "
+        "falls with the length of training: for this project's networks as benchmarks/README.md "
+        "has measured, for language models with a power of 0.32 (Bjorck et al., 2024, arXiv 2409.19913). "
     )

@@ -48,6 +48,8 @@ def chapter(evidence: Evidence) -> Chapter:
         ("claim", "verdict"),
         tuple((claim.claim, claim.verdict) for claim in claims),
         source(BOTH),
+        "By this study's runs; whether kernels stay at chance, by short runs with the original report's recipe. "
+        "Each claim is about the original report's own kernels or depths.",
     )
     reasons = Table(
         "What each verdict rests on",

@@ -132,7 +132,7 @@ def _checked(
 
 def _another_recipe(name: str, differences: Sequence[Difference]) -> Statement:
     because = (
-        "open: it is about runs with the original report's recipe and rate; those here differ from them in "
+        "it is about runs with the original report's recipe and rate; those here differ from them in "
         f"{listed([one.what for one in differences])}, and short runs with that recipe do not answer it"
     )
     numbers = {one.what: [one.of, one.against] for one in differences}

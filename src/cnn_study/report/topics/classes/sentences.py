@@ -85,7 +85,7 @@ def _signs(gaps: Mapping[str, Gap], studies: Studies, label_smoothing: float) ->
     text += f"; confidence minus accuracy {range_of_gaps}, over test images"
     if rule == "under_confident" and label_smoothing > 0:
         numbers["label_smoothing"] = label_smoothing
-        text += f". Training with a label smoothing of {label_smoothing:g} makes networks less confident"
+        text += f". The label smoothing in training, {label_smoothing:g}, lowers confidence"
     return Finding(f"{text}.", "calibration", rule, numbers, ERRORS)
 
 

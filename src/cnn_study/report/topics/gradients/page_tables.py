@@ -70,7 +70,7 @@ def controls_table(flows: Mapping[str, Flow], summary: Mapping[str, Summary], st
         ("what is compared", "network", "against", "ratio", "the other's ratio", "what it does to the ratio"),
         tuple(rows),
         source(CONCLUSIONS),
-        f"By means over seeds, not tested. A ratio is left where both are within a factor of {STEADY:g}.",
+        f"By means over seeds, not tested. “Leaves it”: both ratios are within a factor of {STEADY:g}.",
     )
 
 

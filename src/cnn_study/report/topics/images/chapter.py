@@ -37,7 +37,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "images",
                 "The images",
-                "What are networks tested on, and is it apart from training?",
+                "What are networks tested on, and is any of it among the training images?",
                 sentences(findings),
                 figure if shown else None,
                 None if is_balanced(prepared.test) else _table(counts),

@@ -65,7 +65,7 @@ def dead_in_first_layers(members: Members, results: Mapping[str, Result]) -> str
     if not insides:
         return "first weights, since every run diverged"
     dead = sum(int(next(iter(inside.dead.values())).sum()) for inside in insides if inside.dead)
-    return f"{counted(dead, 'dead channel')}, crossed out" if dead else "no dead channel"
+    return f"{counted(dead, 'dead channel')}, crossed out" if dead else "no dead channel in these layers"
 
 
 def dead_table(dead: pd.DataFrame, evidence: Evidence) -> Table:

@@ -74,7 +74,7 @@ def study_table(found: Mapping[str, BestRun], members: Members, factor: float) -
         ),
         source(DATA, "tune"),
         f"Validation accuracy in the search; standard error about {_mean_error(there):.1f}. The rate used "
-        "is read off between those tried, and lowered for longer training.",
+        "is interpolated between those tried, and lowered for longer training.",
     )
 
 
@@ -97,8 +97,12 @@ def rate_table(found: Mapping[str, BestRun], studies: Studies) -> Table | None:
         ),
         source(DATA, "tune"),
         "In the runs of the search, one for each rate: differences in points; one standard error of an accuracy, "
-        f"by the validation images alone, is about {_mean_error(found):.1f}. –: not tried.",
+        f"by the validation images alone, is about {_mean_error(found):.1f}.{_not_tried(found)}",
     )
+
+
+def _not_tried(found: Mapping[str, BestRun]) -> str:
+    return " –: not tried." if any(one.beside[side] is None for one in found.values() for side in SIDES) else ""
 
 
 def _with_rate(one: BestRun, side: Side) -> str:

@@ -160,12 +160,14 @@ class Orders:
     @property
     def table(self) -> Table:
         """A row for each network, a column for each rate."""
+        partly = any(0 < trained < runs for trained, runs in self.runs.values())
+        some = ", in brackets how many did where not all" if partly else ""
         return Table(
             "The original report's recipe: validation accuracy by learning rate",
             ("network", *map(rate, self.means)),
             tuple((shown, *(self._cell(at, name) for at in self.means)) for name, shown in self.names.items()),
             source(DATA, "replay"),
-            "Means of the runs that trained, in brackets how many did where not all. Differences are not tested.",
+            f"Means of the runs that trained{some}. Differences are not tested.",
         )
 
     def _cell(self, at: float, name: str) -> str:

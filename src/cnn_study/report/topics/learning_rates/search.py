@@ -122,7 +122,7 @@ def _rates(
     if unknown:
         text += f"; none that trains was found for {listed([shown(name, studies) for name in unknown])}"
     for optimizer, its in by_optimizer.items():
-        of = f"of {OPTIMIZERS[optimizer]}, " if len(by_optimizer) > 1 else ""
+        of = f"with {OPTIMIZERS[optimizer]}, " if len(by_optimizer) > 1 else ""
         text += f"; {of}{_span(its, studies)}"
     return Finding(f"{text}.", "learning_rate", "rates" if rates else "rates_unknown", numbers, SUMMARY)
 
@@ -133,9 +133,9 @@ def _span(rates: Mapping[str, float], studies: Studies) -> str:
     if len(rates) == 1:
         return f"it is {rate(rates[low])} for {shown(low, studies)}"
     if rates[low] == rates[high]:
-        return f"those found are the same: {rate(rates[low])}"
+        return f"the rates are the same: {rate(rates[low])}"
     return (
-        f"those found span a factor of {times(rates[high] / rates[low])}: from {rate(rates[low])} "
+        f"the rates span a factor of {times(rates[high] / rates[low])}: from {rate(rates[low])} "
         f"({shown(low, studies)}) to {rate(rates[high])} ({shown(high, studies)})"
     )
 

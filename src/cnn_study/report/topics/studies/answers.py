@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cnn_study.analysis.compared import Change, Comparison
+from cnn_study.analysis.compared import Comparison
 from cnn_study.analysis.mirrors import Agreement, MirroredPair
 from cnn_study.analysis.statistics import clipped
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
@@ -24,6 +24,7 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.studies.frontier import Frontier
 from cnn_study.report.topics.studies.optimizers import Mirror
+from cnn_study.report.topics.studies.other_budgets import other_budgets
 from cnn_study.report.topics.studies.study import ComparedStudy, pairs_of
 from cnn_study.report.topics.studies.verdicts import kind_of
 from cnn_study.report.topics.studies.what_differs import changes_with_depth, verb
@@ -53,9 +54,8 @@ AGREEMENTS: Mapping[Agreement, str] = {
     "same": "the same conclusion for",
     "reversed": "the opposite for",
     "differs": "another conclusion for",
-    "not decided": "whether the conclusion is the same is not decided for",
+    "not decided": "not decided whether the conclusion is the same for",
 }
-NAMED = 2  # comparisons whose order changes, in a sentence
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,10 @@ def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontie
     """What every study finds, whether it holds elsewhere, which network to use, and what not to conclude."""
     own = [study for study in studies if study.spec.mirrors is None]
     found = [one for study in own for one in (of_members(study), *of_topics(study))]
+    by_budget = other_budgets(studies)
     return [
         *found,
-        *of_budgets(studies),
+        *([Answered("Other budgets", by_budget)] if by_budget else []),
         *(of_mirror(mirror) for mirror in mirrors if mirror.pairs),
         *of_times(frontier),
         not_to_conclude(studies),
@@ -139,68 +140,6 @@ def _listed(group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
     return listed([f"{name}{_size(pair, place == 0)}" for place, (name, pair) in enumerate(group)])
 
 
-def of_budgets(studies: Sequence[ComparedStudy]) -> list[Answered]:
-    """Whether the comparisons of the largest budget hold at smaller ones."""
-    pairs = [
-        (study, pair)
-        for study, pair in pairs_of(studies)
-        if pair.measured and pair.changes and all(change.interval for change in pair.changes)
-    ]
-    if not pairs:
-        return []
-    margin = counted_points(studies[0].margin)
-    stable = sum(all(change.stable for change in pair.changes) for _, pair in pairs)
-    turned = [one for one in pairs if any(change.reversed for change in one[1].changes)]
-    changed = [one for one in pairs if _shown(one[1].changes[0]) and one not in turned]
-    changed.sort(key=lambda one: -_shown(one[1].changes[0]))
-    of_all = f"{stable or 'not one'} of {counted(len(pairs), 'difference')}"
-    are = "are" if stable > 1 else "is"
-    text = f"{of_all} {are} shown to stay within {margin} from the smallest budget to the largest"
-    if changed:
-        largest = f"largest significant change{'s' if len(changed) > 1 else ''}"
-        others = ", but for reversals" if turned else ""
-        text += f"; {largest}{others}: {_at_both_ends(changed[:NAMED])}"
-    if turned:
-        more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
-        text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"
-    numbers = {
-        "comparisons": len(pairs),
-        "stable": stable,
-        "margin": studies[0].margin,
-        "reversed": len(turned),
-        "named": [[pair.of, pair.against, *_ends(pair)] for _, pair in (*changed[:NAMED], *turned[:NAMED])],
-    }
-    finding = Finding(capitalized(f"{text}."), "answer", "budgets", numbers, CONCLUSIONS)
-    return [Answered("Other budgets", finding)]
-
-
-def _shown(change: Change) -> float:
-    """How large it is shown to be: the end of its interval that is nearer to 0, in points; 0 if 0 lies in it."""
-    low, high = change.interval or (0.0, 0.0)
-    return max(0.0, low, -high)
-
-
-def _ends(pair: Comparison) -> tuple[int, float, int, float]:
-    """A smaller budget, the first that is reversed or the smallest, and the largest, each with the difference."""
-    place = next((place for place, change in enumerate(pair.changes) if change.reversed), 0)
-    first, last = pair.smaller[place], pair.largest
-    if last is None:
-        raise ValueError(f"found {pair.of} and {pair.against} not compared, allowed: compared")
-    return first.budget, first.points, last.budget, last.points
-
-
-def _at_both_ends(found: Iterable[tuple[ComparedStudy, Comparison]]) -> str:
-    """Residual − 2 layers (+0.3 points at 1 epoch, +6.7 at 8)."""
-    parts = []
-    for study, pair in found:
-        budget, before, largest, after = _ends(pair)
-        parts.append(
-            f"{study.name(pair.of)} − {study.name(pair.against)} ({points(before)} points at "
-            f"{counted(budget, 'epoch')}, {points(after)} at {largest})"
-        )
-    return listed(parts)
-
-
 def of_mirror(mirror: Mirror) -> Answered:
     """Which conclusions are the same with another recipe."""
     here, there = mirror.ways
@@ -241,7 +180,10 @@ def of_times(frontier: Frontier) -> list[Answered]:
         f"{duration(point.seconds)})"
         for time, (_, point) in zip(times, chosen, strict=True)
     ]
-    text = f"Highest mean accuracy {'; '.join(parts)}. Times are those of training steps on {frontier.machine}."
+    text = (
+        f"Highest mean accuracy of what was tried: {'; '.join(parts)}. Times are those of training steps on "
+        f"{frontier.machine}."
+    )
     networks = {
         time: {"of": point.architecture, "budget": point.budget, "test_accuracy": point.accuracy}
         for time, point in chosen
@@ -273,7 +215,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         if study.spec.mirrors is None and (others := changes_with_depth(study)):
             parts.append(
                 f"that depth alone matters in “{study.spec.title}”, since {listed(others)} "
-                f"{verb('change', others)} with it"
+                f"{verb('change', others)} with it in each comparison"
             )
             numbers[f"changes of {study.key}"] = others
     parts.append("anything about longer training, other images or a recipe that was not tried")

@@ -13,6 +13,7 @@ from cnn_study.report.kit.page import Figure
 from cnn_study.report.kit.wording import (
     MOST_CHANGE,
     MOST_POINTS,
+    NAMED,
     counted,
     counted_points,
     listed,
@@ -152,7 +153,11 @@ def stability(study: ComparedStudy) -> list[Finding]:
         count = len(pairs) - unshown
         which = "This difference is" if count == 1 else "These differences are"
         text = f"{which} shown to stay {within} the value at the largest budget (95 % CI): {'; '.join(stable)}"
-        text += f". For {unshown} of {len(pairs)} this is not shown" if unshown else ""
+        if 0 < unshown <= NAMED:
+            others = zip(pairs, since.values(), strict=True)
+            text += f". Not shown for {listed([_named(study, pair) for pair, budget in others if budget is None])}"
+        elif unshown:
+            text += f". For {unshown} of {len(pairs)} this is not shown"
     numbers = {"margin": study.margin, "stable_from": since, "pairs": len(pairs), "not_shown": unshown}
     return [study.finding("stability", f"{text}.", numbers)]
 

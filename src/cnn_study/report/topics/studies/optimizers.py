@@ -49,7 +49,7 @@ IN_A_SENTENCE: Mapping[Agreement, str] = {
     "same": "the conclusion is the same under both",
     "reversed": "the conclusion is reversed",
     "differs": "the conclusion is not the same under both",
-    "not decided": "whether the conclusion is the same under both is not decided",
+    "not decided": "it is not decided whether the conclusion is the same under both",
 }
 
 
@@ -165,8 +165,9 @@ def under_both_table(mirror: Mirror) -> Table:
         ("pair", there, here, "change", "same conclusion?"),
         tuple(rows),
         source(DATA),
-        "With 95 % CIs. A verdict is that of all comparisons where they judge at this budget, and else one "
-        f"corrected for these pairs alone; a change has none. The recipes differ in {changes or 'nothing'}.",
+        "With 95 % CIs. A pair that is judged at this budget among all comparisons keeps that verdict; the others "
+        "are corrected among themselves. Changes are not tested. The recipes differ in "
+        f"{changes or 'nothing'}; each network has a learning rate of its own.",
     )
 
 
@@ -187,13 +188,14 @@ def agreement(mirror: Mirror) -> Finding:
     ]
     alike = sum(pair.there.points * pair.here.points > 0 for pair in mirror.pairs)
     numbers["same_sign"] = alike
+    said = f"the conclusion is {listed(parts)}"
+    if set(counts) == {"not decided"}:
+        which = f"for none of {total} comparisons" if total > 1 else "not, for the only comparison,"
+        said = f"it is decided {which} whether the conclusion is the same"
     text = (
-        f"With {there} and with {here}{_at(mirror.budget)}, whether the conclusion is the same is not decided for "
-        f"{of_all if total > 1 else 'the only comparison'}"
-        if set(counts) == {"not decided"}
-        else f"With {there} and with {here}{_at(mirror.budget)}, the conclusion is {listed(parts)}"
+        f"With {there} and with {here}{_at(mirror.budget)}, {said}; the difference has the same sign under both "
+        f"in {alike} of {total}."
     )
-    text += f"; the difference has the same sign under both in {alike} of {total}."
     return Finding(text, mirror.key, "agreement", numbers, DATA)
 
 

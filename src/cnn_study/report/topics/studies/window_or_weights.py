@@ -19,7 +19,7 @@ NAMED = 6  # controls about one of the two; of more, how many
 MEANS = {"channels", "hidden width"}
 # By what differs besides the means.
 SIDES = {
-    "window": "A larger window with as many weights in convolutions",
+    "window": "A larger window with the same number of weights in convolutions",
     "weights in convolutions": "More weights in convolutions with the same window",
 }
 KINDS = {
@@ -49,7 +49,7 @@ def window_or_weights(study: ComparedStudy, pairs: Sequence[Comparison]) -> Find
         return None
     counts = {side: Counter(map(kind_of, group)) for side, group in sides.items()}
     text = " ".join(
-        f"{SIDES[side]}{_disagreeing(counts[side])}: {_counted(study, group, counts[side])}."
+        f"{SIDES[side]}{_in_all(counts[side])}: {_counted(study, group, counts[side])}."
         for side, group in sides.items()
     )
     numbers = {
@@ -65,8 +65,12 @@ def _about(differences: Sequence[Difference]) -> Difference | None:
     return found[0] if len(found) == 1 and found[0].what in SIDES and found[0].larger else None
 
 
-def _disagreeing(counts: Mapping[str, int]) -> str:
-    return " (comparisons disagree)" if counts.get("better") and counts.get("worse") else ""
+def _in_all(counts: Mapping[str, int]) -> str:
+    """What several comparisons of one side say together."""
+    if counts.get("better"):
+        return " (comparisons disagree)" if counts.get("worse") else ""
+    several = sum(counts.values()) > 1 and counts.keys() & {"worse", "equivalent"}
+    return f" is shown to help in none of {sum(counts.values())} comparisons" if several else ""
 
 
 def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[str, int]) -> str:
@@ -84,12 +88,14 @@ def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[
 
 def _named(study: ComparedStudy, group: Sequence[Comparison]) -> str:
     parts: list[str] = []
+    known: set[str] = set()  # what was named already, which is the baseline of all that name no other
     for kind, said in KINDS.items():
         names: list[str] = []
         for pair in (pair for pair in group if kind_of(pair) == kind):
             unit = "" if parts or names else " points"
             size = "" if pair.points is None else f" ({points(pair.points)}{unit})"
-            against = "" if pair.against == study.spec.baseline else f" against {study.name(pair.against)}"
+            against = "" if pair.against in known else f" against {study.name(pair.against)}"
+            known |= {pair.against} & {study.spec.baseline}
             names.append(f"{study.name(pair.of)}{against}{size}")
         if names:
             parts.append(f"{said.format(margin=counted_points(study.margin))} for {listed(names)}")

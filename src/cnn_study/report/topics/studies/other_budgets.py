@@ -1,0 +1,76 @@
+"""The first screen's sentence on training budgets: whether what holds at the largest holds at smaller ones."""
+
+from collections.abc import Iterable, Sequence
+
+from cnn_study.analysis.compared import Change, Comparison
+from cnn_study.report.kit.findings import CONCLUSIONS, Finding
+from cnn_study.report.kit.wording import capitalized, counted, counted_points, listed, points
+from cnn_study.report.topics.studies.study import ComparedStudy, pairs_of
+
+NAMED = 2  # comparisons whose order changes, in a sentence
+
+
+def other_budgets(studies: Sequence[ComparedStudy]) -> Finding | None:
+    """How many differences stay, which change the most and which are reversed; None without several budgets."""
+    pairs = [
+        (study, pair)
+        for study, pair in pairs_of(studies)
+        if pair.measured and pair.changes and all(change.interval for change in pair.changes)
+    ]
+    if not pairs:
+        return None
+    stable, later = (sum(all(change.stable for change in pair.changes[k:]) for _, pair in pairs) for k in (0, 1))
+    turned = [one for one in pairs if any(change.reversed for change in one[1].changes)]
+    changed = [one for one in pairs if _shown(one[1].changes[0]) and one not in turned]
+    changed.sort(key=lambda one: -_shown(one[1].changes[0]))
+    margin = counted_points(studies[0].margin)
+    which = f"{stable or 'not one'} of {len(pairs)} differences {'are' if stable > 1 else 'is'}"
+    if len(pairs) == 1:
+        which = f"the only difference is{'' if stable else ' not'}"
+    text = f"{which} shown to stay within {margin} from the smallest training budget to the largest"
+    several = all(len(pair.changes) > 1 for _, pair in pairs)
+    if several and later > stable:
+        text += f", {'and' if stable else 'but'} {later} from the second smallest on"
+    if changed:
+        largest = f"largest significant change{'s' if len(changed) > 1 else ''}"
+        others = ", but for reversals" if turned else ""
+        text += f"; {largest}{others}: {_at_both_ends(changed[:NAMED])}"
+    if turned:
+        more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
+        text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"
+    numbers = {
+        "comparisons": len(pairs),
+        "stable": stable,
+        "stable_from_second": later if several else stable,
+        "margin": studies[0].margin,
+        "reversed": len(turned),
+        "named": [[pair.of, pair.against, *_ends(pair)] for _, pair in (*changed[:NAMED], *turned[:NAMED])],
+    }
+    return Finding(capitalized(f"{text}."), "answer", "budgets", numbers, CONCLUSIONS)
+
+
+def _shown(change: Change) -> float:
+    """How large it is shown to be: the end of its interval that is nearer to 0, in points; 0 if 0 lies in it."""
+    low, high = change.interval or (0.0, 0.0)
+    return max(0.0, low, -high)
+
+
+def _ends(pair: Comparison) -> tuple[int, float, int, float]:
+    """A smaller budget, the first that is reversed or the smallest, and the largest, each with the difference."""
+    place = next((place for place, change in enumerate(pair.changes) if change.reversed), 0)
+    first, last = pair.smaller[place], pair.largest
+    if last is None:
+        raise ValueError(f"found {pair.of} and {pair.against} not compared, allowed: compared")
+    return first.budget, first.points, last.budget, last.points
+
+
+def _at_both_ends(found: Iterable[tuple[ComparedStudy, Comparison]]) -> str:
+    """Residual − 2 layers (+0.3 points at 1 epoch, +6.7 at 8)."""
+    parts = []
+    for study, pair in found:
+        budget, before, largest, after = _ends(pair)
+        parts.append(
+            f"{study.name(pair.of)} − {study.name(pair.against)} ({points(before)} points at "
+            f"{counted(budget, 'epoch')}, {points(after)} at {largest})"
+        )
+    return listed(parts)
