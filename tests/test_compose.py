@@ -135,7 +135,7 @@ def test_a_study_s_section_says_who_is_the_most_accurate(whole: Page) -> None:
     answers = {section.key: section.answer[0].text for section in whole.sections}
     assert answers["kernel_size"].startswith("5×5 is the most accurate of 9 networks")
     assert answers["depth"].startswith("residual is the most accurate of 7 networks")
-    assert answers["optimizer"].startswith("With Muon and with AdamW at 2 epochs, whether the conclusion is ")
+    assert answers["optimizer"].startswith("With Muon and with AdamW at 2 epochs, it is decided for ")
 
 
 def test_what_is_unfolded_can_be_read_in_some_minutes(whole: Page) -> None:
