@@ -111,24 +111,24 @@ def bullets(
 
 
 def of_budgets(found: Record) -> str:
-    """In how many comparisons the budget changes hardly anything, and in how many it reverses the order."""
-    stable, turned = found["stable"], found["reversed"]
+    """In how many comparisons a smaller budget reverses the order, and in how many it changes hardly anything."""
+    stable, later, turned = (found[key] for key in ("stable", "stable_from_second", "reversed"))
+    on = f" ({later} from the second smallest on)" if later > stable else ""
+    are = "are" if turned > 1 else "is"
     return (
-        f"{stable or 'None'} of {counted(found['comparisons'], 'difference')} "
-        f"{'are' if stable > 1 else 'is'} shown to change by less than {counted_points(found['margin'])} with the "
-        "budget; "
-        f"{turned or 'none'} {'are' if turned > 1 else 'is'} reversed, by 95 % CIs."
+        f"Of {counted(found['comparisons'], 'difference')}, {turned or 'none'} {are} shown to be reversed after fewer "
+        f"epochs, and {stable or 'none'} to stay within {counted_points(found['margin'])} at all budgets{on}."
     )
 
 
 def of_times(found: Record, names: Mapping[str, str]) -> str:
     """The most accurate network for a time of training."""
     networks = [
-        f"in {time}, {quoted(names[best['of']])} for {counted(best['budget'], 'epoch')} "
+        f"{time}, {quoted(names[best['of']])} for {counted(best['budget'], 'epoch')} "
         f"({percent(best['test_accuracy'])})"
         for time, best in found["networks"].items()
     ]
-    return f"Highest mean accuracy by time of training steps, on {found['machine']}: {'; '.join(networks)}."
+    return f"Highest mean accuracy within a time of training ({found['machine']}): {'; '.join(networks)}."
 
 
 def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:
@@ -179,7 +179,7 @@ def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> s
     epochs = from_to([max(one.budgets) for one in trainings], "epoch")
     return (
         f"{DATASETS[summaries.dataset]}: means of {seeds}, {epochs}, {summaries.test_images:,} test images. {CI}. "
-        "Verdicts are corrected for the number of comparisons, intervals are not. "
+        "Verdicts are corrected for the number of comparisons, intervals are not. Rounded after subtraction. "
         f"Equivalent: within {counted_points(params.analysis.margin)}."
     )
 

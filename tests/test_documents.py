@@ -190,7 +190,7 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
     evidence = made_up_evidence()
     conclusions, timed = conclusions_of(chapters_of(evidence))
     # In these results every network has collapsed at the smaller budget, so that no rule says anything of budgets.
-    numbers = {"comparisons": 9, "stable": 4, "margin": 1.0, "reversed": 1}
+    numbers = {"comparisons": 9, "stable": 4, "stable_from_second": 6, "margin": 1.0, "reversed": 1}
     conclusions["findings"].append({"about": "answer", "rule": "budgets", "text": "–", "numbers": numbers})
     (tmp_path / "conclusions.json").write_text(json.dumps(conclusions), encoding="utf-8")
     (tmp_path / "timing_conclusions.json").write_text(json.dumps(timed), encoding="utf-8")
@@ -207,7 +207,8 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
         assert [text for text in said if text not in line] == []
     budgets, times = bullets[2].split(" **Which network.** ")
     told = (
-        "4 of 9 differences are shown to change by less than 1 point with the budget; 1 is reversed, by 95 % CIs."
+        "Of 9 differences, 1 is shown to be reversed after fewer epochs, and 4 to stay within 1 point at all "
+        "budgets (6 from the second smallest on)."
     )
     assert budgets == f"- **Other budgets.** {told}"
     (found,) = [one["numbers"] for one in timed["findings"] if one["rule"] == "times"]
@@ -215,7 +216,7 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
     for time, best in found["networks"].items():
         name = first_name(best["of"], TWO_BUDGETS.studies)
         epochs = f"{best['budget']} epoch{'s' if best['budget'] > 1 else ''}"
-        assert f"in {time}, {quoted(name)} for {epochs} ({100 * best['test_accuracy']:.1f} %)" in times
+        assert f"{time}, {quoted(name)} for {epochs} ({100 * best['test_accuracy']:.1f} %)" in times
     # The planted winner, in the sentence and in its row.
     assert "residual (+" in bullets[1]
     row = r"^\| residual \| [\d.]+ % \| \+[\d.]+ \[\+[\d.]+, \+[\d.]+\], better \|$"
@@ -237,13 +238,19 @@ def test_a_row_has_a_verdict_or_why_there_is_none(verdict: str | None, seeds: li
 @pytest.mark.parametrize(
     ("stable", "reversals", "text"),
     [
-        (0, 0, "None of 9 differences is shown to change by less than 1 point with the budget; none is reversed"),
-        (1, 2, "1 of 9 differences is shown to change by less than 1 point with the budget; 2 are reversed"),
+        (0, 0, "none is shown to be reversed after fewer epochs, and none to stay"),
+        (1, 2, "2 are shown to be reversed after fewer epochs, and 1 to stay"),
     ],
 )
 def test_what_budgets_change_is_said_in_one_line(stable: int, reversals: int, text: str) -> None:
-    found = {"comparisons": 9, "stable": stable, "margin": 1.0, "reversed": reversals}
-    assert of_budgets(found) == f"{text}, by 95 % CIs."
+    found = {
+        "comparisons": 9,
+        "stable": stable,
+        "stable_from_second": stable,
+        "margin": 1.0,
+        "reversed": reversals,
+    }
+    assert of_budgets(found) == f"Of 9 differences, {text} within 1 point at all budgets."
 
 
 def test_a_table_of_networks_with_other_numbers_of_seeds_has_them_in_a_column(tmp_path: Path) -> None:
