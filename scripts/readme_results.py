@@ -17,6 +17,7 @@ from cnn_study.params.study import Params, Study, validate
 from cnn_study.report.kit.rendering import markdown_text
 from cnn_study.report.kit.wording import (
     DATASETS,
+    NAMED,
     capitalized,
     counted,
     counted_points,
@@ -28,6 +29,7 @@ from cnn_study.report.kit.wording import (
     points,
     points_cell,
     quoted,
+    span,
 )
 
 README, METRICS = Path("README.md"), Path("metrics")
@@ -93,9 +95,9 @@ def bullets(
     """
     lines = []
     for key, study in studies:
-        (members,) = texts(findings, "members", key)
+        (members,) = (one for one in findings if (one["rule"], one["about"]) == ("members", key))
         topics = zip(topics_of(study), texts(findings, "topic", key), strict=True)
-        said = [f"**{markdown_text(study.title)}.** {members}"]
+        said = [f"**{markdown_text(study.title)}.** {markdown_text(of_members(members, study))}"]
         said += [f"*{markdown_text(topic)}:* {text}" for topic, text in topics]
         lines.append(" ".join(said))
     short: Mapping[str, Callable[[Record], str]] = {
@@ -110,14 +112,27 @@ def bullets(
     return [*lines, *filter(None, [" ".join(last)])]
 
 
+def of_members(found: Record, study: Study) -> str:
+    """The finding; of many networks that are all more accurate, or all less, between which differences."""
+    differences = [pair["points"] for pair in found["numbers"]["pairs"]]
+    verdicts = {pair["verdict"] for pair in found["numbers"]["pairs"]}
+    if len(differences) <= NAMED or verdicts not in ({"better"}, {"worse"}):
+        return str(found["text"])
+    more = "more" if verdicts == {"better"} else "less"
+    between = span(points(min(differences)), points(max(differences)))
+    baseline = quoted(study.members[study.baseline])
+    return f"All {len(differences)} others are {more} accurate than {baseline} ({between} points)."
+
+
 def of_budgets(found: Record) -> str:
     """In how many comparisons a smaller budget reverses the order, and in how many it changes hardly anything."""
     stable, later, turned = (found[key] for key in ("stable", "stable_from_second", "reversed"))
     on = f" ({later} from the second smallest on)" if later > stable else ""
     are = "are" if turned > 1 else "is"
+    within = f"within {counted_points(found['margin'])}"
     return (
-        f"Of {counted(found['comparisons'], 'difference')}, {turned or 'none'} {are} shown to be reversed after fewer "
-        f"epochs, and {stable or 'none'} to stay within {counted_points(found['margin'])} at all budgets{on}."
+        f"Of {counted(found['comparisons'], 'difference')}, {turned or 'none'} {are} shown to be reversed after "
+        f"fewer epochs, and {stable or 'none'} to stay {within} at all budgets{on}."
     )
 
 

@@ -23,7 +23,17 @@ from cnn_study.params.study import Params, validate
 from cnn_study.profiling.complexity import count_parameters
 from cnn_study.report.compose import chapters_of, conclusions_of
 from cnn_study.report.kit.wording import first_name, quoted
-from scripts.readme_results import COLUMNS, METRICS, SHOWN, of_budgets, rendered, split, topics_of, verdict_of
+from scripts.readme_results import (
+    COLUMNS,
+    METRICS,
+    SHOWN,
+    of_budgets,
+    of_members,
+    rendered,
+    split,
+    topics_of,
+    verdict_of,
+)
 from tests.conftest import REPOSITORY, SHAPE
 from tests.test_compose import PARAMS as TWO_BUDGETS
 from tests.test_compose import made_up_evidence
@@ -233,6 +243,20 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
 )
 def test_a_row_has_a_verdict_or_why_there_is_none(verdict: str | None, seeds: list[int], words: str) -> None:
     assert verdict_of({"verdict": verdict, "seeds": seeds}) == words
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "text"),
+    [
+        (["better"] * 4, "All 4 others are more accurate than 2 layers (+1.5 to +4.5 points)."),
+        (["worse"] * 4, "All 4 others are less accurate than 2 layers (+1.5 to +4.5 points)."),
+        (["better", "better", "not decided", "better"], "As found."),
+        (["better"] * 3, "As found."),
+    ],
+)
+def test_many_members_of_one_verdict_are_told_by_their_range(verdicts: list[str], text: str) -> None:
+    pairs = [{"points": 1.5 + place, "verdict": verdict} for place, verdict in enumerate(verdicts)]
+    assert of_members({"text": "As found.", "numbers": {"pairs": pairs}}, PARAMS.studies["depth"]) == text
 
 
 @pytest.mark.parametrize(
