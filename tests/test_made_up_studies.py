@@ -313,7 +313,7 @@ def claimed(text: str) -> Iterator[tuple[str, set[str | None]]]:
 
 def stands_in(name: str, clause: str) -> bool:
     """As a whole item: followed by what it is (a number in brackets, say), a comma, "and" or the end."""
-    ends = r"(?= \([+−]|, | and |$| \((?:collapsed|diverged))"
+    ends = r"(?= \([+−]| against |, | and |$| \((?:collapsed|diverged))"
     return re.search(rf"(?:^|: | and |, |with |for |without ){re.escape(name)}{ends}", clause) is not None
 
 
@@ -404,7 +404,7 @@ def test_only_what_no_verdict_denies_is_called_the_most_accurate(made: Report) -
 
 
 def test_what_holds_with_another_optimizer_is_said_by_the_verdicts_of_the_table(made: Report) -> None:
-    words = {"the same": "same", "the opposite": "reversed", "another": "differs", "whether": "not decided"}
+    words = {"the same": "same", "the opposite": "reversed", "another": "differs", "not": "not decided"}
     for key, study in made.studies.items():
         if study.mirrors is None:
             continue

@@ -190,8 +190,8 @@ def agreement(mirror: Mirror) -> Finding:
     numbers["same_sign"] = alike
     said = f"the conclusion is {listed(parts)}"
     if set(counts) == {"not decided"}:
-        which = f"for none of {total} comparisons" if total > 1 else "not, for the only comparison,"
-        said = f"it is decided {which} whether the conclusion is the same"
+        which = f"decided for none of {total} comparisons" if total > 1 else "not decided for the only comparison"
+        said = f"it is {which} whether the conclusion is the same"
     text = (
         f"With {there} and with {here}{_at(mirror.budget)}, {said}; the difference has the same sign under both "
         f"in {alike} of {total}."

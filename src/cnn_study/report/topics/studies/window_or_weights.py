@@ -94,7 +94,7 @@ def _named(study: ComparedStudy, group: Sequence[Comparison]) -> str:
         for pair in (pair for pair in group if kind_of(pair) == kind):
             unit = "" if parts or names else " points"
             size = "" if pair.points is None else f" ({points(pair.points)}{unit})"
-            against = "" if pair.against in known else f" against {study.name(pair.against)}"
+            against = "" if size and pair.against in known else f" against {study.name(pair.against)}"
             known |= {pair.against} & {study.spec.baseline}
             names.append(f"{study.name(pair.of)}{against}{size}")
         if names:
