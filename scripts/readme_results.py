@@ -116,7 +116,8 @@ def of_members(found: Record, study: Study) -> str:
     """The finding; of many networks that are all more accurate, or all less, between which differences."""
     differences = [pair["points"] for pair in found["numbers"]["pairs"]]
     verdicts = {pair["verdict"] for pair in found["numbers"]["pairs"]}
-    if len(differences) <= NAMED or verdicts not in ({"better"}, {"worse"}):
+    of_all = len(differences) == len(study.members) - 1 > NAMED
+    if not of_all or verdicts not in ({"better"}, {"worse"}):
         return str(found["text"])
     more = "more" if verdicts == {"better"} else "less"
     between = span(points(min(differences)), points(max(differences)))
@@ -129,10 +130,10 @@ def of_budgets(found: Record) -> str:
     stable, later, turned = (found[key] for key in ("stable", "stable_from_second", "reversed"))
     on = f" ({later} from the second smallest on)" if later > stable else ""
     are = "are" if turned > 1 else "is"
-    within = f"within {counted_points(found['margin'])}"
+    margin = counted_points(found["margin"])
     return (
         f"Of {counted(found['comparisons'], 'difference')}, {turned or 'none'} {are} shown to be reversed after "
-        f"fewer epochs, and {stable or 'none'} to stay {within} at all budgets{on}."
+        f"fewer epochs, and {stable or 'none'} to change by less than {margin} over all budgets{on}."
     )
 
 
@@ -143,7 +144,7 @@ def of_times(found: Record, names: Mapping[str, str]) -> str:
         f"({percent(best['test_accuracy'])})"
         for time, best in found["networks"].items()
     ]
-    return f"Highest mean accuracy within a time of training ({found['machine']}): {'; '.join(networks)}."
+    return f"Highest mean accuracy by time of training steps ({found['machine']}): {'; '.join(networks)}."
 
 
 def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:

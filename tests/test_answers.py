@@ -177,9 +177,9 @@ ASKED = (
 def test_whether_it_is_the_window_or_the_weights_is_named_for_each() -> None:
     text, numbers = of_one_topic(*ASKED)
     assert text == (
-        "A larger window with the same number of weights in convolutions: more accurate for a against base (+0.9 "
-        "points), b against base (+0.1) and c against base (+0.5); equivalent within 1 point for e against base "
-        "(−0.2); not decided for d against base (+0.2); not compared for f against base. "
+        "A larger window with about the same number of weights in convolutions: more accurate for a against base "
+        "(+0.9 points), b against base (+0.1) and c against base (+0.5); equivalent within 1 point for e against "
+        "base (−0.2); not decided for d against base (+0.2); not compared for f against base. "
         "More weights in convolutions with the same window: more accurate for “wide, twice” against base (+0.6 "
         "points)."
     )
@@ -191,8 +191,9 @@ def test_whether_it_is_the_window_or_the_weights_is_named_for_each() -> None:
 def test_many_comparisons_of_the_window_are_counted() -> None:
     text, _ = of_one_topic(*ASKED, (compared("g", "base", 0.4, "better"), (WINDOW,)))
     assert text.startswith(
-        "A larger window with the same number of weights in convolutions: more accurate in 4 of 7 comparisons "
-        "(+0.1 to +0.9 points), equivalent within 1 point in 1, not decided in 1 and not compared in 1. "
+        "A larger window with about the same number of weights in convolutions: more accurate in 4 of 7 "
+        "comparisons (+0.1 to +0.9 points), equivalent within 1 point in 1, not decided in 1 and not "
+        "compared in 1. "
     )
 
 
@@ -219,8 +220,8 @@ def test_what_no_comparison_of_one_side_shows_is_said_and_the_baseline_is_named_
         (worse, (WINDOW,)), (even, (WINDOW,)), (compared("wide", baseline, 0.9, "better"), (WEIGHTS,))
     )
     assert text.startswith(
-        "A larger window with the same number of weights in convolutions is shown to help in none of 2 "
-        "comparisons: less accurate for a against narrow one (−1.2 points); equivalent within 1 point for b "
+        "A larger window with about the same number of weights in convolutions is shown to help in no "
+        "comparison: less accurate for a against narrow one (−1.2 points); equivalent within 1 point for b "
         "(+0.1). More "
     )
     assert " window: more accurate for" in text
@@ -286,8 +287,8 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "The only difference is not shown to stay within 1 point from the smallest training budget to the "
-        "largest; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "The only difference is not shown to change by less than 1 point from the smallest training budget to "
+        "the largest; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
@@ -300,10 +301,11 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == (
-        "The only difference is shown to stay within 1 point from the smallest training budget to the largest."
+        "The only difference is shown to change by less than 1 point from the smallest training budget to the "
+        "largest."
     )
     assert said(turned, other).startswith(
-        "Not one of 2 differences is shown to stay within 1 point from the smallest"
+        "Not one of 2 differences is shown to change by less than 1 point from the smallest"
     )
     early = replace(turned.changes[0], reversed=False)
     late = replace(turned, changes=(early, *kept.changes), smaller=(*turned.smaller, *kept.smaller))
@@ -311,6 +313,7 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
         late, replace(late, of="odd", changes=(early, early))
     )
     assert "second smallest" not in said(late, other)
+    assert "second smallest" not in said(late)
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:

@@ -217,8 +217,8 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
         assert [text for text in said if text not in line] == []
     budgets, times = bullets[2].split(" **Which network.** ")
     told = (
-        "Of 9 differences, 1 is shown to be reversed after fewer epochs, and 4 to stay within 1 point at all "
-        "budgets (6 from the second smallest on)."
+        "Of 9 differences, 1 is shown to be reversed after fewer epochs, and 4 to change by less than 1 point "
+        "over all budgets (6 from the second smallest on)."
     )
     assert budgets == f"- **Other budgets.** {told}"
     (found,) = [one["numbers"] for one in timed["findings"] if one["rule"] == "times"]
@@ -248,22 +248,23 @@ def test_a_row_has_a_verdict_or_why_there_is_none(verdict: str | None, seeds: li
 @pytest.mark.parametrize(
     ("verdicts", "text"),
     [
-        (["better"] * 4, "All 4 others are more accurate than 2 layers (+1.5 to +4.5 points)."),
-        (["worse"] * 4, "All 4 others are less accurate than 2 layers (+1.5 to +4.5 points)."),
-        (["better", "better", "not decided", "better"], "As found."),
-        (["better"] * 3, "As found."),
+        (["better"] * 6, "All 6 others are more accurate than 2 layers (+1.5 to +6.5 points)."),
+        (["worse"] * 6, "All 6 others are less accurate than 2 layers (−6.5 to −1.5 points)."),
+        (["better", "better", "not decided", *["better"] * 3], "As found."),
+        (["better"] * 5, "As found."),  # a control compares the sixth with the baseline
     ],
 )
 def test_many_members_of_one_verdict_are_told_by_their_range(verdicts: list[str], text: str) -> None:
-    pairs = [{"points": 1.5 + place, "verdict": verdict} for place, verdict in enumerate(verdicts)]
+    sign = -1 if "worse" in verdicts else 1
+    pairs = [{"points": sign * (1.5 + place), "verdict": verdict} for place, verdict in enumerate(verdicts)]
     assert of_members({"text": "As found.", "numbers": {"pairs": pairs}}, PARAMS.studies["depth"]) == text
 
 
 @pytest.mark.parametrize(
     ("stable", "reversals", "text"),
     [
-        (0, 0, "none is shown to be reversed after fewer epochs, and none to stay"),
-        (1, 2, "2 are shown to be reversed after fewer epochs, and 1 to stay"),
+        (0, 0, "none is shown to be reversed after fewer epochs, and none to change"),
+        (1, 2, "2 are shown to be reversed after fewer epochs, and 1 to change"),
     ],
 )
 def test_what_budgets_change_is_said_in_one_line(stable: int, reversals: int, text: str) -> None:
@@ -274,7 +275,7 @@ def test_what_budgets_change_is_said_in_one_line(stable: int, reversals: int, te
         "margin": 1.0,
         "reversed": reversals,
     }
-    assert of_budgets(found) == f"Of 9 differences, {text} within 1 point at all budgets."
+    assert of_budgets(found) == f"Of 9 differences, {text} by less than 1 point over all budgets."
 
 
 def test_a_table_of_networks_with_other_numbers_of_seeds_has_them_in_a_column(tmp_path: Path) -> None:

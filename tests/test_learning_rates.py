@@ -126,7 +126,13 @@ def test_the_table_has_the_neighbours_of_each_best_rate() -> None:
         ("narrow one", "0.2", "52.0 %", "−21.0 (0.1)", "collapsed (0.4)", "0.178"),
         ("“wide, twice”", "0.4", "57.0 %", "−16.0 (0.2)", "–", "0.4"),
     )
-    assert "one standard error of an accuracy, by the validation images alone, is about 0.7." in table.note
+    assert (
+        "one standard error of an accuracy, by the validation images alone, is about 0.7. –: not tried."
+        in table.note
+    )
+    in_the_middle = rate_table(best_of(searches_of(thin=[0.31, 0.52, 0.1])), STUDIES)
+    assert in_the_middle is not None
+    assert in_the_middle.note.endswith("is about 0.7.")
     assert rate_table({}, STUDIES) is None
     narrow = study_table(found, Members("width", "Width", STUDIES["width"].members, {}), 2.0)
     assert narrow.columns == ("network", "best tried", "best ÷ 2", "best × 2", "rate used")

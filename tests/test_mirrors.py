@@ -221,6 +221,11 @@ def test_it_is_counted_how_many_conclusions_are_the_same() -> None:
     )
     one = agreement(mirror_of(evidence(params(), {"kernel_7x7": "collapsed", "kernel_5x5": "diverged"})))
     assert "the conclusion is the same for the only comparison; the difference has the same sign" in one.text
+    open_pair = MirroredPair("a", "b", ("c", "d"), 2, Decided(1.0, None, None), Decided(1.0, None, None))
+    mirror = mirror_of(evidence(params()))
+    for number, words in ((1, "not decided for the only comparison"), (2, "decided for none of 2 comparisons")):
+        mirror.__dict__["pairs"] = [open_pair] * number
+        assert f", it is {words} whether the conclusion is the same; the difference" in agreement(mirror).text
     nothing = agreement(mirror_of(evidence(params(), {"kernel_3x3": "collapsed"})))
     assert nothing.text == "Nothing could be compared between Muon and AdamW."
     for finding in (same, one, nothing):

@@ -139,6 +139,10 @@ def test_the_contents_lead_to_every_section(plots: Path) -> None:
     assert len(set(page.ids)) == len(page.ids)
     markdown = render_markdown(PAGE)
     assert "](#width)" in markdown
+    assert "#networks" not in markdown
+    drawn = replace(PAGE, sections=(replace(PAGE.sections[0], key="networks"),))
+    assert "[What the networks are](#networks)" in render_markdown(drawn).partition("Answer 0")[0]
+    assert '<a href="#networks">What the networks are</a>' in render_html(drawn, plots).partition("Answer 0")[0]
     assert '<a id="width"></a>' in markdown
 
 

@@ -39,6 +39,11 @@ def test_the_table_has_rate_by_rate_who_trained_and_how_well() -> None:
         ("wide, twice", "70.0 %", "0 of 2 trained"),
         ("odd one", "–", "20.0 %"),
     )
+    assert orders.table.note == (
+        "Means of the runs that trained, in brackets how many did where not all. Differences are not tested."
+    )
+    all_or_none = orders_of(("thin", 0.01, 0, 0.5), ("wide", 0.01, 0, 0.1))
+    assert all_or_none.table.note == "Means of the runs that trained. Differences are not tested."
 
 
 def test_networks_that_two_studies_call_the_same_are_two_lines() -> None:

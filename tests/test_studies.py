@@ -19,7 +19,7 @@ from cnn_study.report.kit.findings import Finding
 from cnn_study.report.kit.members import Members
 from cnn_study.report.kit.page import Section
 from cnn_study.report.kit.palette import styles_of
-from cnn_study.report.topics.studies.budgets import by_budget
+from cnn_study.report.topics.studies.budgets import by_budget, stability
 from cnn_study.report.topics.studies.class_changes import class_changes
 from cnn_study.report.topics.studies.cost import steps
 from cnn_study.report.topics.studies.cost_findings import pareto
@@ -115,7 +115,7 @@ CLOSE = replace(BEST, p_value=0.05, probability={"wide": 0.6, "thin": 0.36, "odd
 def test_a_highest_mean_that_is_not_shown_to_be_the_best_is_told_with_its_lead() -> None:
     assert found_in_study(best=CLOSE)["best_not_decided"].text == (
         "“wide, twice” has the highest mean test accuracy of 3 networks, 72.3 % [71.9, 72.7] (+2.2 points, 95 % "
-        "CI +0.8 to +3.6 ahead of narrow one); it is not shown to be the best (probability 60 %)."
+        "CI +0.8 to +3.6 ahead of narrow one); it is not shown to be the best (it is with probability 60 %)."
     )
 
 
@@ -125,7 +125,7 @@ def test_a_best_that_a_verdict_denies_is_not_claimed(verdict: Verdict, where: st
     denied: dict[str, Any] = {where: [compared("wide", "thin", 2.2, verdict)]}
     found = found_in_study(**denied)
     assert "best" not in found
-    assert "it is not shown to be the best (probability 93 %)" in found["best_not_decided"].text
+    assert "it is not shown to be the best (it is with probability 93 %)" in found["best_not_decided"].text
     shown: dict[str, Any] = {where: [compared("thin", "wide", -2.2, "worse")]}
     assert "best" in found_in_study(**shown)
 
@@ -534,6 +534,28 @@ def test_a_difference_is_stable_from_the_budget_on_from_which_all_changes_are(
     assert found["stability"].text.endswith(words)
 
 
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        (1, ". Not shown for odd one 0 − narrow one."),
+        (3, ". Not shown for odd one 0 − narrow one, odd one 1 − narrow one and odd one 2 − narrow one."),
+        (4, ". For 4 of 5 this is not shown."),
+    ],
+)
+def test_differences_that_are_not_shown_to_be_stable_are_named_or_counted(others: int, words: str) -> None:
+    def changing(of: str, stable: bool) -> Comparison:
+        changes = (Change(1, 0.1, (-0.5, 0.7), stable=stable, reversed=False),)
+        return compared(of, "thin", 2.2, "better", smaller=(BEFORE,), changes=changes)
+
+    spec = STUDY.model_copy(
+        update={"members": {**STUDY.members, **{f"odd{number}": f"odd one {number}" for number in range(others)}}}
+    )
+    pairs = [changing("wide", True), *(changing(f"odd{number}", False) for number in range(others))]
+    study = replace(compared_study(replace(COMPARISON, against_baseline=pairs, controls=[])), spec=spec)
+    (found,) = stability(study)
+    assert found.text.endswith(words)
+
+
 def test_a_comparison_that_a_control_asks_for_is_told_once() -> None:
     first, second = compared("wide", "thin", 2.2, "better"), compared("odd", "thin", -1.3, "worse")
     spec = STUDY.model_copy(update={"controls": (Control(of="odd", against="thin", question="the oddness"),)})
@@ -614,6 +636,11 @@ def test_only_neighbours_on_the_front_that_do_not_differ_in_time_are_named() -> 
     costs = steps_of(wide=(0.01, 0.03), odd=(0.02, 0.03), thin=(0.0205, 0.04))
     finding = found_in_study(costs=costs, pareto=["wide", "odd", "thin"])["pareto"]
     assert finding.text.endswith("; the difference in time is not significant between odd one and narrow one.")
+    costs = steps_of(wide=(0.01, 0.03), odd=(0.0101, 0.03), thin=(0.0102, 0.04))
+    finding = found_in_study(costs=costs, pareto=["wide", "odd", "thin"])["pareto"]
+    assert finding.text.endswith(
+        " significant between “wide, twice” and odd one and between odd one and narrow one."
+    )
 
 
 def test_a_front_of_one_has_no_neighbours() -> None:

@@ -38,7 +38,7 @@ class Moderated:
 
 
 def can_be_moderated(variances: Sequence[float]) -> bool:
-    """Whether there are ``FEWEST`` of them, and more than half are no zeros, of which there is no logarithm."""
+    """Whether there are ``FEWEST`` of them, and at most half are zeros, of which there is no logarithm."""
     return len(variances) >= FEWEST and bool(np.median(variances) > 0)
 
 

@@ -49,12 +49,12 @@ LAYER_ACROSS = LAYER | {"axis": {"labelAngle": -60, "title": "layer (image → o
 CROSS: Spec = {"type": "point", "shape": "M-1,-1L1,1M-1,1L1,-1", "size": 60, "strokeWidth": 2}
 
 
-def below(names: Iterable[str]) -> Spec:
-    """A legend below the chart, in as many columns as there is room for."""
+def below(names: Iterable[str], axis: int = 80) -> Spec:
+    """A legend below the chart, in as many columns as fit beside a vertical ``axis`` of that width in px."""
     text = min(7 * max(map(len, names), default=0), CONFIG["legend"]["labelLimit"])  # px
     # Of the chart's place, not of the plot, whose width is known too late: the last rows would be cut off. Only
-    # `width` tells that the place has changed. The vertical axis takes 80 px, a symbol and the gap 38.
-    room = f"(containerSize()[0] || {PAGE}) - 80 + 0 * width"
+    # `width` tells that the place has changed. A symbol and the gap take 38 px.
+    room = f"(containerSize()[0] || {PAGE}) - {axis} + 0 * width"
     return {"orient": "bottom", "columns": {"expr": f"max(1, floor(({room}) / {text + 38}))"}}
 
 

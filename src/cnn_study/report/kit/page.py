@@ -122,7 +122,7 @@ class Section:
 
     @property
     def sources(self) -> list[str]:
-        """Of the answer, each once, but for those that its figure or table names."""
+        """Of the answer, each once, but for those that its figure or table names in the same words."""
         beside = {shown.source for shown in (self.figure, self.table) if shown is not None}
         return [source for source in sources(self.answer) if source not in beside]
 

@@ -33,8 +33,8 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (
             "Images",
             f"{capitalized(images_in_words(params.data.dataset, evidence.prepared))}: "
-            f"{_splits(evidence.prepared)}. Learning rates are found on the validation images. Test "
-            "images decide nothing before the comparisons.",
+            f"{_splits(evidence.prepared)}. Learning rates are found on the validation images. Networks "
+            "are shown test images by the stage evaluate alone.",
         ),
         ("Training", training_in_words(params)),
         *((("Trained otherwise", others),) if others else ()),
@@ -218,7 +218,7 @@ def variances_in_words(evidence: Evidence) -> str:
         trained = f"trained with {OPTIMIZERS[optimizer]} for {counted(budget, 'epoch')}"
         of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
         equal = "" if pool.equal is None else f" (Bartlett's test of equal variances: {_p_value(pool.equal)})"
-        few = f"they are fewer than {FEWEST}" if len(pool.networks) < FEWEST else "half of them or more are 0"
+        few = f"they are fewer than {FEWEST}" if len(pool.networks) < FEWEST else "more than half of them are 0"
         moderated = "moderated by one another" if pool.moderated else f"those of each alone, since {few}"
         parts.append(
             f"The variances between the seeds of {of_pool} are {moderated}: a standard deviation of {deviation} "

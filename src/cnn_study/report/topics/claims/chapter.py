@@ -49,7 +49,9 @@ def chapter(evidence: Evidence) -> Chapter:
         tuple((claim.claim, claim.verdict) for claim in claims),
         source(BOTH),
         "By this study's runs; whether kernels stay at chance, by short runs with the original report's recipe. "
-        "Each claim is about the original report's own kernels or depths.",
+        "Each claim is about the original report's own kernels or depths."
+        if evidence.params.data.dataset == ORIGINAL_DATASET
+        else "",
     )
     reasons = Table(
         "What each verdict rests on",

@@ -18,7 +18,7 @@ from cnn_study.report.kit.wording import (
 )
 from cnn_study.report.topics.receptive_fields.tables import BY_LAYER, LayerField
 
-CHANGES = {1: "grows", -1: "shrinks", 0: "stays"}
+CHANGES = {1: "grows", -1: "shrinks"}
 VERBS = {1: "widens", -1: "narrows"}
 
 

@@ -215,7 +215,7 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
         if study.spec.mirrors is None and (others := changes_with_depth(study)):
             parts.append(
                 f"that depth alone matters in “{study.spec.title}”, since {listed(others)} "
-                f"{verb('change', others)} with it in each comparison"
+                f"{verb('change', others)} with it wherever it differs"
             )
             numbers[f"changes of {study.key}"] = others
     parts.append("anything about longer training, other images or a recipe that was not tried")

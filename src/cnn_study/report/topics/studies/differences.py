@@ -26,6 +26,7 @@ from cnn_study.report.topics.studies.what_differs import in_brackets
 
 DATA = "plots/data/differences.csv"
 INK, HOLLOW = COLOURS[0], "transparent"
+LABELS = 280  # px, at most
 # How a chart shows a verdict, in the order of its legend: shape and filling.
 MARKS = {
     "better": ("triangle-up", INK),
@@ -153,13 +154,13 @@ def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float)
     ]
     axis = SIGNED | {"grid": True, "tickCount": {"expr": "width < 300 ? 4 : 8"}}
     x = quantity("points", "difference in percentage points", axis=axis)
-    shared = {"y": down("label", rows) | {"axis": {"labelLimit": 280}}, "tooltip": tips}
+    shared = {"y": down("label", rows) | {"axis": {"labelLimit": LABELS}}, "tooltip": tips}
     there = [verdict for verdict in MARKS if verdict in set(rows["verdict"])]
     by_verdict = {
         "field": "verdict",
         "type": "nominal",
         "title": None,
-        "legend": below(there) | {"symbolStrokeColor": INK},
+        "legend": below(there, LABELS + 20) | {"symbolStrokeColor": INK},
     }
     shapes, fills = zip(*(MARKS[verdict] for verdict in there), strict=True)
     dots = shared | {

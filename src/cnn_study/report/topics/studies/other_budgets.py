@@ -27,9 +27,9 @@ def other_budgets(studies: Sequence[ComparedStudy]) -> Finding | None:
     which = f"{stable or 'not one'} of {len(pairs)} differences {'are' if stable > 1 else 'is'}"
     if len(pairs) == 1:
         which = f"the only difference is{'' if stable else ' not'}"
-    text = f"{which} shown to stay within {margin} from the smallest training budget to the largest"
+    text = f"{which} shown to change by less than {margin} from the smallest training budget to the largest"
     several = all(len(pair.changes) > 1 for _, pair in pairs)
-    if several and later > stable:
+    if several and later > stable and len(pairs) > 1:
         text += f", {'and' if stable else 'but'} {later} from the second smallest on"
     if changed:
         largest = f"largest significant change{'s' if len(changed) > 1 else ''}"

@@ -126,7 +126,7 @@ def leader(study: ComparedStudy) -> Finding:
     second = study.name(list(found.probability)[1])
     lead = points_within(found.lead, found.lead_interval)
     sure = chance(found.probability[name])
-    text = f"{has} ({lead} ahead of {second}); it is not shown to be the best (probability {sure})."
+    text = f"{has} ({lead} ahead of {second}); it is not shown to be the best (it is with probability {sure})."
     numbers |= {"lead": found.lead, "lead_interval": found.lead_interval}
     return study.finding("best_not_decided", text, numbers)
 

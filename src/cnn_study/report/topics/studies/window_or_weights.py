@@ -19,7 +19,7 @@ NAMED = 6  # controls about one of the two; of more, how many
 MEANS = {"channels", "hidden width"}
 # By what differs besides the means.
 SIDES = {
-    "window": "A larger window with the same number of weights in convolutions",
+    "window": "A larger window with about the same number of weights in convolutions",
     "weights in convolutions": "More weights in convolutions with the same window",
 }
 KINDS = {
@@ -70,7 +70,7 @@ def _in_all(counts: Mapping[str, int]) -> str:
     if counts.get("better"):
         return " (comparisons disagree)" if counts.get("worse") else ""
     several = sum(counts.values()) > 1 and counts.keys() & {"worse", "equivalent"}
-    return f" is shown to help in none of {sum(counts.values())} comparisons" if several else ""
+    return " is shown to help in no comparison" if several else ""
 
 
 def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[str, int]) -> str:
@@ -88,14 +88,14 @@ def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[
 
 def _named(study: ComparedStudy, group: Sequence[Comparison]) -> str:
     parts: list[str] = []
-    known: set[str] = set()  # what was named already, which is the baseline of all that name no other
+    last = ""  # what the pair before is compared with, which is not said again if it is the baseline
     for kind, said in KINDS.items():
         names: list[str] = []
         for pair in (pair for pair in group if kind_of(pair) == kind):
             unit = "" if parts or names else " points"
             size = "" if pair.points is None else f" ({points(pair.points)}{unit})"
-            against = "" if size and pair.against in known else f" against {study.name(pair.against)}"
-            known |= {pair.against} & {study.spec.baseline}
+            again = size and pair.against == last == study.spec.baseline
+            against, last = "" if again else f" against {study.name(pair.against)}", pair.against
             names.append(f"{study.name(pair.of)}{against}{size}")
         if names:
             parts.append(f"{said.format(margin=counted_points(study.margin))} for {listed(names)}")
