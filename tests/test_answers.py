@@ -216,15 +216,18 @@ def test_every_verdict_stands_under_the_words_of_the_table(pair: Comparison, sai
 def test_what_no_comparison_of_one_side_shows_is_said_and_the_baseline_is_named_once() -> None:
     baseline = STUDY.baseline
     worse, even = compared("a", baseline, -1.2, "worse"), compared("b", baseline, 0.1, "equivalent")
-    text, _ = of_one_topic(
-        (worse, (WINDOW,)), (even, (WINDOW,)), (compared("wide", baseline, 0.9, "better"), (WEIGHTS,))
-    )
+    wide = (compared("wide", baseline, 0.9, "better"), (WEIGHTS,))
+    text, _ = of_one_topic((worse, (WINDOW,)), (even, (WINDOW,)), wide)
     assert text.startswith(
         "A larger window with about the same number of weights in convolutions is shown to help in no "
         "comparison: less accurate for a against narrow one (−1.2 points); equivalent within 1 point for b "
         "(+0.1). More "
     )
     assert " window: more accurate for" in text
+    # After a pair with another partner it is named again.
+    elsewhere = compared("c", "base", 0.2, "equivalent")
+    text, _ = of_one_topic(*((pair, (WINDOW,)) for pair in (worse, elsewhere, even)), wide)
+    assert "within 1 point for c against base (+0.2) and b against narrow one (+0.1)." in text
 
 
 def test_a_pair_that_two_controls_compare_counts_once() -> None:
