@@ -13,6 +13,7 @@ from cnn_study.analysis.compared import AccuracyDifference, Comparison
 from cnn_study.analysis.comparisons import Comparer, Pair
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.results import Result
+from cnn_study.analysis.statistics import side_of
 from cnn_study.analysis.verdicts import Verdict
 from cnn_study.params.study import Params
 from cnn_study.training.finished import Trained
@@ -55,6 +56,11 @@ class MirroredPair:
     def change(self) -> float:
         """The difference here less that of the partners, in points."""
         return self.here.points - self.there.points
+
+    @property
+    def changes(self) -> bool:
+        """Whether the interval of the change leaves out 0."""
+        return side_of(self.change_interval, 0) != 0
 
     @property
     def agreement(self) -> Agreement:

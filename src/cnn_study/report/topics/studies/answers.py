@@ -152,6 +152,8 @@ def of_mirror(mirror: Mirror) -> Answered:
         ]
         if names:
             parts.append(f"{said} {listed(names)}")
+    if changing := [mirror.name(pair.of, pair.against) for pair in mirror.pairs if pair.changes]:
+        parts.append(f"by 95 % CIs the difference itself changes for {listed(changing)}")
     where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
     found = [asdict(pair) | {"agreement": pair.agreement, "change": pair.change} for pair in mirror.pairs]

@@ -187,14 +187,15 @@ def agreement(mirror: Mirror) -> Finding:
         *(f"{said} for {count}" for said, count in others),
     ]
     alike = sum(pair.there.points * pair.here.points > 0 for pair in mirror.pairs)
-    numbers["same_sign"] = alike
+    changing = sum(pair.changes for pair in mirror.pairs)
+    numbers |= {"same_sign": alike, "changing": changing}
     said = f"the conclusion is {listed(parts)}"
     if set(counts) == {"not decided"}:
         which = f"decided for none of {total} comparisons" if total > 1 else "not decided for the only comparison"
         said = f"it is {which} whether the conclusion is the same"
     text = (
         f"With {there} and with {here}{_at(mirror.budget)}, {said}; the difference has the same sign under both "
-        f"in {alike} of {total}."
+        f"in {alike} of {total}{f', and by 95 % CIs it changes in {changing}' if changing else ''}."
     )
     return Finding(text, mirror.key, "agreement", numbers, DATA)
 
