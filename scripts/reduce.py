@@ -64,9 +64,8 @@ def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) 
     if removed:
         changes.append(f"and no longer {', '.join(removed)}")
     written = dumped(yaml, content)
-    validate(
-        YAML(typ="safe", pure=True).load(written)
-    )  # the rest of the file may ask for more images than there are now
+    # The rest of the file may ask for more images than there are now.
+    validate(YAML(typ="safe", pure=True).load(written))
     write_whole(PARAMS, written)
     if not changes:
         return f"{PARAMS} is as small already"
