@@ -62,7 +62,8 @@ def test_an_added_architecture_runs_a_removed_one_leaves_no_trace_and_the_others
     for path in published:
         # As a key, a value, a cell, or the subject of a sentence; sentences have the word for other things too.
         assert not re.search(r'"other"|(?m:(^|,)other(,|$))|\bother (is|−|\([+−])', path.read_text()), path
-    assert not list(project.folder.glob("**/other*"))
+    outputs = ("results", "metrics", "plots", "runs")
+    assert not [path for folder in outputs for path in project.folder.glob(f"{folder}/**/other*")]
     assert project.repro() == set()
     assert "up to date" in project.run("dvc", "status")
 
