@@ -49,19 +49,18 @@ class Resources:
         """Raises StudyError, with a line for each key of params.yaml that asks for more."""
         shared = params.training.recipe
         recipes = {("training",): shared, ("replay", "runs"): params.replay.runs.recipe}
-        recipes |= {
-            ("architectures", name, "training"): own.recipe
-            for name, own in params.trainings.items()
-            if (own.recipe.threads, own.recipe.device) != (shared.threads, shared.device)
-        }
+        own = {("architectures", name, "training"): one.recipe for name, one in params.trainings.items()}
         mistakes = []
-        for keys, recipe in recipes.items():
-            if recipe.threads != "auto" and recipe.threads > self.cpus:
+        for keys, recipe in (recipes | own).items():
+            said = shared if keys in own else None  # what an entry does not override is said of `training`
+            known = said is not None and said.threads == recipe.threads
+            if recipe.threads != "auto" and recipe.threads > self.cpus and not known:
                 mistakes.append(
                     f"{PARAMS}: {dotted((*keys, 'recipe', 'threads'))}: {found(recipe.threads)}, "
                     f"allowed with CPUS={self.cpus}: auto, or at most {self.cpus}"
                 )
-            if recipe.device == "cuda" and not self.gpus:
+            known = said is not None and said.device == recipe.device
+            if recipe.device == "cuda" and not self.gpus and not known:
                 mistakes.append(
                     f"{PARAMS}: {dotted((*keys, 'recipe', 'device'))}: {found(recipe.device)}, "
                     "allowed with GPUS=0: auto or cpu"

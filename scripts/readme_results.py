@@ -72,10 +72,9 @@ def rendered(params: Params, metrics: Path) -> str:
         names = {name: first_name(name, params.studies, params.unnamed) for name in params.architectures}
         said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]], names)
         first = studies[0][1]
-        budgets = listed([str(budget) for budget in sorted(params.training.budgets)])
         figure = (
             "![Test accuracy against the cost of training](plots/charts/accuracy_against_cost.svg)\n\n"
-            f"A line for each network, after {budgets} epochs. Bold: highest mean at some time. Band: "
+            "A line for each network through its training budgets. Bold: highest mean at some time. Band: "
             f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}."
         )
         scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])

@@ -62,14 +62,14 @@ def reduce_params(values: Mapping[tuple[str, ...], Any], also: Collection[str]) 
         if own := entry.get("training", {}).get("budgets"):
             changes += cap(own, max(values["training", "budgets"]), ("architectures", name, "training", "budgets"))
     if removed:
-        changes.append(f"and no longer {', '.join(removed)}")
+        changes.append(f"no longer {', '.join(removed)}")
     written = dumped(yaml, content)
     # The rest of the file may ask for more images than there are now.
     validate(YAML(typ="safe", pure=True).load(written))
     write_whole(PARAMS, written)
     if not changes:
         return f"{PARAMS} is as small already"
-    return f"{PARAMS} now says {', '.join(changes)}: `dvc params diff` shows it"
+    return f"{PARAMS} now has {', '.join(changes)}: `dvc params diff` shows it"
 
 
 def with_partners(params: Params, kept: Collection[str]) -> set[str]:

@@ -1,6 +1,6 @@
 """Run the study: check the parameters, see what is here, leave the rest to ``dvc repro``.
 
-python -m scripts.study [cifar10 | fashion_mnist] [--quick 1] [--net NAME]
+python -m scripts.study [DATASET] [--quick 1] [--net NAME]
                         [--engine dvc | ray] [--cpus N] [--gpus N] [--memory SIZE]
 """
 

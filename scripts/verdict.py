@@ -9,6 +9,7 @@ from cnn_study.analysis.summaries import Summary
 from cnn_study.data.splits import load_labels
 from cnn_study.params.study import Params
 from cnn_study.report.kit.wording import counted, percent, points_within
+from cnn_study.report.topics.studies.study import minimum_detectable
 from stages.analyze import RESULTS, read_result
 
 
@@ -38,5 +39,5 @@ def verdict(pair: Comparison) -> str:
         return f"{difference}, of runs that have no interval and so no verdict"
     found = f"{difference}: {pair.verdict}, on its own"
     if pair.judged is not None and pair.verdict == "not decided":
-        found += f"; the minimum detectable difference is {100 * pair.judged.detectable:.1f} points"
-    return f"{found}; `make study` corrects for the number of comparisons"
+        found += f"; {minimum_detectable(pair.judged)}"
+    return f"{found}; `make study` judges all networks of the studies together"

@@ -1,5 +1,6 @@
 """The first screen says of each comparison what its verdict says, and of time what was measured."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -81,11 +82,11 @@ def test_what_a_control_compares_with_the_baseline_is_told_by_the_control_alone(
         ),
         (
             compared("odd", "thin", 0.1, None, interval=None, seeds=(1, 1)),
-            "Of a single run, which decides nothing: odd one (+0.1 points).",
+            "Of a single run, which decides nothing against narrow one: odd one (+0.1 points).",
         ),
         (
             compared("odd", "thin", 0.1, None, interval=None),
-            "Without variation between runs, so not decided: odd one (+0.1 points).",
+            "Without variation between runs, so not decided against narrow one: odd one (+0.1 points).",
         ),
         (compared("odd", "thin", None), "Not compared: odd one."),
     ],
@@ -290,33 +291,63 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "The only difference is not shown to change by less than 1 point from the smallest training budget to "
+        "The only difference is not shown to change by less than 1 point from any smaller training budget to "
         "the largest; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
-        "; largest significant change: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 at 2)."
+        "; changed most, by 95 % CIs that leave out 0: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 "
+        "at 2)."
     )
     other = replace(changing(0.1, 4.9, stable=False, turned=False), of="odd")
     assert said(turned, other).endswith(
-        "; largest significant change, but for reversals: odd one − narrow one (+4.9 "
+        "; changed most but for reversals, by 95 % CIs that leave out 0: odd one − narrow one (+4.9 "
         "points at 1 epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == (
-        "The only difference is shown to change by less than 1 point from the smallest training budget to the "
+        "The only difference is shown to change by less than 1 point from any smaller training budget to the "
         "largest."
     )
     assert said(turned, other).startswith(
-        "Not one of 2 differences is shown to change by less than 1 point from the smallest"
+        "Not one of 2 differences is shown to change by less than 1 point from any smaller"
     )
     early = replace(turned.changes[0], reversed=False)
     late = replace(turned, changes=(early, *kept.changes), smaller=(*turned.smaller, *kept.smaller))
-    assert " training budget to the largest, but 1 from the second smallest on; largest " in said(
+    assert " training budget to the largest, but 1 from the second smallest on; changed most, " in said(
         late, replace(late, of="odd", changes=(early, early))
     )
     assert "second smallest" not in said(late, other)
     assert "second smallest" not in said(late)
+
+
+def test_of_changes_those_that_are_largest_are_named_and_by_their_study_where_names_are_the_same() -> None:
+    # The second is shown to be large, by its short interval; the first is larger.
+    large = changing(5.0, 0.0, stable=False, turned=False)
+    large = replace(large, changes=(replace(large.changes[0], interval=(0.1, 9.9)),))
+    small = changing(2.0, 0.0, stable=False, turned=False)
+    small = replace(small, of="odd", changes=(replace(small.changes[0], interval=(1.5, 2.5)),))
+    found = other_budgets([study(NO_CONTROLS, against_baseline=[small, large], controls=[])])
+    assert found is not None
+    assert re.search(r"leave out 0: “wide, twice” − narrow one \(.* and odd one − narrow one \(", found.text)
+    other = study(
+        NO_CONTROLS.model_copy(update={"title": "Other", "members": {"odd": "wide, twice", "thin": "narrow one"}}),
+        against_baseline=[small],
+        controls=[],
+    )
+    found = other_budgets([study(NO_CONTROLS, against_baseline=[large], controls=[]), other])
+    assert found is not None
+    assert "“wide, twice” − narrow one (“Other”, +0.0 points at 1 epoch, +2.0 at 2)" in found.text
+
+
+def test_a_pair_at_a_smaller_budget_than_others_have_says_so() -> None:
+    early = replace(compared("odd", "thin", 0.1, "not decided"))
+    assert early.largest
+    early = replace(early, largest=replace(early.largest, budget=1))
+    late = compared("wide", "thin", 2.2, "better")
+    text = of_members(study(NO_CONTROLS, against_baseline=[late, early])).finding.text
+    assert text.endswith("“wide, twice” (+2.2 points); not decided: odd one (+0.1 points at 1 epoch).")
+    assert "(+0.1 points, 95 % CI −1.3 to +1.5 at 1 epoch, 3 seeds)" in study().in_words(early, "a", "b")
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:

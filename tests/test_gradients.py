@@ -114,6 +114,15 @@ def test_the_bounds_widen_with_depth_by_half_the_variance_for_each_layer() -> No
         assert "in the deepest network below 0.00098× and above 1024×" in answer(both, SUMMARY, STUDIES).text
 
 
+def test_of_more_than_two_bounds_the_ones_between_are_not_passed_over() -> None:
+    flows = {
+        name: Flow(convolutions, 1, (1, 1), (1.0, 1.0))
+        for name, convolutions in (("thin", 2), ("wide", 9), ("odd", 13))
+    }
+    text = answer(flows, SUMMARY, STUDIES).text
+    assert "in deeper networks further off, in the deepest below 0.016× and above 64×" in text
+
+
 @dataclass(frozen=True)
 class Deep:
     """What one epoch of training shows of a deep network: its gradient, what is said, how its run ended."""
@@ -235,8 +244,17 @@ def test_networks_that_diverged_or_have_one_convolution_have_no_gradient_flow() 
         assert flows_of(nothing, SUMMARY) == {}
         finding = answered(nothing)
         assert finding.rule == "gradient_unknown"
-        assert "each of 4 networks has a single convolution, or a run of it diverged" in finding.text
+        assert "each of 4 networks has a single convolution, a run that diverged, or no gradient" in finding.text
         assert_numbers_are_their_own([finding])
+
+
+def test_a_network_whose_last_gradient_is_0_in_the_last_epoch_has_no_ratio_of_an_earlier_one() -> None:
+    norms = gradients_of([0.4, 0.2])
+    norms.loc[norms["epoch"] == 2, "gradient_norm"] = 0.0
+    assert flows_of(norms, SUMMARY) == {}
+    norms = gradients_of([0.4, 0.2])
+    norms.loc[norms["epoch"] == 1, "gradient_norm"] = 0.0
+    assert flow_of(norms).epochs == (2, 2)
 
 
 def test_first_over_last_goes_by_depth_and_passes_over_projections() -> None:

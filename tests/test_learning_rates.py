@@ -63,8 +63,8 @@ def test_rates_that_differ_are_told_with_their_factor() -> None:
     (spread,) = rate_findings(RATES, trained_at(thin=0.157, wide=0.4), STUDIES, SEARCH, MUON)
     assert spread.rule == "rates"
     assert spread.text == (
-        "The learning rate was searched for 2 of 4 networks, by one short run for each rate; the rates span a "
-        "factor of 2.5×: from 0.157 (narrow one) to 0.4 (“wide, twice”)."
+        "The learning rate was searched for 2 of 4 networks, by one short run for each rate; the highest rate "
+        "is 2.5× the lowest: from 0.157 (narrow one) to 0.4 (“wide, twice”)."
     )
 
 
@@ -83,8 +83,8 @@ def test_rates_of_two_optimizers_are_not_compared() -> None:
     rates = rates_of(thin=[0.3, 0.5, 0.4], wide=[0.3, 0.5, 0.4], odd=[0.3, 0.5, 0.4])
     (finding,) = rate_findings(rates, trained, STUDIES, SEARCH, MUON | {"odd": "adamw"})
     assert finding.text.endswith(
-        "; with Muon, the rates span a factor of 2.0×: from 0.1 (narrow one) to 0.2 (“wide, twice”); with AdamW, "
-        "it is 0.001 for odd one."
+        "; with Muon, the highest rate is 2.0× the lowest: from 0.1 (narrow one) to 0.2 (“wide, twice”); with "
+        "AdamW, it is 0.001 for odd one."
     )
 
 

@@ -212,7 +212,8 @@ def test_each_pair_is_said_with_what_was_found_under_each() -> None:
 def test_it_is_counted_how_many_conclusions_are_the_same() -> None:
     assert agreement(mirror_of(evidence(params()))).text == (
         "With Muon and with AdamW at 2 epochs, the conclusion is the same for 2 of 3 comparisons and reversed for "
-        "1; the difference has the same sign under both in 1 of 3, and by 95 % CIs it changes in 3."
+        "1; the difference has the same sign under both in 1 of 3, and by 95 % CIs, not corrected, it changes in "
+        "3."
     )
     same = agreement(mirror_of(evidence(params(), with_adamw=SHARES)))
     assert same.text == (
@@ -251,7 +252,7 @@ def test_the_table_says_in_what_the_recipes_differ() -> None:
     assert table.rows[1][1].startswith("+10.0 [+")
     assert table.rows[1][1].endswith("] ▲ better")
     assert (
-        "The recipes differ in optimizer (AdamW, not Muon) and momentum (0.9, not 0.8); each network has"
+        "the baselines differ in optimizer (AdamW, not Muon) and momentum (0.9, not 0.8); each network has"
         in table.note
     )
     saved = mirrors_table({"optimizer": mirror})
@@ -270,6 +271,7 @@ def test_the_first_screen_says_from_which_recipe_to_which_and_how_much_changes()
     )
     assert "the opposite for 7×7 against 3×3 (+10.0 → −10.0 points, 95 % CI of the change −" in text
     changes = (
-        "; by 95 % CIs the difference itself changes for 5×5 against 3×3, 7×7 against 3×3 and 1×1+3×3 against 3×3."
+        "; by 95 % CIs, not corrected, the difference itself changes for 5×5 against 3×3, 7×7 against 3×3 and "
+        "1×1+3×3 against 3×3."
     )
     assert text.endswith(changes)

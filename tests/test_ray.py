@@ -552,6 +552,7 @@ def test_more_threads_than_a_task_has_cpus_are_refused() -> None:
 def test_of_threads_that_all_networks_share_there_is_one_line() -> None:
     content = read_yaml(REPOSITORY / "params.yaml")
     content["training"]["recipe"]["threads"] = 2
+    content["architectures"]["depth_4"]["training"] = {"recipe": {"device": "cpu"}}
     with pytest.raises(StudyError) as refused:
         Resources(cpus=1).check(validate(content))
     (line,) = str(refused.value).splitlines()

@@ -84,7 +84,7 @@ def test_an_order_that_the_rates_leave_as_it_is_is_not_laid_to_them() -> None:
     assert orders.finding.text.endswith(
         "the order is that with each network at its best rate in these runs: narrow one comes first."
     )
-    assert orders.title == "The original report's learning rate keeps the order of networks"
+    assert orders.title == "The original report's learning rate keeps the order of means"
 
 
 def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_round() -> None:
@@ -97,7 +97,7 @@ def test_orders_of_the_same_networks_differ_where_their_best_rates_turn_them_rou
     assert orders.finding.text.endswith(
         "narrow one comes first; with each at its best rate in these runs, “wide, twice” comes first."
     )
-    assert orders.title == "The original report's learning rate changes the order of networks"
+    assert orders.title == "The original report's learning rate changes the order of means"
     behind = orders_of(
         ("odd", 0.001, 0, 0.2), ("thin", 0.001, 0, 0.5), ("wide", 0.001, 0, 0.3),
         ("odd", 0.01, 0, 0.8), ("thin", 0.01, 0, 0.3), ("wide", 0.01, 0, 0.4),

@@ -61,6 +61,7 @@ def test_an_interval_ends_where_the_quantity_does() -> None:
         (wording.duration(9000), "2.5 h"),
         (wording.duration(90), "1.5 min"),
         (wording.duration(600), "10 min"),
+        (wording.duration(0.034), "0.034 s"),
     ],
 )
 def test_no_number_has_an_exponent_whose_minus_would_be_a_hyphen(text: str, expected: str) -> None:

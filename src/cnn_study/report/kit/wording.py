@@ -104,7 +104,9 @@ def pixel_change(length: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the unit that people use: 5.2 s, 52 s, 1 min, 10 min, 2.5 h."""
+    """In the unit that people use: 0.052 s, 5.2 s, 52 s, 1 min, 10 min, 2.5 h."""
+    if 0 < seconds < 1:
+        return f"{significant(seconds, 2)} s"
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes = seconds / 60

@@ -217,6 +217,13 @@ def variances_in_words(evidence: Evidence) -> str:
         )
         trained = f"trained with {OPTIMIZERS[optimizer]} for {counted(budget, 'epoch')}"
         of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
+        if len(pool.networks) == 1:
+            parts.append(
+                f"The seeds of the only network {trained} have a standard deviation of {deviation} points; runs "
+                "that differ by independent errors on these test images alone (Jordan, 2023) would have "
+                f"{images} points."
+            )
+            continue
         equal = "" if pool.equal is None else f" (Bartlett's test of equal variances: {_p_value(pool.equal)})"
         few = f"they are fewer than {FEWEST}" if len(pool.networks) < FEWEST else "more than half of them are 0"
         moderated = "moderated by one another" if pool.moderated else f"those of each alone, since {few}"

@@ -28,7 +28,8 @@ def chapter(evidence: Evidence) -> Chapter:
     confusions = confusion(evidence.results, labels, evidence.classes)
     bins, found = calibration(evidence.results, labels), calibrations(evidence.results, labels)
     answers = [calibration_answer(found, len(evidence.results))]
-    folded = calibration_findings(found, studies, evidence.params.training.recipe.label_smoothing)
+    smoothings = {evidence.params.trainings[name].recipe.label_smoothing for name in found}
+    folded = calibration_findings(found, studies, smoothings.pop() if len(smoothings) == 1 else 0)
     best = most_accurate(evidence.summaries)
     figure, table = None, None
     if best is not None:

@@ -78,7 +78,7 @@ def confused_finding(
     numbers |= {"mistakes": confused.mistakes, "pairs": confused.pairs}
     if confused.pairs > 1:
         each = counted(confused.mistakes, "mistake")
-        text = f"{who} confuses {confused.pairs} pairs of classes equally often: {each} in each of them."
+        text = f"{who} confuses {confused.pairs} pairs of classes most, all equally often: {each} in each."
         return Finding(text, "classes", "confused_alike", numbers, DATA)
     one, other = map(quoted, confused.classes)
     first, second = confused.shares

@@ -50,7 +50,7 @@ def calibration_findings(
 ) -> list[Finding]:
     """Whose confidence is nearest to its accuracy, on which side the others err, and what a temperature changes.
 
-    ``label_smoothing``: what most networks were trained with.
+    ``label_smoothing``: what all were trained with; 0 where that differs.
     """
     if not found:
         return []
@@ -118,6 +118,9 @@ def _counts(gaps: Mapping[str, Gap]) -> tuple[str, str, dict[str, object]]:
         f"Of {counted(len(signs), 'network')}, {under} {'is' if under == 1 else 'are'} under-confident, {over} "
         f"over-confident, and {neither} {'has' if neither == 1 else 'have'} no significant gap"
     )
+    if len(signs) == 1:
+        does = {-1: "is under-confident", 1: "is over-confident", 0: "has no significant gap"}
+        text = f"The network {does[signs[0]]}"
     rule = "under_confident" if under > over else "over_confident" if over > under else "gap_of_no_sign"
     numbers: dict[str, object] = {
         "networks": len(signs), "under": under, "over": over, "neither": neither, "confidence": CONFIDENCE,

@@ -88,15 +88,16 @@ def change(of: float, against: float) -> Change:
 def flows_of(gradients: pd.DataFrame, summary: Mapping[str, Summary]) -> dict[str, Flow]:
     """By architecture, of those with two convolutions of which no run diverged.
 
+    Nor of those of whose last convolution the gradient is 0 in the last epoch: of that there is no ratio.
     ``gradients``: plots/data/gradient_norms.csv, means over seeds, as ``first_over_last`` takes it. Networks that
     collapsed are among them, since a gradient that vanishes may be why.
     """
     found = {}
-    for architecture, rows in first_over_last(gradients).dropna().groupby("architecture", sort=False):
-        entry = summary.get(str(architecture))
-        if entry is None or entry.status == "diverged":
+    for architecture, rows in first_over_last(gradients).groupby("architecture", sort=False):
+        entry, by_epoch = summary.get(str(architecture)), rows.sort_values("epoch")
+        if entry is None or entry.status == "diverged" or by_epoch["ratio"].isna().iloc[-1]:
             continue
-        ends = rows.sort_values("epoch").iloc[[0, -1]]
+        ends = by_epoch.dropna(subset="ratio").iloc[[0, -1]]
         first_epoch, last_epoch = (int(epoch) for epoch in ends["epoch"])
         first, last = (float(ratio) for ratio in ends["ratio"])
         found[str(architecture)] = Flow(

@@ -12,6 +12,7 @@ from cnn_study.report.topics.gradients.tables import FLOW
 
 VERBS: tuple[Kind, ...] = ("vanishes", "explodes")
 NEITHER = "neither vanishes nor explodes"
+WITHOUT_FLOW = "a single convolution, a run that diverged, or no gradient in its last convolution"
 
 
 def answer(flows: Mapping[str, Flow], summary: Mapping[str, Summary], studies: Studies) -> Finding:
@@ -58,8 +59,8 @@ def _ratios(flows: Mapping[str, Flow], names: Mapping[str, str]) -> str:
 
 def _without_flow(networks: int) -> str:
     if networks == 1:
-        return "the network has a single convolution, or a run of it diverged"
-    return f"each of {counted(networks, 'network')} has a single convolution, or a run of it diverged"
+        return f"the network has {WITHOUT_FLOW}"
+    return f"each of {counted(networks, 'network')} has {WITHOUT_FLOW}"
 
 
 def _bounds_in_words(flows: Mapping[str, Flow]) -> str:
@@ -67,8 +68,9 @@ def _bounds_in_words(flows: Mapping[str, Flow]) -> str:
     narrow, wide = widths[0], widths[-1]
     if narrow == wide:
         return f"Below {times(1 / narrow)} it vanishes, above {times(narrow)} it explodes."
+    deepest = "the deepest network" if len(widths) == 2 else "deeper networks further off, in the deepest"
     return (
-        f"It vanishes below {times(1 / narrow)} and explodes above {times(narrow)}, in the deepest network below "
+        f"It vanishes below {times(1 / narrow)} and explodes above {times(narrow)}, in {deepest} below "
         f"{times(1 / wide)} and above {times(wide)}."
     )
 

@@ -73,8 +73,8 @@ def study_table(found: Mapping[str, BestRun], members: Members, factor: float) -
             for name, one in there.items()
         ),
         source(DATA, "tune"),
-        f"Validation accuracy in the search; standard error about {_mean_error(there):.1f}. The rate used "
-        "is interpolated between those tried, and lowered for longer training.",
+        f"Validation accuracy in the search; standard error about {_mean_error(there):.1f}. Rate used: "
+        "what the search makes of these runs.",
     )
 
 

@@ -92,7 +92,7 @@ class Orders:
             return "The original report's recipe at several learning rates"
         if self.failed:
             return f"At the original report's learning rate, {self._do_not_train(self.failed)}"
-        return f"The original report's learning rate {'changes' if self.differ else 'keeps'} the order of networks"
+        return f"The original report's learning rate {'changes' if self.differ else 'keeps'} the order of means"
 
     @property
     def finding(self) -> Finding:

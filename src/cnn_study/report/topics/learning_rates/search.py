@@ -135,7 +135,7 @@ def _span(rates: Mapping[str, float], studies: Studies) -> str:
     if rates[low] == rates[high]:
         return f"the rates are the same: {rate(rates[low])}"
     return (
-        f"the rates span a factor of {times(rates[high] / rates[low])}: from {rate(rates[low])} "
+        f"the highest rate is {times(rates[high] / rates[low])} the lowest: from {rate(rates[low])} "
         f"({shown(low, studies)}) to {rate(rates[high])} ({shown(high, studies)})"
     )
 

@@ -9,7 +9,7 @@ from cnn_study.data.shape import Shape
 from cnn_study.networks.architecture import Architecture, named_layers
 from cnn_study.networks.layers import BaseLayer, Window
 from cnn_study.params.study import Params
-from cnn_study.report.kit.wording import listed, quoted
+from cnn_study.report.kit.wording import first_name, listed, quoted
 
 # What a layer is that has no such option.
 WITHOUT: Mapping[str, Any] = {"groups": 1, "norm": False, "shortcut": False, "kind": "max"}
@@ -85,7 +85,7 @@ class Shortcut:
 class Drawing:
     """A network from the image to the output.
 
-    ``label``: the first name that the studies show for it; ``others``: the rest.
+    ``label``: the first name that the studies show for it, no other's; ``others``: the rest.
     """
 
     label: str
@@ -161,5 +161,5 @@ def _names(group: Sequence[str], params: Params) -> tuple[str, tuple[str, ...]]:
         [study.members[name] for study in params.studies.values() if name in study.members] or [name]
         for name in group
     ]
-    first, *others = dict.fromkeys(chain.from_iterable(shown))
-    return first, tuple(others)
+    _, *others = dict.fromkeys(chain.from_iterable(shown))
+    return first_name(group[0], params.studies, params.unnamed), tuple(others)

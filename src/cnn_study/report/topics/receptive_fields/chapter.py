@@ -150,7 +150,7 @@ def _figure(title: str, last: Mapping[str, LayerField]) -> Figure:
     return Figure(
         "receptive_fields-last",
         title,
-        "The central unit of the last feature map, on a test image, in one trained run of each network. Where a "
+        "The central unit of the last feature map, on a test image, in one run of each network. Where a "
         "map has an even number of units, the unit beside its middle. Darker orange: more influence. Square: what "
         "it can see; circle: two standard deviations (SD) of the influence.",
         source(f"plots/images/{LAST}"),

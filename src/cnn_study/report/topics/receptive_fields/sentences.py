@@ -89,7 +89,8 @@ def _sees(last: Mapping[str, LayerField], results: Mapping[str, Result]) -> Find
     numbers |= {"networks": len(trained), "narrower": narrower} | ({} if seeds else {"confidence": CONFIDENCE})
     networks = counted(len(trained), "network")
     if narrower:
-        text += f". In {narrower} of {networks} the middle of that counts most: influence spreads less"
+        where = "The" if len(trained) == 1 else f"In {narrower} of {networks} the"
+        text += f". {where} middle of that counts most: influence spreads less"
     else:
         text += (
             ". The middle of that is not shown to count most in the network"

@@ -37,8 +37,8 @@ MEMBERS = {
     "worse": "less accurate{than}: ",
     "equivalent": "equivalent{to} within {margin}: ",
     "not decided": "not decided{against}: ",
-    "one run": "of a single run, which decides nothing: ",
-    "no variation": "without variation between runs, so not decided: ",
+    "one run": "of a single run, which decides nothing{against}: ",
+    "no variation": "without variation between runs, so not decided{against}: ",
     "not compared": "not compared{why}: ",
 }
 CONTROLS = {
@@ -124,11 +124,11 @@ def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tup
             # The baseline is named once, by the first group.
             to_it = {word: "" if parts else f" {word} {baseline}" for word in ("than", "to", "against")}
             said = said.format(margin=counted_points(study.margin), why=why, **to_it)
-            parts.append(f"{said}{_listed(group, len(pairs))}")
+            parts.append(f"{said}{_listed(study, group, len(pairs))}")
     return f"{capitalized('; '.join(parts))}." if parts else ""
 
 
-def _listed(group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
+def _listed(study: ComparedStudy, group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
     """The names with their differences, the first with the unit; of many, how many and between which."""
     if len(group) > MOST:
         found = [pair.points for _, pair in group if pair.points is not None]
@@ -136,8 +136,10 @@ def _listed(group: Sequence[tuple[str, Comparison]], of_all: int) -> str:
         return f"{len(group)} of {of_all}{between}"
     if of_all == 1:
         [(name, pair)] = group
-        return name if pair.points is None else f"{name} ({points_within(pair.points, pair.interval)})"
-    return listed([f"{name}{_size(pair, place == 0)}" for place, (name, pair) in enumerate(group)])
+        if pair.points is None:
+            return name
+        return f"{name} ({points_within(pair.points, pair.interval)}{study.budget_of(pair)})"
+    return listed([f"{name}{_size(study, pair, place == 0)}" for place, (name, pair) in enumerate(group)])
 
 
 def of_mirror(mirror: Mirror) -> Answered:
@@ -153,7 +155,7 @@ def of_mirror(mirror: Mirror) -> Answered:
         if names:
             parts.append(f"{said} {listed(names)}")
     if changing := [mirror.name(pair.of, pair.against) for pair in mirror.pairs if pair.changes]:
-        parts.append(f"by 95 % CIs the difference itself changes for {listed(changing)}")
+        parts.append(f"by 95 % CIs, not corrected, the difference itself changes for {listed(changing)}")
     where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
     found = [asdict(pair) | {"agreement": pair.agreement, "change": pair.change} for pair in mirror.pairs]
@@ -232,11 +234,11 @@ def _named(study: ComparedStudy, pair: Comparison) -> str:
     return study.name(pair.of) + (f" ({status})" if status in FAILURES else "")
 
 
-def _size(pair: Comparison, first: bool) -> str:
+def _size(study: ComparedStudy, pair: Comparison, first: bool) -> str:
     """The difference in brackets; the first of a list names the unit."""
     if pair.points is None:
         return ""
-    return f" ({points(pair.points)}{' points' if first else ''})"
+    return f" ({points(pair.points)}{' points' if first else ''}{study.budget_of(pair)})"
 
 
 def _numbers(study: ComparedStudy, pairs: Sequence[Comparison]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def between(study: ComparedStudy, pairs: Sequence[tuple[str, str]]) -> str:
 def pareto(study: ComparedStudy) -> list[Finding]:
     """Which networks are the front of cost and mean accuracy, and which of them do not differ in cost."""
     front = {name: run for name in study.comparison.pareto if (run := study.run(name)) is not None}
-    if not front:
+    if not front or len(study.spec.members) < 2:
         return []
     accuracies = {name: study.accuracy(name) for name in front}
     parts = [

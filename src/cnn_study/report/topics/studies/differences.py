@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from cnn_study.analysis.compared import Comparison, StudyComparison
+from cnn_study.analysis.compared import StudyComparison
 from cnn_study.analysis.statistics import clipped
 from cnn_study.params.study import Control
 from cnn_study.report.kit.charts import ONCE, SIGNED, TEXT, Spec, below, down, inline, quantity, single, tip
@@ -98,12 +98,12 @@ def title_of(study: ComparedStudy) -> str:
     if not judged:
         return _title_of_controls(study)
     if better or worse:
-        first = f"{_who(study, better, judged, 'more accurate than')} {baseline}" if better else ""
-        second = _who(study, worse, judged, "less accurate" if better else "less accurate than")
+        first = f"{_who(study, better, 'more accurate than')} {baseline}" if better else ""
+        second = _who(study, worse, "less accurate" if better else "less accurate than")
         return " and ".join(filter(None, [first, second and (second if better else f"{second} {baseline}")]))
     if len(equivalent) == len(judged):
         within = f"equivalent to {baseline} within {counted_points(study.margin)}"
-        return _who(study, equivalent, judged, within)
+        return _who(study, equivalent, within)
     who = f"{study.name(judged[0].of)} is not" if len(judged) == 1 else "No network is"
     return f"{who} significantly more or less accurate than {baseline}"
 
@@ -122,16 +122,17 @@ def _title_of_controls(study: ComparedStudy) -> str:
     }.get(judged[0].verdict or "", f"{of} is not significantly more or less accurate than {against}")
 
 
-def _who(study: ComparedStudy, names: Sequence[str], judged: Sequence[Comparison], what: str) -> str:
-    """5×5 is more accurate than; 5×5 and 7×7 are; 5 of 8 networks are; all 8 networks are. Of none: nothing."""
+def _who(study: ComparedStudy, names: Sequence[str], what: str) -> str:
+    """5×5 is more accurate than; 5×5 and 7×7 are; 5 of 8 networks are; all 8 others are. Of none: nothing."""
     if not names:
         return ""
     be = "is" if len(names) == 1 else "are"
     if len(names) <= NAMED:
         return f"{listed([study.name(name) for name in names])} {be} {what}"
-    if len(names) == len(judged):
-        return f"All {len(judged)} others {be} {what}"
-    return f"{len(names)} of {len(judged)} networks {be} {what}"
+    others = len(study.comparison.against_baseline)
+    if len(names) == others:
+        return f"All {others} others {be} {what}"
+    return f"{len(names)} of {others} networks {be} {what}"
 
 
 def difference_chart(comparisons: pd.DataFrame, members: Members, margin: float) -> Spec:
@@ -229,6 +230,6 @@ def _unanswered(study: ComparedStudy, control: Control, asked: str) -> Finding:
     pair = (control.of, control.against)
     statuses = {name: study.summary[name].status for name in pair if name in study.summary}
     failed = [f"{study.name(name)} {FAILURES[status]}" for name, status in statuses.items() if status in FAILURES]
-    why = listed(failed) or f"{study.name(control.of)} and {study.name(control.against)} are not compared"
+    why = listed(failed) or "the two share no training budget"
     numbers = {"question": control.question, "statuses": statuses}
     return study.finding("control_not_measured", f"{asked}: not measured, since {why}.", numbers)

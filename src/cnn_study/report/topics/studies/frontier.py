@@ -147,7 +147,7 @@ class Frontier:
     @property
     def _band(self) -> str:
         names = [point.name for point in self.points if point.architecture == self.baseline]
-        return f"Band: {names[0]} ± {counted_points(self.margin)}. " if names else ""
+        return f"Band: {quoted(names[0])} ± {counted_points(self.margin)}. " if names else ""
 
     @property
     def figure(self) -> Figure | None:

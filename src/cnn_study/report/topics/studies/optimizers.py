@@ -148,6 +148,9 @@ def under_both_table(mirror: Mirror) -> Table:
             for one in differ
         ]
     )
+    names = [name for pair in params.partners(mirror.key).items() for name in pair]
+    searched = all(params.trainings[name].learning_rate == "tuned" for name in names)
+    own_rates = "; each network has a learning rate of its own" if searched else ""
     rows = [
         (
             mirror.name(pair.of, pair.against),
@@ -165,9 +168,9 @@ def under_both_table(mirror: Mirror) -> Table:
         ("pair", there, here, "change", "same conclusion?"),
         tuple(rows),
         source(DATA),
-        "With 95 % CIs. A pair that is judged at this budget among all comparisons keeps that verdict; the others "
-        "are corrected among themselves. Changes are not tested. The recipes differ in "
-        f"{changes or 'nothing'}; each network has a learning rate of its own.",
+        "With 95 % CIs, those of changes too, which are not corrected. A pair that is judged at this budget among "
+        "all comparisons keeps that verdict; the others are corrected for all pairs of this table. The recipes of "
+        f"the baselines differ in {changes or 'nothing'}{own_rates}.",
     )
 
 
@@ -193,9 +196,10 @@ def agreement(mirror: Mirror) -> Finding:
     if set(counts) == {"not decided"}:
         which = f"decided for none of {total} comparisons" if total > 1 else "not decided for the only comparison"
         said = f"it is {which} whether the conclusion is the same"
+    it_changes = f", and by 95 % CIs, not corrected, it changes in {changing}" if changing else ""
     text = (
         f"With {there} and with {here}{_at(mirror.budget)}, {said}; the difference has the same sign under both "
-        f"in {alike} of {total}{f', and by 95 % CIs it changes in {changing}' if changing else ''}."
+        f"in {alike} of {total}{it_changes}."
     )
     return Finding(text, mirror.key, "agreement", numbers, DATA)
 

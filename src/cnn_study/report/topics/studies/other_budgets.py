@@ -22,19 +22,18 @@ def other_budgets(studies: Sequence[ComparedStudy]) -> Finding | None:
     stable, later = (sum(all(change.stable for change in pair.changes[k:]) for _, pair in pairs) for k in (0, 1))
     turned = [one for one in pairs if any(change.reversed for change in one[1].changes)]
     changed = [one for one in pairs if _shown(one[1].changes[0]) and one not in turned]
-    changed.sort(key=lambda one: -_shown(one[1].changes[0]))
+    changed.sort(key=lambda one: -abs(one[1].changes[0].points))
     margin = counted_points(studies[0].margin)
     which = f"{stable or 'not one'} of {len(pairs)} differences {'are' if stable > 1 else 'is'}"
     if len(pairs) == 1:
         which = f"the only difference is{'' if stable else ' not'}"
-    text = f"{which} shown to change by less than {margin} from the smallest training budget to the largest"
+    text = f"{which} shown to change by less than {margin} from any smaller training budget to the largest"
     several = all(len(pair.changes) > 1 for _, pair in pairs)
     if several and later > stable and len(pairs) > 1:
         text += f", {'and' if stable else 'but'} {later} from the second smallest on"
     if changed:
-        largest = f"largest significant change{'s' if len(changed) > 1 else ''}"
-        others = ", but for reversals" if turned else ""
-        text += f"; {largest}{others}: {_at_both_ends(changed[:NAMED])}"
+        others = " but for reversals" if turned else ""
+        text += f"; changed most{others}, by 95 % CIs that leave out 0: {_at_both_ends(changed[:NAMED])}"
     if turned:
         more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
         text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"
@@ -66,11 +65,13 @@ def _ends(pair: Comparison) -> tuple[int, float, int, float]:
 
 def _at_both_ends(found: Iterable[tuple[ComparedStudy, Comparison]]) -> str:
     """Residual − 2 layers (+0.3 points at 1 epoch, +6.7 at 8)."""
+    found = list(found)
+    labels = [f"{study.name(pair.of)} − {study.name(pair.against)}" for study, pair in found]
     parts = []
-    for study, pair in found:
+    for label, (study, pair) in zip(labels, found, strict=True):
         budget, before, largest, after = _ends(pair)
+        where = f"“{study.spec.title}”, " if labels.count(label) > 1 else ""
         parts.append(
-            f"{study.name(pair.of)} − {study.name(pair.against)} ({points(before)} points at "
-            f"{counted(budget, 'epoch')}, {points(after)} at {largest})"
+            f"{label} ({where}{points(before)} points at {counted(budget, 'epoch')}, {points(after)} at {largest})"
         )
     return listed(parts)

@@ -12,6 +12,7 @@ from cnn_study.analysis.costs import Costs, RunCost
 from cnn_study.analysis.evidence import Evidence
 from cnn_study.analysis.statistics import Estimate, equal_means
 from cnn_study.analysis.summaries import BudgetSummary, Summary, Timing
+from cnn_study.analysis.verdicts import Judged
 from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
@@ -61,6 +62,11 @@ class ComparedStudy:
     def _longest(self) -> int | None:
         """The largest budget of any network, of this study or another."""
         return max((one.budget for one in self.summary.values() if one.budget is not None), default=None)
+
+    def budget_of(self, pair: Comparison) -> str:
+        """For a sentence: at which budget a pair is compared, where not at the largest of any network."""
+        budget = None if pair.largest is None else pair.largest.budget
+        return "" if budget in (None, self._longest) else f" at {counted(budget, 'epoch')}"
 
     def at_budgets(self, pairs: Iterable[Comparison]) -> str:
         """For a caption: at which budgets the pairs are compared, where not at the largest of any network."""
@@ -118,6 +124,7 @@ class ComparedStudy:
         """Of two networks under these names: a is more accurate than b (+1.2 points, 95 % CI +0.8 to +1.5)."""
         difference = points_within(comparison.points or 0.0, comparison.interval)
         judged, seeds = comparison.judged, seeds_in_words(comparison)
+        difference += self.budget_of(comparison)
         if judged is None:
             why = "one run has no interval" if comparison.one_run else "the runs do not vary"
             return f"{of} and {against} differ by {difference} ({seeds}); {why}, so nothing is decided"
@@ -132,12 +139,7 @@ class ComparedStudy:
         }
         text = f"{texts[judged.verdict]} ({difference}, {seeds})"
         if judged.verdict == "not decided":
-            detectable = 100 * judged.detectable
-            text += (
-                f"; the minimum detectable difference is {detectable:.1f} points"
-                if detectable <= MOST_POINTS
-                else "; the minimum detectable difference is more than two accuracies can differ by"
-            )
+            text += f"; {minimum_detectable(judged)}"
         return text
 
     def numbers_of(self, comparison: Comparison) -> dict[str, Any]:
@@ -179,6 +181,13 @@ def pairs_of(studies: Iterable[ComparedStudy]) -> list[tuple[ComparedStudy, Comp
         for pair in study.pairs:
             found.setdefault(frozenset((pair.of, pair.against)), (study, pair))
     return list(found.values())
+
+
+def minimum_detectable(judged: Judged) -> str:
+    """The difference that most studies like this one would find, in words."""
+    points = 100 * judged.detectable
+    size = f"{points:.1f} points" if points <= MOST_POINTS else "more than two accuracies can differ by"
+    return f"the minimum detectable difference is {size}"
 
 
 def rule_of(comparison: Comparison) -> str:

@@ -28,17 +28,20 @@ def verdict_table(studies: Sequence[ComparedStudy]) -> Table | None:
         )
         for label, (study, pair) in zip(labels, pairs, strict=True)
     ]
+    judged = sum(pair.judged is not None for _, pair in pairs)
+    verdicts = (
+        "Verdicts are at the largest budget of both networks and, unlike intervals, corrected for "
+        f"{counted(judged, 'comparison')} (Holm), so that a difference whose interval leaves out 0 can still "
+        "be not decided. Better, worse: shown to differ. Equivalent: shown to differ by less than "
+        f"{counted_points(studies[0].margin)}, if at all."
+    )
     return Table(
         "All comparisons of the studies",
         ("comparison", "verdict", *(counted(budget, "epoch") for budget in budgets)),
         tuple(rows),
         source(CONCLUSIONS),
-        "Differences in test accuracy in percentage points, each with its own 95 % CI. Verdicts are at the "
-        "largest budget of both networks and, unlike intervals, corrected for "
-        f"{counted(len(pairs), 'comparison')} (Holm), so that a difference whose interval leaves out 0 can still "
-        "be not decided. Better, worse: shown to differ. Equivalent: shown to differ by less than "
-        f"{counted_points(studies[0].margin)}, if at all."
-        f"{_one_network(studies)}",
+        "Differences in test accuracy in percentage points, each with its own 95 % CI where there are several "
+        f"runs. {verdicts if judged else 'There is no verdict.'}{_one_network(studies)}",
     )
 
 

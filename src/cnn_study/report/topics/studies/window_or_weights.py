@@ -49,7 +49,7 @@ def window_or_weights(study: ComparedStudy, pairs: Sequence[Comparison]) -> Find
         return None
     counts = {side: Counter(map(kind_of, group)) for side, group in sides.items()}
     text = " ".join(
-        f"{SIDES[side]}{_in_all(counts[side])}: {_counted(study, group, counts[side])}."
+        f"{SIDES[side]}{_in_all(side, counts[side])}: {_counted(study, group, counts[side])}."
         for side, group in sides.items()
     )
     numbers = {
@@ -65,12 +65,12 @@ def _about(differences: Sequence[Difference]) -> Difference | None:
     return found[0] if len(found) == 1 and found[0].what in SIDES and found[0].larger else None
 
 
-def _in_all(counts: Mapping[str, int]) -> str:
+def _in_all(side: str, counts: Mapping[str, int]) -> str:
     """What several comparisons of one side say together."""
     if counts.get("better"):
         return " (comparisons disagree)" if counts.get("worse") else ""
     several = sum(counts.values()) > 1 and counts.keys() & {"worse", "equivalent"}
-    return " is shown to help in no comparison" if several else ""
+    return f" {'is' if side == 'window' else 'are'} shown to help in no comparison" if several else ""
 
 
 def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[str, int]) -> str:
