@@ -51,7 +51,7 @@ def test_seeds_of_two_networks_have_nothing_in_common_as_the_document_says() -> 
         for _, accuracies in pd.read_csv(REPOSITORY / LINES).groupby(["processor", "budget"])
     ]
     document = (REPOSITORY / "docs/statistics.md").read_text(encoding="utf-8")
-    told = f"between two networks are {min(means):+.2f} to {max(means):+.2f} in the mean".replace("-", "−")
+    told = f"two networks over seeds is {min(means):+.2f} to {max(means):+.2f} in the mean".replace("-", "−")
     assert told in " ".join(document.split())
 
 
