@@ -18,12 +18,10 @@ from cnn_study.report.kit.rendering import markdown_text
 from cnn_study.report.kit.wording import (
     DATASETS,
     NAMED,
-    capitalized,
     counted,
     counted_points,
     first_name,
     from_to,
-    listed,
     mean_of,
     percent,
     points,
@@ -65,19 +63,16 @@ def rendered(params: Params, metrics: Path) -> str:
     conclusions = read_json(metrics / "conclusions.json")
     compared: Mapping[str, Record] = conclusions["studies"]
     studies = [(key, study) for key, study in params.studies.items() if study.mirrors is None and key in compared]
-    if any(found.budget is None for found in summaries.architectures.values()):
-        said, figure, scope = of_release_0_1_0(studies[:SHOWN], compared, summaries)
-    else:
-        timed = read_json(metrics / "timing_conclusions.json")
-        names = {name: first_name(name, params.studies, params.unnamed) for name in params.architectures}
-        said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]], names)
-        first = studies[0][1]
-        figure = (
-            "![Test accuracy against the cost of training](plots/charts/accuracy_against_cost.svg)\n\n"
-            "A line for each network through its training budgets. Bold: highest mean at some time. Band: "
-            f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}."
-        )
-        scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
+    timed = read_json(metrics / "timing_conclusions.json")
+    names = {name: first_name(name, params.studies, params.unnamed) for name in params.architectures}
+    said = bullets(studies[:SHOWN], [*conclusions["findings"], *timed["findings"]], names)
+    first = studies[0][1]
+    figure = (
+        "![Test accuracy against the cost of training](plots/charts/accuracy_against_cost.svg)\n\n"
+        "A line for each network through its training budgets. Bold: highest mean at some time. Band: "
+        f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}."
+    )
+    scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
     tables = [
         f"**{markdown_text(study.title)}**\n\n{table(study, summaries, compared[key])}"
         for key, study in studies[:SHOWN]
@@ -182,8 +177,6 @@ def difference_of(pair: Record | None) -> str:
 
 def verdict_of(pair: Record) -> str:
     """Of a comparison, as metrics/conclusions.json has it, in a word or two."""
-    if "told_apart" in pair:
-        return significance_in_0_1_0(pair)
     return pair["verdict"] or ("single run" if min(pair["seeds"]) < 2 else "no variation")
 
 
@@ -197,52 +190,6 @@ def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> s
         "Verdicts are corrected for the number of comparisons, intervals are not. Rounded after subtraction. "
         f"Equivalent: within {counted_points(params.analysis.margin)}."
     )
-
-
-# Release 0.1.0, whose metrics have neither verdicts nor budgets. All below goes with its results, and so do the
-# two lines above that call it.
-def of_release_0_1_0(
-    studies: Sequence[tuple[str, Study]], compared: Mapping[str, Record], summaries: Summaries
-) -> tuple[list[str], str, str]:
-    """Bullets, figure and scope: which differences are significant, after its correction within each study."""
-    lines = []
-    for key, study in studies:
-        pairs = [(quoted(study.members[one["of"]]), one) for one in compared[key]["against_baseline"]]
-        baseline = quoted(study.members[study.baseline])
-        found = in_groups(pairs, f"more accurate than {baseline}:", f"no significant difference from {baseline}:")
-        lines.append(f"**{study.title}.** {found}")
-    (key, depth) = studies[-1]
-    questions = {(one.of, one.against): one.question for one in depth.controls}
-    controls = [(questions[one["of"], one["against"]], one) for one in compared[key]["controls"]]
-    found = in_groups(controls, "more accurate with", "no significant difference with or without")
-    lines.append(f"**Controls.** {found}")
-    (key, study) = studies[0]
-    figure = (
-        f"![{study.title}: differences to {study.members[study.baseline]}, with 95 % CI]"
-        f"(plots/charts/studies-{key}-differences.svg)"
-    )
-    scope = (
-        f"These are the results of release 0.1.0, at four epochs; the code and `params.yaml` are newer. "
-        f"{DATASETS[summaries.dataset]}, means of 3 seeds, {summaries.test_images:,} test images. {CI}. "
-        "Significance: after correction for the comparisons of that study."
-    )
-    return lines, figure, scope
-
-
-def in_groups(pairs: Sequence[tuple[str, Record]], better: str, same: str) -> str:
-    """Pairs by name in a sentence: behind ``better``, or that with "less", what is significant; else ``same``."""
-    groups: dict[str, list[str]] = {}
-    for name, pair in pairs:
-        kind = same
-        if pair["told_apart"]:
-            kind = better if pair["points"] > 0 else better.replace("more", "less", 1)
-        unit = "" if kind in groups else " points"
-        groups.setdefault(kind, []).append(f"{name} ({points(pair['points'])}{unit})")
-    return f"{capitalized('; '.join(f'{kind} {listed(names)}' for kind, names in groups.items()))}."
-
-
-def significance_in_0_1_0(pair: Record) -> str:
-    return "significant" if pair["told_apart"] else "not significant"
 
 
 if __name__ == "__main__":

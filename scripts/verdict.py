@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from cnn_study.analysis.accuracies import Accuracies
 from cnn_study.analysis.compared import Comparison
 from cnn_study.analysis.comparisons import Comparer
-from cnn_study.analysis.summaries import Summary
+from cnn_study.analysis.statistics import Estimate
 from cnn_study.data.splits import load_labels
 from cnn_study.params.study import Params
 from cnn_study.report.kit.wording import counted, percent, points_within
@@ -18,7 +18,7 @@ def verdicts(params: Params, net: str, baselines: Sequence[str]) -> Iterator[str
     results = {name: read_result(name) for name in (net, *baselines)}
     labels, names = load_labels(RESULTS / "data")
     for name, result in results.items():
-        accuracy = Summary.of(result, labels).test_accuracy.mean
+        accuracy = Estimate.of(result.test_accuracies(labels)).mean
         parts = [] if accuracy is None else [f"{percent(accuracy)} of the test images right"]
         parts += [] if result.status == "trained" else [result.status]
         parts += [counted(result.budget, "epoch"), counted(len(params.trainings[name].seeds), "seed")]

@@ -242,7 +242,7 @@ def entry(
     half: float | None = 0.004,
     theoretical: int = 10,
     effective: float | None = 8.0,
-    flops: int | None = 3000,
+    flops: int = 3000,
     parameters: int = 10,
 ) -> Summary:
     """An architecture in metrics/summary.json; three runs that trained unless their ``statuses`` are given."""
@@ -258,7 +258,12 @@ def entry(
         forward_flops=1000,
         training_flops=flops,
         activation_bytes=8,
-        receptive_field=FieldSides(theoretical=theoretical, effective=effective),
+        receptive_field=FieldSides(
+            theoretical=theoretical,
+            effective=effective,
+            deviation_untrained=around(1.0, None),
+            deviation_trained=around(1.0, None),
+        ),
         budget=BUDGET,
         seeds=tuple(range(len(runs))),
         statuses=runs,

@@ -90,7 +90,7 @@ def test_the_chapter_shows_unequal_classes_in_a_table_and_duplicates_in_a_pictur
 def test_balanced_accuracy_is_the_mean_over_classes_and_there_where_these_are_unequal() -> None:
     labels = np.array([0] * 8 + [1] * 2)
     right = np.array([[True] * 8 + [False] * 2, [True] * 4 + [False] * 4 + [True] * 2])
-    summary = Summary.of(predicting("thin", right, labels), labels)
+    summary = Summary.of(predicting("thin", right, labels), labels, 1000)
     assert summary.test_accuracy.per_seed == (0.8, 0.6)
     assert summary.balanced_accuracy is not None
     assert summary.balanced_accuracy.per_seed == (0.5, 0.75)

@@ -16,7 +16,6 @@ from ruamel.yaml import YAML
 
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
-from cnn_study.report.kit.members import with_names
 from cnn_study.report.kit.page import Detail, Figure, Page, Section
 from cnn_study.report.kit.palette import styles_of
 from cnn_study.report.kit.rendering import render_html
@@ -30,9 +29,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-
 
 PARAMS = read_yaml(REPOSITORY / "params.yaml")
 ARCHITECTURES = list(PARAMS["architectures"])
-# Release 0.1.0 has published results of fewer networks, and of fewer studies.
-SUMMARY = json.loads((REPOSITORY / "metrics/summary.json").read_text())["architectures"]
-PUBLISHED = {key: study for key, study in PARAMS["studies"].items() if study["baseline"] in SUMMARY}
+STUDIES = PARAMS["studies"]
 BROWSER = [
     "--headless",
     "--no-sandbox",  # for root; the pages are our own
@@ -176,11 +173,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copy2(REPOSITORY / ".dvc/config", folder / ".dvc/config")
     plots = [plot for plot in read_yaml(REPOSITORY / "dvc.yaml")["plots"] if isinstance(plot, dict)]
     YAML().dump({"plots": plots}, folder / "dvc.yaml")
-    params, path = validate(PARAMS), folder / "plots/timing/frontier.csv"
-    if not path.is_file():  # release 0.1.0 has one budget, and what runs took by the clock alone
-        frontier_of(pd.read_csv(folder / "plots/timing/cost.csv")).to_csv(path, index=False)
-    for table in (folder / "plots").glob("*/*.csv"):  # it has keys instead of names
-        with_names(pd.read_csv(table), params).to_csv(table, index=False)
+    path = folder / "plots/timing/frontier.csv"
     project = Project(folder)
     project.run("git", "init", "--quiet", "--initial-branch", "main")
     (folder / ".gitignore").write_text("/.dvc/tmp\n/.dvc/config.local\n/dvc_plots\n/diff\n/old\n")
@@ -189,16 +182,6 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Project:
     frontier.assign(accuracy=frontier["accuracy"] - 0.01).to_csv(path, index=False)
     project.run(sys.executable, "-m", "scripts.make_plots_page", PYTHONPATH=str(REPOSITORY))
     return project
-
-
-def frontier_of(cost: pd.DataFrame) -> pd.DataFrame:
-    """plots/timing/frontier.csv of runs to one budget, and of made-up ones to half of it."""
-    means = cost.groupby("architecture", sort=False)[["train_seconds", "test_accuracy"]].mean().reset_index()
-    means = means.rename(columns={"train_seconds": "seconds", "test_accuracy": "accuracy"})
-    half = means.assign(budget=2, seconds=means["seconds"] / 2, accuracy=means["accuracy"] - 0.05)
-    rows = pd.concat([half, means.assign(budget=4)])
-    front = rows["accuracy"] == rows["accuracy"].max()
-    return rows.assign(low=rows["accuracy"] - 0.01, high=rows["accuracy"] + 0.01, parameters=1000, front=front)
 
 
 # What a mark of each chart says, by which it is found, and how the lines of the two revisions differ.
@@ -223,16 +206,16 @@ def test_dvc_s_page_draws_every_chart_with_the_networks_names_and_colours_and_sh
     assert min(seen.marks) >= 12
     colours = {name: style.colour for name, style in styles_of(ARCHITECTURES).items()}
     studies = validate(PARAMS).studies
-    of_all = {first_name(name, studies): name for name in SUMMARY}
-    of_studies = {name: key for study in PUBLISHED.values() for key, name in study["members"].items()}
+    of_all = {first_name(name, studies): name for name in ARCHITECTURES}
+    of_studies = {name: key for study in STUDIES.values() for key, name in study["members"].items()}
     described = re.findall(r'"([^"]*network: ([^;"]*)[^"]*)"[^>]* (?:fill|stroke)="([^"]*)"', seen.html)
     # The colours of these are layers', epochs' and shares'.
     drawn = {(name, colour) for text, name, colour in described if not re.search("gradient norm|actual", text)}
-    names = {name: key for name, key in (of_all | of_studies).items() if key in SUMMARY}
+    names = of_all | of_studies
     assert drawn == {(name, colours[key]) for name, key in names.items()}
     words = set(re.findall("<text[^>]*>([^<]*)</text>", seen.html))
-    assert {study["title"] for study in PUBLISHED.values()} | set(of_all) <= words
-    assert words.isdisjoint({*PUBLISHED, *ARCHITECTURES} - set(names))
+    assert {study["title"] for study in STUDIES.values()} | set(of_all) <= words
+    assert words.isdisjoint({*STUDIES, *ARCHITECTURES} - set(names))
     revisions = [{"workspace", "main"}, {"workspace"}][command == "show"]
     for name, chart in DVC_CHARTS.items():
         found = f'{chart}[^>]*rev(?:ision)?: (\\w+)[;"][^>]*"line mark"[^>]*stroke-dasharray="(.*?)"'
@@ -248,4 +231,5 @@ def test_dvc_s_page_leads_with_accuracy_against_cost_all_networks_through_their_
     repository.run(sys.executable, "-m", "dvc", "plots", "diff", "main", "--out", "old")
     seen = look_at(repository.folder / "old/index.html", tmp_path)
     points = re.findall(r'network: ([^;"]*); epochs: (\d+); [^"]*; rev: (\w+)"[^>]*"point"', seen.html)
-    assert len(points) == len(set(points)) == len(SUMMARY) * 2 * 2
+    runs = sum(len(training.budgets) for training in validate(PARAMS).trainings.values())
+    assert len(points) == len(set(points)) == runs * 2

@@ -22,7 +22,7 @@ from safetensors.torch import save
 import cnn_study
 from cnn_study.analysis.costs import NOT_MEASURED, Ratio, StepTime
 from cnn_study.analysis.statistics import Estimate
-from cnn_study.analysis.summaries import FieldSides, Summaries, Summary, Timings
+from cnn_study.analysis.summaries import FieldSides, Summaries, Timings
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import load_arrays, save_arrays
 from cnn_study.base.records import Record
@@ -135,8 +135,12 @@ RECORDS: tuple[Record, ...] = (
     LookedInto(seed=3, budget=4, status="collapsed"),
     Estimate.of([0.1, None, 0.3]),
     Estimate.of([None]),
-    FieldSides(theoretical=10, effective=None),
-    FieldSides(theoretical=10, effective=7.5, deviation_untrained=Estimate.of([0.1]), deviation_trained=None),
+    FieldSides(
+        theoretical=10,
+        effective=None,
+        deviation_untrained=Estimate.of([0.1]),
+        deviation_trained=Estimate.of([None]),
+    ),
     Spread(deviation=1 / 3, side=2.0),
     LAYER_SPREAD,
     Spreads(seed=3, budget=4, layers=(LAYER_SPREAD,), environment=ELSEWHERE, known_by="a hash"),
@@ -243,14 +247,6 @@ def test_a_file_that_is_no_text_or_is_not_there_ends_in_a_line_with_its_name(tmp
     assert line_about(path, Replayed.read).startswith("not found")
     path.write_bytes(b"\xff\xfe\x00")
     assert line_about(path, Replayed.read).startswith("content: ")
-
-
-def test_results_of_before_there_were_budgets_are_still_read(tmp_path: Path) -> None:
-    path = tmp_path / "summary.json"
-    content = entry(0.5).model_dump(mode="json")
-    del content["budget"], content["by_budget"]
-    path.write_text(json.dumps(content))
-    assert Summary.read(path) == entry(0.5).model_copy(update={"budget": None, "by_budget": {}})
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

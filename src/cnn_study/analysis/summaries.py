@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from cnn_study.analysis.costs import NOT_MEASURED, Costs, StepTime
 from cnn_study.analysis.results import Result, worst
@@ -20,15 +19,14 @@ class FieldSides(Record):
     """The receptive field of the last feature map's central unit, in pixels.
 
     ``theoretical``: its side. ``effective``: that after training by Luo et al.'s measure, the mean over seeds,
-    None where nothing moves the unit; in the file of release 0.1.0 the side of the square that holds 95 % of the
-    influence. ``deviation_untrained`` and ``deviation_trained``: the standard deviation of the influence, which
-    that file does not have.
+    None where nothing moves the unit. ``deviation_untrained`` and ``deviation_trained``: the standard deviation of
+    the influence.
     """
 
     theoretical: int
     effective: float | None
-    deviation_untrained: Estimate | None = None
-    deviation_trained: Estimate | None = None
+    deviation_untrained: Estimate
+    deviation_trained: Estimate
 
     @classmethod
     def of(cls, result: Result) -> "FieldSides":
@@ -53,7 +51,7 @@ class BudgetSummary(Record):
     status: Status
     test_accuracy: Estimate
     validation_accuracy: Estimate
-    statuses: tuple[Status, ...] = ()
+    statuses: tuple[Status, ...]
     balanced_accuracy: Estimate | None = None
 
 
@@ -62,8 +60,7 @@ class Summary(Record):
 
     Accuracies, status and seeds are those of its largest ``budget``, in epochs; ``by_budget`` has those of all.
     ``training_flops``: of a training step, the optimizer's among them, over the images of its batch.
-    The file of release 0.1.0 has none of these. ``learning_rate_at_edge``: whether the search was cut off where
-    its best rate was at an end, or none had trained.
+    ``learning_rate_at_edge``: whether the search was cut off where its best rate was at an end, or none trained.
     """
 
     status: Status
@@ -74,17 +71,17 @@ class Summary(Record):
     parameters: int
     conv_parameters: int
     forward_flops: int
-    training_flops: int | None = None
+    training_flops: int
     activation_bytes: int
     receptive_field: FieldSides
-    budget: int | None = None
+    budget: int
     seeds: tuple[int, ...]
     statuses: tuple[Status, ...]
     balanced_accuracy: Estimate | None = None
-    by_budget: dict[str, BudgetSummary] = Field(default_factory=dict)
+    by_budget: dict[str, BudgetSummary]
 
     @classmethod
-    def of(cls, result: Result, labels: Integers, training_flops: int | None = None) -> "Summary":
+    def of(cls, result: Result, labels: Integers, training_flops: int) -> "Summary":
         """``labels``: (N,) of the test images."""
         profile = result.profile
         balanced = is_balanced(np.unique(labels, return_counts=True)[1].tolist())
@@ -133,8 +130,8 @@ class Summaries(Record):
 class Timing(Record):
     """An architecture's object in metrics/timing.json: whatever a clock measured.
 
-    ``step`` is what times are compared by; the file of release 0.1.0 has none. The others are of runs one after
-    another, with whatever else the machine did meanwhile.
+    ``step`` is what times are compared by. The others are of runs one after another, with whatever else the
+    machine did meanwhile.
     """
 
     train_seconds: Estimate

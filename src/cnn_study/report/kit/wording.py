@@ -211,7 +211,7 @@ def with_status(architecture: str, summaries: Mapping[str, Summary], studies: St
 
 def at_own_largest(summaries: Mapping[str, Summary]) -> str:
     """For the note of a table of all networks, where their largest budgets differ."""
-    budgets = sorted({summary.budget for summary in summaries.values() if summary.budget is not None})
+    budgets = sorted({summary.budget for summary in summaries.values()})
     if len(budgets) < 2:
         return ""
     return f" Each network at its largest budget ({' or '.join(map(str, budgets))} epochs)."

@@ -94,7 +94,7 @@ def rate_findings(
     trained = {str(name) for name in learning_rates.loc[learning_rates["status"] == "trained", "architecture"]}
     rates = {name: summary[name].learning_rate for name in searched if name in trained}
     found = [_rates(rates, searched, optimizers, studies)]
-    if longer := _longer_training([budget for name in rates if (budget := summary[name].budget)], search):
+    if longer := _longer_training([summary[name].budget for name in rates], search):
         found.append(longer)
     by_network = learning_rates.groupby("architecture", sort=False)["learning_rate"]
     cut_off = {

@@ -94,11 +94,9 @@ def _layers(drawn: Sequence[Drawing], evidence: Evidence) -> Table:
     rows = []
     for drawing in drawn:
         summary = evidence.summaries[drawing.architectures[0]]
-        flops = [evidence.summaries[name].training_flops for name in drawing.architectures]
-        known = list(dict.fromkeys(megaflops(one) for one in flops if one is not None))
-        rows.append(
-            (drawing.name, drawing.in_words, " or ".join(known) or "–", f"{summary.activation_bytes / 2**20:.2f}")
-        )
+        flops = dict.fromkeys(megaflops(evidence.summaries[name].training_flops) for name in drawing.architectures)
+        kept = f"{summary.activation_bytes / 2**20:.2f}"
+        rows.append((drawing.name, drawing.in_words, " or ".join(flops), kept))
     return Table(
         "Layers, and what a training step costs for one image",
         ("network", "layers: channels × size", "MFLOPs in training", "MiB kept"),

@@ -21,8 +21,6 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
     unit = study.costs.unit(against.of, against.against)
     parts = [] if step is None else [f"{times_within(step)} the time of a {unit}"]
     parts += [f"{times(ratio)} the {FACTS[key]}" for key, ratio in facts.items()]
-    if not parts:
-        return []
     text = f"{study.name(against.of)} takes {listed(parts)} of the baseline {study.name(against.against)}"
     numbers: dict[str, Any] = {"of": against.of, "against": against.against, "ratios": facts}
     if step is not None:
@@ -36,9 +34,8 @@ def winner_cost(study: ComparedStudy) -> list[Finding]:
 
 
 def _facts(study: ComparedStudy, of: str, against: str) -> dict[str, float]:
-    """Ratios of what needs no clock; not of what the file of an older version lacks."""
-    found = {key: (getattr(study.summary[of], key), getattr(study.summary[against], key)) for key in FACTS}
-    return {key: one / other for key, (one, other) in found.items() if one and other}
+    """Ratios of what needs no clock."""
+    return {key: getattr(study.summary[of], key) / getattr(study.summary[against], key) for key in FACTS}
 
 
 def close_in_time(study: ComparedStudy) -> list[tuple[str, str]]:

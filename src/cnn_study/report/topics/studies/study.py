@@ -61,7 +61,7 @@ class ComparedStudy:
     @property
     def _longest(self) -> int | None:
         """The largest budget of any network, of this study or another."""
-        return max((one.budget for one in self.summary.values() if one.budget is not None), default=None)
+        return max((one.budget for one in self.summary.values()), default=None)
 
     def budget_of(self, pair: Comparison) -> str:
         """For a sentence: at which budget a pair is compared, where not at the largest of any network."""
