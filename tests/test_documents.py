@@ -308,7 +308,7 @@ def clocks() -> Iterator[str]:
     for found in read_json(REPOSITORY / "metrics/timing.json")["architectures"].values():
         parts = [*found["train_seconds"]["per_seed"], *found["evaluation_seconds"]["per_seed"]]
         minutes += (sum(parts) + found["tune_seconds"]) / 60
-    yield f"{minutes:.0f} minutes"
+    yield f"{minutes / 60:.1f} hours"
     for kind in ("bf16", "avx2"):
         seconds = read_json(REPOSITORY / f"benchmarks/time_told-{kind}.json")["seconds"]
         yield f"{seconds // 60} min {seconds % 60} s"
@@ -318,7 +318,7 @@ def clocks() -> Iterator[str]:
 def test_the_times_stand_beside_the_commands_and_are_those_of_the_clocks() -> None:
     (block,) = [block for block in BLOCK.findall(DOCUMENTS["README.md"]) if "git clone" in block]
     assert [time for time in clocks() if time not in block] == []
-    assert set(re.findall(r"\d+ min(?:utes)?(?: \d+ s)?", block)) == set(clocks())
+    assert set(re.findall(r"[\d.]+ hours|\d+ min \d+ s", block)) == set(clocks())
 
 
 def test_the_disk_that_the_readme_names_is_that_of_images_and_weights() -> None:
