@@ -69,7 +69,7 @@ def rendered(params: Params, metrics: Path) -> str:
     first = studies[0][1]
     figure = (
         "![Test accuracy against the cost of training](plots/charts/accuracy_against_cost.svg)\n\n"
-        "A line for each network through its training budgets. Bold: highest mean at some time. Band: "
+        "A line for each network through its training budgets. Bold: those of “Which network”. Band: "
         f"{markdown_text(first.members[first.baseline])} ± {counted_points(params.analysis.margin)}."
     )
     scope = scope_of(params, summaries, [name for _, study in studies[:SHOWN] for name in study.members])
@@ -122,12 +122,12 @@ def of_members(found: Record, study: Study) -> str:
 def of_budgets(found: Record) -> str:
     """In how many comparisons a smaller budget reverses the order, and in how many it changes hardly anything."""
     stable, later, turned = (found[key] for key in ("stable", "stable_from_second", "reversed"))
-    on = f" ({later} from the second smallest on)" if later > stable else ""
+    on = f", {later} from the second on" if later > stable else ""
     are = "are" if turned > 1 else "is"
     margin = counted_points(found["margin"])
     return (
         f"Of {counted(found['comparisons'], 'difference')}, {turned or 'none'} {are} shown to be reversed after "
-        f"fewer epochs, and {stable or 'none'} to change by less than {margin} over all budgets{on}."
+        f"fewer epochs; {stable or 'none'} to stay within {margin} from the smallest budget on{on}."
     )
 
 

@@ -99,7 +99,7 @@ def test_of_a_control_that_is_not_compared_no_reason_is_made_up() -> None:
     # That both have trained, to budgets of which none is the other's, is one.
     asked = asking(Control(of="odd", against="thin", question="oddness", topic="Odd"))
     (found,) = of_topics(study(asked, controls=[compared("odd", "thin", None)]))
-    assert found.finding.text == "Not compared for oddness."
+    assert found.finding.text == "Not compared with and without oddness."
 
 
 def test_a_network_that_did_not_train_says_so() -> None:
@@ -132,9 +132,12 @@ def test_controls_of_one_topic_are_one_sentence_and_others_their_own() -> None:
     width, evenness = of_topics(study(asking(*controls), controls=pairs))
     assert (width.question, evenness.question) == ("Width", "evenness")
     assert width.finding.text == (
-        "More accurate with more width (+2.2 points); not decided for an odd width (−1.3 points)."
+        "More accurate with more width (+2.2 points); not decided whether more or less accurate with an "
+        "odd width (−1.3 points)."
     )
-    assert evenness.finding.text == ("Equivalent within 1 point for evenness (+0.3 points, 95 % CI −1.1 to +1.7).")
+    assert evenness.finding.text == (
+        "Equivalent within 1 point with and without evenness (+0.3 points, 95 % CI −1.1 to +1.7)."
+    )
     assert_numbers_are_their_own([width.finding, evenness.finding])
 
 
@@ -178,11 +181,11 @@ ASKED = (
 def test_whether_it_is_the_window_or_the_weights_is_named_for_each() -> None:
     text, numbers = of_one_topic(*ASKED)
     assert text == (
-        "A larger window with about the same number of weights in convolutions: more accurate for a against base "
-        "(+0.9 points), b against base (+0.1) and c against base (+0.5); equivalent within 1 point for e against "
-        "base (−0.2); not decided for d against base (+0.2); not compared for f against base. "
-        "More weights in convolutions with the same window: more accurate for “wide, twice” against base (+0.6 "
-        "points)."
+        "A larger window with about the same number of weights in convolutions: a (+0.9 points), b (+0.1) and c "
+        "(+0.5) are more accurate than base; e (−0.2) is equivalent to base within 1 point; d (+0.2) is not "
+        "decided against base; f is not compared with base. "
+        "A larger number of weights in convolutions with the same window: “wide, twice” (+0.6 points) is more "
+        "accurate than base."
     )
     assert numbers["comparisons"]["window"] == {
         "of": 6, "better": 3, "equivalent": 1, "not decided": 1, "not compared": 1,
@@ -201,34 +204,37 @@ def test_many_comparisons_of_the_window_are_counted() -> None:
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        (compared("a", "base", -1.2, "worse"), "less accurate for a against base (−1.2 points)."),
-        (compared("a", "base", 1.2, None), "no verdict (no variation) for a against base (+1.2 points)."),
-        (compared("a", "base", 1.2, None, interval=None, seeds=(3, 1)), "no verdict (single run) for a against"),
-        (compared("a", "base", None), "not compared for a against base."),
+        (compared("a", "base", -1.2, "worse"), ": a (−1.2 points) is less accurate than base."),
+        (compared("a", "base", 1.2, None), "a (+1.2 points) is without a verdict (no variation) against base."),
+        (
+            compared("a", "base", 1.2, None, interval=None, seeds=(3, 1)),
+            "is without a verdict (single run) against",
+        ),
+        (compared("a", "base", None), ": a is not compared with base."),
     ],
 )
 def test_every_verdict_stands_under_the_words_of_the_table(pair: Comparison, said: str) -> None:
     wide = compared("wide", "base", None)
     text, _ = of_one_topic((pair, (WINDOW,)), (wide, (WEIGHTS,)))
     assert said in text
-    assert text.endswith("the same window: not compared for “wide, twice” against base.")
+    assert text.endswith("the same window: “wide, twice” is not compared with base.")
 
 
-def test_what_no_comparison_of_one_side_shows_is_said_and_the_baseline_is_named_once() -> None:
+def test_what_no_comparison_of_one_side_shows_is_said() -> None:
     baseline = STUDY.baseline
     worse, even = compared("a", baseline, -1.2, "worse"), compared("b", baseline, 0.1, "equivalent")
     wide = (compared("wide", baseline, 0.9, "better"), (WEIGHTS,))
     text, _ = of_one_topic((worse, (WINDOW,)), (even, (WINDOW,)), wide)
     assert text.startswith(
-        "A larger window with about the same number of weights in convolutions is shown to help in no "
-        "comparison: less accurate for a against narrow one (−1.2 points); equivalent within 1 point for b "
-        "(+0.1). More "
+        "No larger window with about the same number of weights in convolutions is shown to help: a (−1.2 points) "
+        "is less accurate than narrow one; b (+0.1) is equivalent to narrow one within 1 point. A larger "
     )
-    assert " window: more accurate for" in text
-    # After a pair with another partner it is named again.
+    assert "the same window: “wide, twice” (+0.9 points) is more accurate than narrow one." in text
+    # A pair with another partner has a part of its own.
     elsewhere = compared("c", "base", 0.2, "equivalent")
     text, _ = of_one_topic(*((pair, (WINDOW,)) for pair in (worse, elsewhere, even)), wide)
-    assert "within 1 point for c against base (+0.2) and b against narrow one (+0.1)." in text
+    said = "; c (+0.2) is equivalent to base within 1 point; b (+0.1) is equivalent to narrow one within 1 point."
+    assert said in text
 
 
 def test_a_pair_that_two_controls_compare_counts_once() -> None:
@@ -238,7 +244,7 @@ def test_a_pair_that_two_controls_compare_counts_once() -> None:
         (turned(pair), (replace(WINDOW, larger=-1),)),
         (compared("wide", "base", None), (WEIGHTS,)),
     )
-    assert "more accurate for a against base (+1.2 points)." in text
+    assert ": a (+1.2 points) is more accurate than base." in text
 
 
 @pytest.mark.parametrize(
@@ -291,8 +297,8 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
 
     turned = changing(2.2, -1.5, stable=False, turned=True)
     assert said(turned) == (
-        "The only difference is not shown to change by less than 1 point from any smaller training budget to "
-        "the largest; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "The only difference is not shown to stay within 1 point of its final value from the smallest training "
+        "budget on; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
@@ -301,21 +307,22 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     )
     other = replace(changing(0.1, 4.9, stable=False, turned=False), of="odd")
     assert said(turned, other).endswith(
-        "; changed most but for reversals, by 95 % CIs that leave out 0: odd one − narrow one (+4.9 "
-        "points at 1 epoch, +0.1 at 2); reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2)."
+        "; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2); changed most but for "
+        "reversals, by 95 % CIs that leave out 0: odd one − narrow one (+4.9 points at 1 epoch, +0.1 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == (
-        "The only difference is shown to change by less than 1 point from any smaller training budget to the "
-        "largest."
+        "The only difference is shown to stay within 1 point of its final value from the smallest training budget "
+        "on."
     )
     assert said(turned, other).startswith(
-        "Not one of 2 differences is shown to change by less than 1 point from any smaller"
+        "Of 2 differences, none is shown to stay within 1 point of its final value from the smallest training "
     )
     early = replace(turned.changes[0], reversed=False)
     late = replace(turned, changes=(early, *kept.changes), smaller=(*turned.smaller, *kept.smaller))
-    assert " training budget to the largest, but 1 from the second smallest on; changed most, " in said(
-        late, replace(late, of="odd", changes=(early, early))
+    assert (
+        " training budget on, 1 from the second smallest on; none is shown to be reversed; changed most, "
+        in said(late, replace(late, of="odd", changes=(early, early)))
     )
     assert "second smallest" not in said(late, other)
     assert "second smallest" not in said(late)
@@ -347,7 +354,7 @@ def test_a_pair_at_a_smaller_budget_than_others_have_says_so() -> None:
     late = compared("wide", "thin", 2.2, "better")
     text = of_members(study(NO_CONTROLS, against_baseline=[late, early])).finding.text
     assert text.endswith("“wide, twice” (+2.2 points); not decided: odd one (+0.1 points at 1 epoch).")
-    assert "(+0.1 points, 95 % CI −1.3 to +1.5 at 1 epoch, 3 seeds)" in study().in_words(early, "a", "b")
+    assert "(+0.1 points, 95 % CI −1.3 to +1.5, at 1 epoch, 3 seeds)" in study().in_words(early, "a", "b")
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:
@@ -379,8 +386,9 @@ def test_the_front_is_what_has_a_higher_mean_than_all_that_cost_less() -> None:
 def test_for_a_time_the_best_network_within_it_is_named() -> None:
     [found] = of_times(FRONTIER)
     assert found.finding.text == (
-        "Highest mean accuracy of what was tried: in 10 s, the thin for 2 epochs (70.0 % after 8.0 s); in 1.4 "
-        "min or more, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of training "
+        "Highest mean accuracy of what was tried, not tested: in 10 s, the thin for 2 epochs (70.0 % after 8.0 "
+        "s); "
+        "in 1.4 min and up to 3 min, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of training "
         "steps on a machine."
     )
     assert found.finding.timed
@@ -462,7 +470,17 @@ def test_the_table_has_each_pair_once_with_a_word_for_its_verdict_and_every_budg
 
 def test_of_labels_that_would_cover_one_another_the_more_expensive_point_keeps_its_own() -> None:
     assert [one.architecture for one in FRONTIER.labelled] == ["wide", "thin"]
-    near = (*POINTS, point("close", 1, 79, 0.797))
+    near = (*POINTS, point("close", 1, 59, 0.797))
     assert [one.architecture for one in replace(FRONTIER, points=near).labelled] == ["wide", "thin"]
-    apart = (*POINTS, point("close", 1, 79, 0.75))
+    apart = (*POINTS, point("close", 1, 59, 0.75))
     assert [one.architecture for one in replace(FRONTIER, points=apart).labelled] == ["wide", "close", "thin"]
+
+
+def test_what_is_best_in_none_of_the_times_that_are_named_is_not_bold() -> None:
+    brief = replace(FRONTIER, points=(*POINTS, point("odd", 1, 79, 0.75)))
+    assert "the odd" in {one.name for one in brief.front}
+    assert "the odd" not in brief.chosen
+    assert brief.figure
+    assert brief.figure.spec
+    rows = brief.figure.spec["data"]["values"]
+    assert {row["name"] for row in rows if row["chosen"]} == {"the thin", "the wide"}

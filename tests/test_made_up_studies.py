@@ -337,7 +337,7 @@ def test_the_first_screen_says_of_each_comparison_what_the_table_says(made: Repo
 def test_window_and_weights_are_named_under_the_verdicts_of_the_table(name: str) -> None:
     made = report(name)
     (text,) = (one.text for one in made.findings if one.rule == "topic")
-    of_window, _, of_weights = text.partition(" More weights")
+    of_window, _, of_weights = text.partition(" A larger number of weights")
     assert made.page.table
     shown = {row[0]: row[1] for row in made.page.table.rows}
     words = {"▲ better": "more accurate", "▼ worse": "less accurate", "not compared": "not compared"}
@@ -345,13 +345,17 @@ def test_window_and_weights_are_named_under_the_verdicts_of_the_table(name: str)
         pairs = [pair for pair, about in SPLIT.items() if about == side]
         # The table has the baseline, whose window and weights are the smaller ones, second.
         names = [of if against == "base" else against for of, against in pairs]
-        parts = clause.partition(": ")[2].rstrip(".").split("; ")
+        parts = [re.split(" (?:is|are) ", part) for part in clause.partition(": ")[2].rstrip(".").split("; ")]
+        said = {
+            one.partition(" (")[0]: verdict
+            for subjects, verdict in parts
+            for one in re.split(", | and ", subjects)
+        }
+        assert said.keys() == set(names)
         for network in names:
             verdict = shown[f"{network} − base"]
-            (part,) = (part for part in parts if stands_in(network, part))
-            assert part.startswith(words.get(verdict, verdict.partition(" ")[2])), (verdict, clause)
-        assert sum(part.count(" for ") + part.count(" and ") + part.count(", ") for part in parts) == len(names)
-    assert ("more accurate for" in of_window) == (name == "window or weights")
+            assert said[network].startswith(words.get(verdict, verdict.partition(" ")[2])), (verdict, clause)
+    assert ("more accurate than" in of_window) == (name == "window or weights")
 
 
 def _assert_said(made: Report, text: str, pairs: Mapping[str, tuple[str, str]]) -> None:
@@ -420,6 +424,13 @@ def test_what_holds_with_another_optimizer_is_said_by_the_verdicts_of_the_table(
                 intervals = [pair.change_interval for pair in pairs if pair.change_interval]
                 assert clause.count(" against ") == sum(low > 0 or high < 0 for low, high in intervals) > 0
                 continue
+            if detectable := re.fullmatch(
+                r"with .* the minimum detectable difference is (.*) points where .*", clause
+            ):
+                sizes = [pair.here.detectable for pair in pairs if pair.here.verdict == "not decided"]
+                seen = sorted(f"{size:.1f}" for size in sizes if size and size <= 100)
+                assert detectable[1] in {f"{one} to {other}" for one in seen for other in seen} | set(seen)
+                continue
             agreement = next(agreement for word, agreement in words.items() if clause.startswith(word))
             assert clause.count(" against ") == sum(pair.agreement == agreement for pair in pairs)
 
@@ -436,7 +447,7 @@ def test_as_many_orders_change_with_the_budget_as_the_table_shows(made: Report) 
     ]
     count = sum(before * after < 0 and change != 0 for before, after, change in signs)
     for text in said:
-        turned = text.partition("reversed: ")[2]
+        turned = text.partition("reversed: ")[2].partition("; ")[0]
         more = re.search(r"and (\d+) more", turned)
         assert turned.count("points at") + (int(more[1]) if more else 0) == count
 

@@ -115,7 +115,7 @@ CLOSE = replace(BEST, p_value=0.05, probability={"wide": 0.6, "thin": 0.36, "odd
 def test_a_highest_mean_that_is_not_shown_to_be_the_best_is_told_with_its_lead() -> None:
     assert found_in_study(best=CLOSE)["best_not_decided"].text == (
         "“wide, twice” has the highest mean test accuracy of 3 networks, 72.3 % [71.9, 72.7] (+2.2 points, 95 % "
-        "CI +0.8 to +3.6 ahead of narrow one); it is not shown to be the best (it is with probability 60 %)."
+        "CI +0.8 to +3.6 ahead of narrow one); it is not shown to be the best (probability: 60 %)."
     )
 
 
@@ -125,7 +125,7 @@ def test_a_best_that_a_verdict_denies_is_not_claimed(verdict: Verdict, where: st
     denied: dict[str, Any] = {where: [compared("wide", "thin", 2.2, verdict)]}
     found = found_in_study(**denied)
     assert "best" not in found
-    assert "it is not shown to be the best (it is with probability 93 %)" in found["best_not_decided"].text
+    assert "it is not shown to be the best (probability: 93 %)" in found["best_not_decided"].text
     shown: dict[str, Any] = {where: [compared("thin", "wide", -2.2, "worse")]}
     assert "best" in found_in_study(**shown)
 
@@ -218,12 +218,13 @@ def test_the_table_has_accuracies_and_times_of_a_step_over_the_baseline_s() -> N
         ("odd one", "68.8 % [68.4, 69.2]", "1.46× [1.40, 1.53]"),
     )
     assert table.note == (
-        "Means over 3 seeds with 95 % CIs; a training step of narrow one takes 41 ms (a processor, 2 threads, "
+        "Means over 3 seeds with 95 % CIs from each network's own seeds alone (those of differences draw on all "
+        "networks); a training step of narrow one takes 41 ms (a processor, 2 threads, "
         "fp32)."
     )
     nothing = members_table(compared_study(costs=NOT_MEASURED))
     assert nothing.columns == ("network", "test accuracy")
-    assert nothing.note == "Means over 3 seeds with 95 % CIs."
+    assert nothing.note.startswith("Means over 3 seeds with 95 % CIs from each network's own seeds alone (")
 
 
 def test_the_table_of_classes_that_are_not_balanced_has_their_balanced_accuracy_too() -> None:

@@ -294,11 +294,10 @@ def test_the_study_says_of_windows_and_of_weights_what_its_controls_find() -> No
     study = replace(study, judged={(pair.of, pair.against): pair for pair in study.comparison.controls})
     (answered,) = of_topics(study)
     assert answered.finding.text == (
-        "A larger window with about the same number of weights in convolutions: more accurate for “3×3, dilation "
-        "2” against 3×3 (+1.9 points), “3×3, dilation 3” (+1.9), “5×5, matched” (+1.9), “7×7, matched” (+1.9) and "
-        "5×5 against “3×3, wide” (+1.9). "
-        "More weights in convolutions with the same window: more accurate for “3×3, wide” against 3×3 (+1.9 "
-        "points)."
+        "A larger window with about the same number of weights in convolutions: “3×3, dilation 2” (+1.9 points), "
+        "“3×3, dilation 3” (+1.9), “5×5, matched” (+1.9) and “7×7, matched” (+1.9) are more accurate than 3×3; "
+        "5×5 (+1.9) is more accurate than “3×3, wide”. A larger number of weights in convolutions with the same "
+        "window: “3×3, wide” (+1.9 points) is more accurate than 3×3."
     )
 
 

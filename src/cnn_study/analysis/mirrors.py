@@ -26,7 +26,8 @@ class Decided:
     """What a comparison says: the difference in points, its 95 % interval, and the verdict; None without one.
 
     ``one_run``: whether a network of the two has a single run, of which there is no interval.
-    ``smaller_than_margin``: whether that is shown of the difference.
+    ``smaller_than_margin``: whether that is shown of the difference. ``detectable``: the minimum detectable
+    difference, in points.
     """
 
     points: float
@@ -34,6 +35,7 @@ class Decided:
     verdict: Verdict | None
     one_run: bool = False
     smaller_than_margin: bool = False
+    detectable: float | None = None
 
 
 @dataclass(frozen=True)
@@ -141,4 +143,5 @@ def _decided(difference: AccuracyDifference, comparison: Comparison) -> Decided:
         comparison.verdict,
         one_run=difference.one_run,
         smaller_than_margin=judged is not None and judged.smaller_than_margin,
+        detectable=None if judged is None else 100 * judged.detectable,
     )

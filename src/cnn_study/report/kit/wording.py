@@ -148,9 +148,10 @@ def counted(count: int, noun: str) -> str:
 
 
 def from_to(counts: Collection[int], noun: str) -> str:
-    """3 seeds; 2 to 3 seeds."""
+    """3 seeds; 2 or 3 seeds; 2 to 4 seeds."""
     low, high = min(counts), max(counts)
-    return counted(high, noun) if low == high else f"{low} to {counted(high, noun)}"
+    between = "or" if high == low + 1 else "to"
+    return counted(high, noun) if low == high else f"{low} {between} {counted(high, noun)}"
 
 
 def span(low: object, high: object) -> str:

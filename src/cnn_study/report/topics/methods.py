@@ -33,8 +33,8 @@ def methods(evidence: Evidence) -> tuple[tuple[str, str], ...]:
         (
             "Images",
             f"{capitalized(images_in_words(params.data.dataset, evidence.prepared))}: "
-            f"{_splits(evidence.prepared)}. Learning rates are found on the validation images. Networks "
-            "are shown test images by the stage evaluate alone.",
+            f"{_splits(evidence.prepared)}. Learning rates are found on the validation images. Only "
+            "the stage evaluate shows test images to networks.",
         ),
         ("Training", training_in_words(params)),
         *((("Trained otherwise", others),) if others else ()),
@@ -152,7 +152,7 @@ def _schedule(recipe: Recipe) -> str:
         return f"The learning rate {rises}is constant."
     return (
         f"The learning rate {rises}is constant, and falls to 0 over the last {round_percent(recipe.cooldown)} of "
-        "a run; until then, the runs of a seed to all budgets are one."
+        "a run; until then, all budgets of a seed share one run."
     )
 
 

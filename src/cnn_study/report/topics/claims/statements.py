@@ -106,8 +106,9 @@ def more_accurate(measured: Measurements, names: Mapping[str, str], of: str, aga
         f"{how.get(comparison.verdict, comparison.verdict)}"
     )
     opposed = [one for one in comparison.smaller if _opposes(one, comparison.points)]
-    for one in opposed:
-        because += f", but {points_within(one.points, one.interval)} at {counted(one.budget, 'epoch')}"
+    if opposed:
+        said = [f"{points_within(one.points, one.interval)} at {counted(one.budget, 'epoch')}" for one in opposed]
+        because += f", but {listed(said)}"
     record = comparison.record()
     keys = ("budget", "seeds", "points", "interval", "p_different", "p_equivalent", "verdict")
     numbers = {key: record[key] for key in keys} | {"opposed": [asdict(one) for one in opposed]}

@@ -41,7 +41,7 @@ def chapter(evidence: Evidence) -> Chapter:
             Section(
                 "inside",
                 "Inside the networks",
-                "What do first filters look for, and is a channel never used?",
+                "What do first filters look for, and is any channel never used?",
                 (finding.sentence,),
                 first,
                 None,

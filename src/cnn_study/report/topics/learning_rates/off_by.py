@@ -74,7 +74,7 @@ def study_table(found: Mapping[str, BestRun], members: Members, factor: float) -
         ),
         source(DATA, "tune"),
         f"Validation accuracy in the search; standard error about {_mean_error(there):.1f}. Rate used: "
-        "what the search makes of these runs.",
+        "by the rule of the search, which Methods gives.",
     )
 
 

@@ -12,6 +12,7 @@ from cnn_study.report.kit.page import Answer
 from cnn_study.report.kit.wording import (
     FAILURES,
     MOST_CHANGE,
+    MOST_POINTS,
     capitalized,
     counted,
     counted_points,
@@ -44,11 +45,11 @@ MEMBERS = {
 CONTROLS = {
     "better": "more accurate with ",
     "worse": "less accurate with ",
-    "equivalent": "equivalent within {margin} for ",
-    "not decided": "not decided for ",
-    "one run": "of a single run, which decides nothing, for ",
-    "no variation": "without variation between runs, so not decided, for ",
-    "not compared": "not compared for ",
+    "equivalent": "equivalent within {margin} with and without ",
+    "not decided": "not decided whether more or less accurate with ",
+    "one run": "of a single run, which decides nothing, with and without ",
+    "no variation": "without variation between runs, so not decided, with and without ",
+    "not compared": "not compared with and without ",
 }
 AGREEMENTS: Mapping[Agreement, str] = {
     "same": "the same conclusion for",
@@ -71,11 +72,16 @@ class Answered:
         return Answer(self.question, self.finding.sentence)
 
 
-def answers(studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontier: Frontier) -> list[Answered]:
-    """What every study finds, whether it holds elsewhere, which network to use, and what not to conclude."""
+def answers(
+    studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontier: Frontier, rates_for: int | None = None
+) -> list[Answered]:
+    """What every study finds, whether it holds elsewhere, which network to use, and what not to conclude.
+
+    ``rates_for``: the epochs that learning rates were found for, if they were for some.
+    """
     own = [study for study in studies if study.spec.mirrors is None]
     found = [one for study in own for one in (of_members(study), *of_topics(study))]
-    by_budget = other_budgets(studies)
+    by_budget = other_budgets(studies, rates_for)
     return [
         *found,
         *([Answered("Other budgets", by_budget)] if by_budget else []),
@@ -156,6 +162,10 @@ def of_mirror(mirror: Mirror) -> Answered:
             parts.append(f"{said} {listed(names)}")
     if changing := [mirror.name(pair.of, pair.against) for pair in mirror.pairs if pair.changes]:
         parts.append(f"by 95 % CIs, not corrected, the difference itself changes for {listed(changing)}")
+    unseen = [pair.here.detectable for pair in mirror.pairs if pair.here.verdict == "not decided"]
+    if sizes := [size for size in unseen if size is not None and size <= MOST_POINTS]:
+        ends = span(f"{min(sizes):.1f}", f"{max(sizes):.1f}")
+        parts.append(f"with {here} the minimum detectable difference is {ends} points where nothing is decided")
     where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
     found = [asdict(pair) | {"agreement": pair.agreement, "change": pair.change} for pair in mirror.pairs]
@@ -178,15 +188,16 @@ def of_times(frontier: Frontier) -> list[Answered]:
     chosen = frontier.by_time()
     if not chosen:
         return []
-    times = [time for time, _ in chosen[:-1]] + [f"{chosen[-1][0]} or more"]
+    last, longest = chosen[-1][0], duration(max(point.seconds for point in frontier.points))
+    times = [time for time, _ in chosen[:-1]] + [last if last == longest else f"{last} and up to {longest}"]
     parts = [
         f"in {time}, {quoted(point.name)} for {counted(point.budget, 'epoch')} ({point.percent} after "
         f"{duration(point.seconds)})"
         for time, (_, point) in zip(times, chosen, strict=True)
     ]
     text = (
-        f"Highest mean accuracy of what was tried: {'; '.join(parts)}. Times are those of training steps on "
-        f"{frontier.machine}."
+        f"Highest mean accuracy of what was tried, not tested: {'; '.join(parts)}. Times are those of training "
+        f"steps on {frontier.machine}."
     )
     networks = {
         time: {"of": point.architecture, "budget": point.budget, "test_accuracy": point.accuracy}

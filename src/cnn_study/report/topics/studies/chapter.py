@@ -40,7 +40,9 @@ def chapter(evidence: Evidence) -> Chapter:
         "cost": cost(evidence.results, evidence.timings, members, evidence.labels, evidence.compared),
         "steps": steps(studies),
     }
-    answered = answers(studies, mirroring.values(), frontier)
+    searched = any(training.learning_rate == "tuned" for training in evidence.params.trainings.values())
+    rates_for = evidence.params.tune.for_epochs if searched and evidence.params.tune.divisor != 1 else None
+    answered = answers(studies, mirroring.values(), frontier, rates_for)
     sections = [
         study_section(study, shown, tables | timed_tables, mirroring.get(study.key))
         for study, shown in zip(studies, of_studies(evidence.params), strict=True)

@@ -108,9 +108,14 @@ class Frontier:
         return found
 
     @cached_property
+    def chosen(self) -> list[str]:
+        """The names of the networks that are the most accurate in one of the times of ``by_time``."""
+        return list(dict.fromkeys(point.name for _, point in self.by_time()))
+
+    @cached_property
     def labelled(self) -> list[Point]:
-        """The last point on the front of each of its networks, without those whose label would cover another's."""
-        last = {point.name: point for point in self.front}
+        """The last point on the front of each network that is chosen, without labels that would cover another."""
+        last = {point.name: point for point in self.front if point.name in self.chosen}
         width = log(max(point.seconds for point in self.points) / min(point.seconds for point in self.points)) or 1
         accuracies = [point.accuracy for point in self.points]
         height = max(accuracies) - min(accuracies) or 1
@@ -154,21 +159,21 @@ class Frontier:
         """None where no step was measured, or nothing trained."""
         if not self.points:
             return None
-        names = list(dict.fromkeys(quoted(point.name) for point in reversed(self.front)))[::-1]
         first, last = self.front[0], self.front[-1]
+        chosen = listed([quoted(name) for name in self.chosen])
         times = groupby(self.by_time(), lambda chosen: chosen[1].name)
         best = [f"{quoted(name)} in {next(of_name)[0]}" for name, of_name in times]
         title = f"Highest mean accuracy: {listed(best)}"
         return Figure(
             "accuracy_against_cost",
             title,
-            "Each line is a network through its training budgets, means over seeds; bold: the "
-            f"highest mean at some time. {self._band}Time: of a training step, times steps.",
+            "Each line is a network through its training budgets, means over seeds; bold: the highest mean in "
+            f"{listed([time for time, _ in self.by_time()])}. {self._band}Time: of a training step, times steps.",
             source(DATA, "cost and analyze"),
             spec=frontier_chart(self),
             hint="Click a name in the legend to see it alone, double-click for all.",
             alt=(
-                f"Lines of test accuracy against seconds of training. Highest mean for its cost: {listed(names)}. "
+                f"Lines of test accuracy against seconds of training. Highest mean in some time: {chosen}. "
                 f"The cheapest reaches {first.percent} in {duration(first.seconds)}, the most accurate "
                 f"{last.percent} in {duration(last.seconds)}."
             ),
@@ -183,21 +188,20 @@ def rounded_up(seconds: float) -> float:
 
 
 def frontier_chart(frontier: Frontier) -> Spec:
-    """Accuracy against seconds on a logarithmic axis, a line for each network, the front named."""
+    """Accuracy against seconds on a logarithmic axis, a line for each network, the chosen ones named."""
     rows = frontier.table
     styles = styles_of(frontier.order)
     names = {point.architecture: point.name for point in frontier.points}
     members = Members("all", "All networks", names, styles)
     rows = members.rows(rows.drop(columns="name"))
-    on_front = {point.name for point in frontier.front}
-    rows = rows.assign(shown_on_front=rows["name"].isin(on_front))
+    rows = rows.assign(chosen=rows["name"].isin(frontier.chosen))
     margin = frontier.margin / 100
     baseline = rows[rows["architecture"] == frontier.baseline]
     low, high = ((baseline["accuracy"] + side).clip(0, 1) for side in (-margin, margin))
     around = baseline.assign(low=low, high=high)
     best = pd.DataFrame([vars(point) for point in frontier.labelled])
     encodings = members.by_name(rows, "color", "shape", "strokeDash")
-    bold = {"condition": {"test": "datum.shown_on_front", "value": 2.6}, "value": 1}
+    bold = {"condition": {"test": "datum.chosen", "value": 2.6}, "value": 1}
     x = quantity(
         "seconds",
         "time of training (log scale)",
@@ -208,7 +212,7 @@ def frontier_chart(frontier: Frontier) -> Spec:
     faint = {
         "opacity": {
             "condition": [
-                {"test": f"!length(data('{PICK['name']}_store')) && datum.shown_on_front", "value": 1},
+                {"test": f"!length(data('{PICK['name']}_store')) && datum.chosen", "value": 1},
                 {"test": f"!length(data('{PICK['name']}_store'))", "value": 0.45},
                 {"param": PICK["name"], "value": 1},
             ],
@@ -226,7 +230,7 @@ def frontier_chart(frontier: Frontier) -> Spec:
     ]
     return single(
         "Test accuracy against the cost of training",
-        rows[["name", "budget", "seconds", "accuracy", "low", "high", "parameters", "shown_on_front"]],
+        rows[["name", "budget", "seconds", "accuracy", "low", "high", "parameters", "chosen"]],
         height=430,
         layer=[
             {

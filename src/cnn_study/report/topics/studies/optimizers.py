@@ -108,6 +108,7 @@ def mirrors(evidence: Evidence) -> dict[str, Mirror]:
 def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
     """Each pair's ``points`` with interval, ``low`` to ``high``, and verdict; its partners', as ``partner_``.
 
+    ``detectable``: the minimum detectable difference, in points.
     ``change``: the pair's difference less its partners', from ``change_low`` to ``change_high``.
     """
     rows = [
@@ -120,7 +121,7 @@ def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
         for key, mirror in all_mirrors.items()
         for pair in mirror.pairs
     ]
-    values = ("points", "low", "high", "verdict")
+    values = ("points", "low", "high", "verdict", "detectable")
     columns = ["study", "of", "against", "partner_of", "partner_against", "budget"]
     columns += [*values, *(f"partner_{column}" for column in values), "agreement"]
     columns += ["change", "change_low", "change_high"]
@@ -129,7 +130,7 @@ def mirrors_table(all_mirrors: Mapping[str, Mirror]) -> pd.DataFrame:
 
 def _columns(decided: Decided) -> dict[str, object]:
     ends = _ends("low", "high", clipped(decided.interval, -MOST_POINTS, MOST_POINTS))
-    return {"points": decided.points} | ends | {"verdict": decided.verdict}
+    return {"points": decided.points} | ends | {"verdict": decided.verdict, "detectable": decided.detectable}
 
 
 def _ends(low: str, high: str, interval: tuple[float, float] | None) -> dict[str, float | None]:
@@ -189,7 +190,8 @@ def agreement(mirror: Mirror) -> Finding:
         f"{first[0]} for {of_all if total > 1 else 'the only comparison'}",
         *(f"{said} for {count}" for said, count in others),
     ]
-    alike = sum(pair.there.points * pair.here.points > 0 for pair in mirror.pairs)
+    # As they are shown: what is rounded to 0 has no sign.
+    alike = sum(round(pair.there.points, 1) * round(pair.here.points, 1) > 0 for pair in mirror.pairs)
     changing = sum(pair.changes for pair in mirror.pairs)
     numbers |= {"same_sign": alike, "changing": changing}
     said = f"the conclusion is {listed(parts)}"

@@ -10,8 +10,11 @@ from cnn_study.report.topics.studies.study import ComparedStudy, pairs_of
 NAMED = 2  # comparisons whose order changes, in a sentence
 
 
-def other_budgets(studies: Sequence[ComparedStudy]) -> Finding | None:
-    """How many differences stay, which change the most and which are reversed; None without several budgets."""
+def other_budgets(studies: Sequence[ComparedStudy], rates_for: int | None = None) -> Finding | None:
+    """How many differences stay, which change the most and which are reversed; None without several budgets.
+
+    ``rates_for``: the epochs that learning rates were found for, if they were for some.
+    """
     pairs = [
         (study, pair)
         for study, pair in pairs_of(studies)
@@ -24,20 +27,26 @@ def other_budgets(studies: Sequence[ComparedStudy]) -> Finding | None:
     changed = [one for one in pairs if _shown(one[1].changes[0]) and one not in turned]
     changed.sort(key=lambda one: -abs(one[1].changes[0].points))
     margin = counted_points(studies[0].margin)
-    which = f"{stable or 'not one'} of {len(pairs)} differences {'are' if stable > 1 else 'is'}"
+    several = all(len(pair.changes) > 1 for _, pair in pairs)
     if len(pairs) == 1:
         which = f"the only difference is{'' if stable else ' not'}"
-    text = f"{which} shown to change by less than {margin} from any smaller training budget to the largest"
-    several = all(len(pair.changes) > 1 for _, pair in pairs)
-    if several and later > stable and len(pairs) > 1:
-        text += f", {'and' if stable else 'but'} {later} from the second smallest on"
-    if changed:
-        others = " but for reversals" if turned else ""
-        text += f"; changed most{others}, by 95 % CIs that leave out 0: {_at_both_ends(changed[:NAMED])}"
+    else:
+        which = f"of {len(pairs)} differences, {stable or 'none'} {'are' if stable > 1 else 'is'}"
+    text = f"{which} shown to stay within {margin} of its final value from the smallest training budget on"
+    if len(pairs) > 1 and several and later > stable:
+        text += f", {later} from the second smallest on"
     if turned:
         more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
         text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"
+    else:
+        text += "; none is shown to be reversed" if len(pairs) > 1 else ""
+    if changed:
+        others = " but for reversals" if turned else ""
+        text += f"; changed most{others}, by 95 % CIs that leave out 0: {_at_both_ends(changed[:NAMED])}"
+    if rates_for is not None:
+        text += f"; learning rates are those for {counted(rates_for, 'epoch')}"
     numbers = {
+        "rates_for": rates_for,
         "comparisons": len(pairs),
         "stable": stable,
         "stable_from_second": later if several else stable,

@@ -47,7 +47,8 @@ def members_table(study: ComparedStudy) -> Table:
     ]
     estimates = [study.accuracy(name) for name in study.comparison.ranking]
     over = "seeds" if unequal else counted(max(seeds.values(), default=0), "seed")
-    means = f"Means over {over} with 95 % CIs" if any(one.ci95 for one in estimates) else "Single runs"
+    own = "from each network's own seeds alone (those of differences draw on all networks)"
+    means = f"Means over {over} with 95 % CIs {own}" if any(one.ci95 for one in estimates) else "Single runs"
     notes, step = [means] if estimates else [], study.timing[baseline].step
     if study.at_own_budgets:
         notes.append("each at its largest budget, since they share none")
@@ -126,7 +127,7 @@ def leader(study: ComparedStudy) -> Finding:
     second = study.name(list(found.probability)[1])
     lead = points_within(found.lead, found.lead_interval)
     sure = chance(found.probability[name])
-    text = f"{has} ({lead} ahead of {second}); it is not shown to be the best (it is with probability {sure})."
+    text = f"{has} ({lead} ahead of {second}); it is not shown to be the best (probability: {sure})."
     numbers |= {"lead": found.lead, "lead_interval": found.lead_interval}
     return study.finding("best_not_decided", text, numbers)
 

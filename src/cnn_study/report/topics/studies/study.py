@@ -124,7 +124,7 @@ class ComparedStudy:
         """Of two networks under these names: a is more accurate than b (+1.2 points, 95 % CI +0.8 to +1.5)."""
         difference = points_within(comparison.points or 0.0, comparison.interval)
         judged, seeds = comparison.judged, seeds_in_words(comparison)
-        difference += self.budget_of(comparison)
+        difference += self.budget_of(comparison).replace(" at", ", at")
         if judged is None:
             why = "one run has no interval" if comparison.one_run else "the runs do not vary"
             return f"{of} and {against} differ by {difference} ({seeds}); {why}, so nothing is decided"

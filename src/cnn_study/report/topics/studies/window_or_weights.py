@@ -17,12 +17,23 @@ from cnn_study.report.topics.studies.verdicts import kind_of
 
 NAMED = 6  # controls about one of the two; of more, how many
 MEANS = {"channels", "hidden width"}
-# By what differs besides the means.
+# By what differs besides the means: the lead, and that where no comparison shows that it helps.
 SIDES = {
-    "window": "A larger window with about the same number of weights in convolutions",
-    "weights in convolutions": "More weights in convolutions with the same window",
+    "window": "larger window with about the same number of weights in convolutions",
+    "weights in convolutions": "larger number of weights in convolutions with the same window",
 }
+# Of networks and what they are compared with.
 KINDS = {
+    "better": "more accurate than {against}",
+    "worse": "less accurate than {against}",
+    "equivalent": "equivalent to {against} within {margin}",
+    "not decided": "not decided against {against}",
+    "one run": "without a verdict (single run) against {against}",
+    "no variation": "without a verdict (no variation) against {against}",
+    "not compared": "not compared with {against}",
+}
+# The same of many, which are counted.
+IN_COMPARISONS = {
     "better": "more accurate",
     "worse": "less accurate",
     "equivalent": "equivalent within {margin}",
@@ -49,7 +60,7 @@ def window_or_weights(study: ComparedStudy, pairs: Sequence[Comparison]) -> Find
         return None
     counts = {side: Counter(map(kind_of, group)) for side, group in sides.items()}
     text = " ".join(
-        f"{SIDES[side]}{_in_all(side, counts[side])}: {_counted(study, group, counts[side])}."
+        f"{_lead(SIDES[side], counts[side])}: {_counted(study, group, counts[side])}."
         for side, group in sides.items()
     )
     numbers = {
@@ -65,20 +76,20 @@ def _about(differences: Sequence[Difference]) -> Difference | None:
     return found[0] if len(found) == 1 and found[0].what in SIDES and found[0].larger else None
 
 
-def _in_all(side: str, counts: Mapping[str, int]) -> str:
+def _lead(side: str, counts: Mapping[str, int]) -> str:
     """What several comparisons of one side say together."""
     if counts.get("better"):
-        return " (comparisons disagree)" if counts.get("worse") else ""
+        return f"A {side}{' (comparisons disagree)' if counts.get('worse') else ''}"
     several = sum(counts.values()) > 1 and counts.keys() & {"worse", "equivalent"}
-    return f" {'is' if side == 'window' else 'are'} shown to help in no comparison" if several else ""
+    return f"No {side} is shown to help" if several else f"A {side}"
 
 
 def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[str, int]) -> str:
-    """More accurate for 5×5 against wide (+2.2 points); of many: in 3 of 8 comparisons (+0.1 to +0.9 points)."""
+    """5×5 (+2.2 points) is more accurate than wide, or more accurate in 3 of 8 comparisons (+0.1 to +0.9)."""
     if len(group) <= NAMED:
         return _named(study, group)
     parts: list[str] = []
-    for kind, said in KINDS.items():
+    for kind, said in IN_COMPARISONS.items():
         if count := counts.get(kind):
             of_all = "" if parts else f" of {counted(len(group), 'comparison')}"
             between = _between(group, kind) if kind in ("better", "worse") else ""
@@ -87,19 +98,20 @@ def _counted(study: ComparedStudy, group: Sequence[Comparison], counts: Mapping[
 
 
 def _named(study: ComparedStudy, group: Sequence[Comparison]) -> str:
-    parts: list[str] = []
-    last = ""  # what the pair before is compared with, which is not said again if it is the baseline
-    for kind, said in KINDS.items():
-        names: list[str] = []
+    """A part for each verdict and each network that others are compared with."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    unit = " points"
+    for kind in KINDS:
         for pair in (pair for pair in group if kind_of(pair) == kind):
-            unit = "" if parts or names else " points"
-            size = "" if pair.points is None else f" ({points(pair.points)}{unit})"
-            again = size and pair.against == last == study.spec.baseline
-            against, last = "" if again else f" against {study.name(pair.against)}", pair.against
-            names.append(f"{study.name(pair.of)}{against}{size}")
-        if names:
-            parts.append(f"{said.format(margin=counted_points(study.margin))} for {listed(names)}")
-    return "; ".join(parts)
+            size = ""
+            if pair.points is not None:
+                size, unit = f" ({points(pair.points)}{unit}{study.budget_of(pair)})", ""
+            alike.setdefault((kind, pair.against), []).append(f"{study.name(pair.of)}{size}")
+    return "; ".join(
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} "
+        + KINDS[kind].format(against=study.name(against), margin=counted_points(study.margin))
+        for (kind, against), names in alike.items()
+    )
 
 
 def _between(group: Sequence[Comparison], kind: str) -> str:
