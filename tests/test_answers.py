@@ -388,7 +388,7 @@ def test_for_a_time_the_best_network_within_it_is_named() -> None:
     assert found.finding.text == (
         "Highest mean accuracy of what was tried, not tested: in 10 s, the thin for 2 epochs (70.0 % after 8.0 "
         "s); "
-        "in 1.4 min and up to 3 min, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of training "
+        "in 1.4 min to 3 min, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of training "
         "steps on a machine."
     )
     assert found.finding.timed

@@ -189,7 +189,7 @@ def of_times(frontier: Frontier) -> list[Answered]:
     if not chosen:
         return []
     last, longest = chosen[-1][0], duration(max(point.seconds for point in frontier.points))
-    times = [time for time, _ in chosen[:-1]] + [last if last == longest else f"{last} and up to {longest}"]
+    times = [time for time, _ in chosen[:-1]] + [last if last == longest else f"{last} to {longest}"]
     parts = [
         f"in {time}, {quoted(point.name)} for {counted(point.budget, 'epoch')} ({point.percent} after "
         f"{duration(point.seconds)})"
