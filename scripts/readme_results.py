@@ -127,7 +127,8 @@ def of_budgets(found: Record) -> str:
     margin = counted_points(found["margin"])
     return (
         f"Of {counted(found['comparisons'], 'difference')}, {turned or 'none'} {are} shown to be reversed after "
-        f"fewer epochs; {stable or 'none'} to stay within {margin} from the smallest budget on{on}."
+        f"fewer epochs; {stable or 'none'} to stay within {margin} of its final value from the smallest budget "
+        f"on{on}."
     )
 
 

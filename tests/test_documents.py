@@ -217,8 +217,8 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
         assert [text for text in said if text not in line] == []
     budgets, times = bullets[2].split(" **Which network.** ")
     told = (
-        "Of 9 differences, 1 is shown to be reversed after fewer epochs, and 4 to change by less than 1 point "
-        "over all budgets (6 from the second smallest on)."
+        "Of 9 differences, 1 is shown to be reversed after fewer epochs; 4 to stay within 1 point "
+        "of its final value from the smallest budget on, 6 from the second on."
     )
     assert budgets == f"- **Other budgets.** {told}"
     (found,) = [one["numbers"] for one in timed["findings"] if one["rule"] == "times"]
@@ -262,8 +262,8 @@ def test_many_members_of_one_verdict_are_told_by_their_range(verdicts: list[str]
 @pytest.mark.parametrize(
     ("stable", "reversals", "text"),
     [
-        (0, 0, "none is shown to be reversed after fewer epochs, and none to change"),
-        (1, 2, "2 are shown to be reversed after fewer epochs, and 1 to change"),
+        (0, 0, "none is shown to be reversed after fewer epochs; none to stay"),
+        (1, 2, "2 are shown to be reversed after fewer epochs; 1 to stay"),
     ],
 )
 def test_what_budgets_change_is_said_in_one_line(stable: int, reversals: int, text: str) -> None:
@@ -274,7 +274,10 @@ def test_what_budgets_change_is_said_in_one_line(stable: int, reversals: int, te
         "margin": 1.0,
         "reversed": reversals,
     }
-    assert of_budgets(found) == f"Of 9 differences, {text} by less than 1 point over all budgets."
+    assert (
+        of_budgets(found)
+        == f"Of 9 differences, {text} within 1 point of its final value from the smallest budget on."
+    )
 
 
 def test_a_table_of_networks_with_other_numbers_of_seeds_has_them_in_a_column(tmp_path: Path) -> None:
