@@ -225,11 +225,11 @@ def in_words(results: Mapping[str, Any]) -> str:
     equivalent = f"{100 * power['studies_that_call_one_equivalent']:.0f} %"
     return (
         "With 10,000 images, three seeds and equal variances, a true difference of one point has a p-value below "
-        f"0.05 in {alone} of comparisons, and is significant after correction for {len(PAIRS)} pairs in {together}; "
-        f"the minimum detectable difference is {100 * power['detectable']:.2f} points. Where pairs differ by exactly "
-        f"the margin, {equivalent} of studies call one of them equivalent. A network with a probability of at least "
-        f"90 % of being the best was the best in {best['right']} of {best['with_one']} studies, whose true "
-        "accuracies were drawn with a standard deviation of one point."
+        f"0.05 in {alone} of comparisons, and is significant after correction for {len(PAIRS)} pairs in "
+        f"{together}; the minimum detectable difference is {100 * power['detectable']:.2f} points. Where pairs "
+        f"differ by exactly the margin, {equivalent} of studies call one of them equivalent. A network with a "
+        f"probability of at least 90 % of being the best was the best in {best['right']} of {best['with_one']} "
+        "studies, whose true accuracies were drawn with a standard deviation of one point."
     )
 
 
