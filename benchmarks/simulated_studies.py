@@ -196,7 +196,7 @@ def best(count: int) -> dict[str, int]:
     for _ in range(count):
         population = Population([float(point) for point in generator.normal(size=NETWORKS)], EXTRA["equal"])
         outcomes = population.study(generator, [3] * NETWORKS, IMAGES)
-        found = Analysis.of(outcomes)
+        found = Analysis.of(outcomes, pairs=[])
         chances = probability_of_best(list(outcomes.values()), [found.variances[network] for network in outcomes])
         if max(chances) >= 0.9:
             right.append(np.argmax(chances) == population.points.argmax())

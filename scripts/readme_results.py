@@ -124,10 +124,11 @@ def of_budgets(found: Record) -> str:
     stable, later, turned = (found[key] for key in ("stable", "stable_from_second", "reversed"))
     on = f", {later} from the second on" if later > stable else ""
     are = "are" if turned > 1 else "is"
+    final = "their final values" if stable > 1 else "its final value"
     margin = counted_points(found["margin"])
     return (
         f"Of {counted(found['comparisons'], 'difference')}, {turned or 'none'} {are} shown to be reversed after "
-        f"fewer epochs; {stable or 'none'} to stay within {margin} of its final value from the smallest budget "
+        f"fewer epochs; {stable or 'none'} to stay within {margin} of {final} from the smallest budget "
         f"on{on}."
     )
 

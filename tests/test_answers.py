@@ -20,6 +20,7 @@ from cnn_study.report.topics.studies.frontier import Frontier, Point
 from cnn_study.report.topics.studies.other_budgets import other_budgets
 from cnn_study.report.topics.studies.study import ComparedStudy
 from cnn_study.report.topics.studies.verdicts import verdict_table
+from cnn_study.report.topics.studies.window_or_weights import changes_with_weights
 from tests.report_cases import (
     BEST,
     COMPARISON,
@@ -302,13 +303,14 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
     )
     grown = changing(2.2, 0.9, stable=False, turned=False)
     assert said(grown).endswith(
-        "; changed most, by 95 % CIs that leave out 0: “wide, twice” − narrow one (+0.9 points at 1 epoch, +2.2 "
-        "at 2)."
+        "; changed most, by 95 % CIs of the change that leave out 0: “wide, twice” − narrow one (+0.9 points at 1 "
+        "epoch, +2.2 at 2)."
     )
     other = replace(changing(0.1, 4.9, stable=False, turned=False), of="odd")
     assert said(turned, other).endswith(
         "; reversed: “wide, twice” − narrow one (−1.5 points at 1 epoch, +2.2 at 2); changed most but for "
-        "reversals, by 95 % CIs that leave out 0: odd one − narrow one (+4.9 points at 1 epoch, +0.1 at 2)."
+        "reversals, by 95 % CIs of the change that leave out 0: odd one − narrow one (+4.9 points at 1 epoch, "
+        "+0.1 at 2)."
     )
     kept = changing(2.2, 2.0, stable=True, turned=False)
     assert said(kept) == (
@@ -319,11 +321,16 @@ def test_what_changes_with_the_budget_is_told_with_both_ends() -> None:
         "Of 2 differences, none is shown to stay within 1 point of its final value from the smallest training "
     )
     early = replace(turned.changes[0], reversed=False)
-    late = replace(turned, changes=(early, *kept.changes), smaller=(*turned.smaller, *kept.smaller))
-    assert (
-        " training budget on, 1 from the second smallest on; none is shown to be reversed; changed most, "
-        in said(late, replace(late, of="odd", changes=(early, early)))
+    assert turned.largest
+    late = replace(
+        turned,
+        largest=replace(turned.largest, budget=4),
+        smaller=(turned.smaller[0], replace(kept.smaller[0], budget=2)),
+        changes=(early, replace(kept.changes[0], budget=2)),
     )
+    both = said(late, replace(late, of="odd", changes=(early, replace(early, budget=2))))
+    assert ", 1 from the second smallest on (others change, or are too uncertain); none is shown to be" in both
+    assert "reversed; changed most, " in both
     assert "second smallest" not in said(late, other)
     assert "second smallest" not in said(late)
 
@@ -344,17 +351,49 @@ def test_of_changes_those_that_are_largest_are_named_and_by_their_study_where_na
     )
     found = other_budgets([study(NO_CONTROLS, against_baseline=[large], controls=[]), other])
     assert found is not None
-    assert "“wide, twice” − narrow one (“Other”, +0.0 points at 1 epoch, +2.0 at 2)" in found.text
+    assert "“wide, twice” − narrow one (“Other”, 0.0 points at 1 epoch, +2.0 at 2)" in found.text
 
 
 def test_a_pair_at_a_smaller_budget_than_others_have_says_so() -> None:
-    early = replace(compared("odd", "thin", 0.1, "not decided"))
+    early = compared("odd", "thin", 0.1, "not decided")
     assert early.largest
     early = replace(early, largest=replace(early.largest, budget=1))
     late = compared("wide", "thin", 2.2, "better")
     text = of_members(study(NO_CONTROLS, against_baseline=[late, early])).finding.text
     assert text.endswith("“wide, twice” (+2.2 points); not decided: odd one (+0.1 points at 1 epoch).")
     assert "(+0.1 points, 95 % CI −1.3 to +1.5, at 1 epoch, 3 seeds)" in study().in_words(early, "a", "b")
+
+
+def test_a_baseline_that_another_study_has_under_another_name_is_shown_with_it() -> None:
+    assert "than narrow one (base): " in of_members(study(), " (base)").finding.text
+
+
+def test_what_differs_besides_weights_is_among_what_not_to_conclude() -> None:
+    asked = asking(Control(of="wide", against="thin", question="width", topic="Which"))
+    one = replace(study(asked), differing={("wide", "thin"): (CHANNELS, WEIGHTS)})
+    assert changes_with_weights(one) == ["channels"]
+    text = not_to_conclude([one]).finding.text
+    assert "that weights in convolutions alone matter in “Width”, since channels change with them" in text
+    assert changes_with_weights(replace(one, differing={("wide", "thin"): (WINDOW,)})) == []
+
+
+def test_a_budget_at_which_a_network_failed_is_one_at_which_the_difference_does_not_stay() -> None:
+    kept = changing(2.2, 2.0, stable=True, turned=False)
+    assert kept.largest
+    longer = replace(kept, largest=replace(kept.largest, budget=4))  # nothing is known of 2 epochs
+    for pair, said in ((kept, "is shown"), (longer, "is not shown")):
+        found = other_budgets([study(NO_CONTROLS, against_baseline=[pair], controls=[])])
+        assert found is not None
+        assert found.text.startswith(f"The only difference {said} to stay")
+
+
+def test_the_epochs_that_rates_were_found_for_are_said_where_they_are_known() -> None:
+    one = study(NO_CONTROLS, against_baseline=[changing(2.2, 2.0, stable=True, turned=False)])
+    known, unknown = (other_budgets([one], rates) for rates in (8, None))
+    assert known is not None
+    assert unknown is not None
+    assert known.text.endswith("; learning rates that were searched are those for 8 epochs.")
+    assert "learning rates" not in unknown.text
 
 
 def test_of_one_budget_nothing_is_said_about_others() -> None:
@@ -386,13 +425,15 @@ def test_the_front_is_what_has_a_higher_mean_than_all_that_cost_less() -> None:
 def test_for_a_time_the_best_network_within_it_is_named() -> None:
     [found] = of_times(FRONTIER)
     assert found.finding.text == (
-        "Highest mean accuracy of what was tried, not tested: in 10 s, the thin for 2 epochs (70.0 % after 8.0 "
-        "s); "
-        "in 1.4 min to 3 min, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of training "
-        "steps on a machine."
+        "Highest mean test accuracy of what was tried, not shown to be the best: in 10 s, the thin for 2 epochs "
+        "(70.0 % after 8.0 s); in 1.4 min to 3 min, the wide for 2 epochs (80.0 % after 1.3 min). Times are those "
+        "of training steps on a machine."
     )
     assert found.finding.timed
     assert of_times(replace(FRONTIER, points=())) == []
+    # What is the most accurate takes the longest: there is no time beyond it.
+    [longest] = of_times(replace(FRONTIER, points=(point("thin", 1, 5, 0.6), point("wide", 1, 740.4, 0.8))))
+    assert "; in 13 min, the wide for 1 epoch (80.0 % after 12 min)" in longest.finding.text
 
 
 def test_a_time_includes_what_takes_exactly_as_long_and_is_not_said_twice() -> None:

@@ -167,8 +167,9 @@ def test_each_run_has_a_temperature_and_the_gaps_of_its_own_predictions() -> Non
         ({"thin": NEITHER}, "The network is not significantly over- or under-confident: confidence minus accuracy "
                             "is −0.3 points,"),
         ({"thin": OVER}, "The network is over-confident: confidence minus accuracy is +5.0 points, and one "
-                         "temperature for each run lowers the largest calibration error from 5.0 % to 2.0 %."),
-        ({"thin": NEITHER}, "does not lower the largest calibration error (1.2 %)."),
+                         "temperature for each run lowers the largest calibration error of any network from 5.0 % "
+                         "to 2.0 %."),
+        ({"thin": NEITHER}, "does not lower the largest calibration error of any network (1.2 %)."),
     ],
 )  # fmt: skip
 def test_the_answer_says_how_many_are_too_sure_or_not_sure_enough(

@@ -67,6 +67,13 @@ def test_few_studies_have_a_wrong_verdict(kind: str, most: float) -> None:
     assert wrong <= most + 2 * chance
 
 
+def test_of_unequal_seeds_the_same_holds_and_a_variable_network_in_three_pairs_makes_more_wrong() -> None:
+    assert error_rates("equal", [3] * 7 + [2] * 5, count=150)["with_a_wrong_verdict"] <= 0.06 + 2 * 0.02
+    found = rates("strongly unequal, in three pairs", 3)
+    assert 0.05 <= found["with_a_wrong_verdict"] <= 0.15
+    assert found["held_of_most_variable"] <= 0.93
+
+
 @pytest.mark.parametrize("kind", ["equal", "moderately unequal", "strongly unequal"])
 @pytest.mark.parametrize("seeds", [2, 3, 4, 5])
 def test_intervals_hold_the_true_difference_in_93_to_97_percent_of_studies(kind: str, seeds: int) -> None:

@@ -218,7 +218,7 @@ def test_results_with_verdicts_become_three_bullets_a_figure_and_two_tables(tmp_
     budgets, times = bullets[2].split(" **Which network.** ")
     told = (
         "Of 9 differences, 1 is shown to be reversed after fewer epochs; 4 to stay within 1 point "
-        "of its final value from the smallest budget on, 6 from the second on."
+        "of their final values from the smallest budget on, 6 from the second on."
     )
     assert budgets == f"- **Other budgets.** {told}"
     (found,) = [one["numbers"] for one in timed["findings"] if one["rule"] == "times"]

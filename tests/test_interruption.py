@@ -79,6 +79,7 @@ def killed_at(moment: Moment, project: Project, done: int) -> tuple[bool, list[s
 
 
 @pytest.mark.long
+@pytest.mark.thorough
 def test_a_stage_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one(
     finished: Project, longer_run: LongerRun, tmp_path: Path
 ) -> None:

@@ -313,7 +313,7 @@ def claimed(text: str) -> Iterator[tuple[str, set[str | None]]]:
 
 def stands_in(name: str, clause: str) -> bool:
     """As a whole item: followed by what it is (a number in brackets, say), a comma, "and" or the end."""
-    ends = r"(?= \([+−]| against |, | and |$| \((?:collapsed|diverged))"
+    ends = r"(?= \([+−0]| against |, | and |$| \((?:collapsed|diverged))"
     return re.search(rf"(?:^|: | and |, |with |for |without ){re.escape(name)}{ends}", clause) is not None
 
 
@@ -424,12 +424,11 @@ def test_what_holds_with_another_optimizer_is_said_by_the_verdicts_of_the_table(
                 intervals = [pair.change_interval for pair in pairs if pair.change_interval]
                 assert clause.count(" against ") == sum(low > 0 or high < 0 for low, high in intervals) > 0
                 continue
-            if detectable := re.fullmatch(
-                r"with .* the minimum detectable difference is (.*) points where .*", clause
-            ):
+            if detectable := re.fullmatch(r"the minimum detectable difference with .* is (.*) points", clause):
                 sizes = [pair.here.detectable for pair in pairs if pair.here.verdict == "not decided"]
-                seen = sorted(f"{size:.1f}" for size in sizes if size and size <= 100)
-                assert detectable[1] in {f"{one} to {other}" for one in seen for other in seen} | set(seen)
+                ends = [end(size for size in sizes if size is not None) for end in (min, max)]
+                said = [f"{end:.1f}" if end <= 100 else "over 100" for end in ends]
+                assert detectable[1] == " to ".join(dict.fromkeys(said))
                 continue
             agreement = next(agreement for word, agreement in words.items() if clause.startswith(word))
             assert clause.count(" against ") == sum(pair.agreement == agreement for pair in pairs)

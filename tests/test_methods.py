@@ -1,6 +1,7 @@
 """Methods say in words what params.yaml says in keys."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.records import Session, StepCosts
 from cnn_study.params.study import Params, validate
 from cnn_study.report.topics.claims.chapter import chapter as claims
-from cnn_study.report.topics.methods import methods, trained_otherwise, training_in_words
+from cnn_study.report.topics.methods import methods, trained_otherwise, training_in_words, variances_in_words
 from tests.conftest import REPOSITORY
 from tests.test_compose import made_up_evidence
 
@@ -124,3 +125,13 @@ def test_clocks_say_how_networks_that_were_added_later_are_compared() -> None:
     assert "Networks that were added later were measured in another process, with one of the first," in clocks
     (section,) = (one for one in claims(two).sections)
     assert "measured in turns, those of networks added later with one of the first (" in section.tables[1].note
+
+
+def test_the_variance_of_one_network_alone_is_not_that_of_several() -> None:
+    numbers = {"standard_deviation_points": 0.4, "of_the_image_part_points": 0.3}
+    pool = SimpleNamespace(networks=("a",), equal=None, moderated=False, record=lambda: numbers)
+    evidence: Any = SimpleNamespace(accuracies=SimpleNamespace(pools=lambda: {(8, "muon"): pool}))
+    text = variances_in_words(evidence)
+    assert "Of networks trained with Muon for 8 epochs, one has several runs that trained." in text
+    assert "0.40 points: no less than that of independent errors" in text
+    assert "1 network" not in text

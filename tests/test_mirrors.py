@@ -136,7 +136,7 @@ def test_intervals_end_where_an_accuracy_or_a_change_does() -> None:
     mirror.__dict__["pairs"] = [replace(mirror.pairs[0], here=wide, there=wide, change_interval=(-150.0, 250.0))]
     saved = mirrors_table({"optimizer": mirror})
     assert saved[["low", "high", "change_low", "change_high"]].to_numpy().tolist() == [[-100, 100, -150, 200]]
-    assert under_both_table(mirror).rows[0][3] == "+0.0 [−150.0, +200.0]"
+    assert under_both_table(mirror).rows[0][3] == "0.0 [−150.0, +200.0]"
     assert "95 % CI of the change −150.0 to +200.0" in of_mirror(mirror).finding.text
 
 
@@ -220,16 +220,15 @@ def test_each_pair_is_said_with_what_was_found_under_each() -> None:
 def test_it_is_counted_how_many_conclusions_are_the_same() -> None:
     assert agreement(mirror_of(evidence(params()))).text == (
         "With Muon and with AdamW at 2 epochs, the conclusion is the same for 2 of 3 comparisons and reversed for "
-        "1; the difference has the same sign under both in 1 of 3, and by 95 % CIs, not corrected, it changes in "
-        "3."
+        "1; the difference has opposite signs in 2 of 3, and by 95 % CIs, not corrected, it changes in 3."
     )
     same = agreement(mirror_of(evidence(params(), with_adamw=SHARES)))
     assert same.text == (
         "With Muon and with AdamW at 2 epochs, the conclusion is the same for all 3 comparisons; the difference "
-        "has the same sign under both in 3 of 3."
+        "has opposite signs in none of 3."
     )
     one = agreement(mirror_of(evidence(params(), {"kernel_7x7": "collapsed", "kernel_5x5": "diverged"})))
-    assert "the conclusion is the same for the only comparison; the difference has the same sign" in one.text
+    assert "the conclusion is the same for the only comparison; the difference has opposite signs" in one.text
     open_pair = MirroredPair("a", "b", ("c", "d"), 2, Decided(1.0, None, None), Decided(1.0, None, None))
     mirror = mirror_of(evidence(params()))
     for number, words in ((1, "not decided for the only comparison"), (2, "decided for none of 2 comparisons")):

@@ -393,7 +393,7 @@ def test_a_difference_that_is_shown_to_be_small_is_said_to_be(verdict: Verdict, 
 
 def test_what_is_not_decided_says_what_could_have_been_detected() -> None:
     assert found_in_study(against_baseline=[compared("odd", "thin", -0.04)])["baseline_not_decided"].text == (
-        "odd one against narrow one is not decided (+0.0 points, 95 % CI −1.4 to +1.4, 3 seeds); the minimum "
+        "odd one against narrow one is not decided (0.0 points, 95 % CI −1.4 to +1.4, 3 seeds); the minimum "
         "detectable difference is 1.7 points."
     )
     few = replace(ODD, judged=judged("not decided", detectable=0.35))
@@ -593,7 +593,17 @@ def test_a_control_whose_network_failed_or_is_missing_is_not_measured() -> None:
     text = found_in_study(summary=summary, controls=[failed])["control_not_measured"].text
     assert text == "The width: not measured, since wide_matched diverged (the loss was not finite)."
     text = found_in_study(controls=[])["control_not_measured"].text
+    assert text.startswith("The width: not measured, since not both trained at 2 epochs, the largest that both")
+    apart = {
+        name: one.model_copy(update={"by_budget": {"1" if name == "wide" else "2": one.by_budget["2"]}})
+        for name, one in SUMMARY.items()
+    }
+    text = found_in_study(summary=apart, controls=[])["control_not_measured"].text
     assert text == "The width: not measured, since the two share no training budget."
+    collapsed = SUMMARY["wide_matched"].by_budget["1"]
+    early = SUMMARY["wide_matched"].model_copy(update={"by_budget": {"2": collapsed}})
+    text = found_in_study(summary=SUMMARY | {"wide_matched": early}, controls=[])["control_not_measured"].text
+    assert "since wide_matched collapsed (stayed at chance) at 2 epochs, the largest that both have." in text
 
 
 # Classes and the Pareto front.

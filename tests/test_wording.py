@@ -10,7 +10,7 @@ from tests.report_cases import STUDIES, STUDY
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.04, "+0.0"), (-0.04, "+0.0"), (-0.06, "−0.1"), (1.26, "+1.3"), (12.0, "+12.0")],
+    [(0.04, "0.0"), (-0.04, "0.0"), (-0.06, "−0.1"), (1.26, "+1.3"), (12.0, "+12.0")],
 )
 def test_points_have_one_decimal_and_a_sign(value: float, text: str) -> None:
     assert wording.points(value) == text
@@ -29,7 +29,7 @@ def test_a_mean_has_its_interval_where_there_is_one() -> None:
 
     assert wording.accuracy_within(mean(0.8208, 0.8186, 0.823)) == "82.1 % [81.9, 82.3]"
     assert wording.accuracy_within(mean(0.8208)) == "82.1 %"
-    assert wording.points_within(0.34, (-0.04, 0.72)) == "+0.3 points, 95 % CI +0.0 to +0.7"
+    assert wording.points_within(0.34, (-0.04, 0.72)) == "+0.3 points, 95 % CI 0.0 to +0.7"
     assert wording.points_within(0.34, None) == "+0.3 points"
 
 

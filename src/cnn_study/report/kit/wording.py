@@ -34,8 +34,8 @@ def images_in_words(dataset: str, prepared: Prepared) -> str:
 
 
 def points(difference: float) -> str:
-    """A difference in percentage points, signed: +0.3, −0.3."""
-    return f"{round(difference, 1) + 0.0:+.1f}".replace("-", "−")  # adding 0.0 makes -0.0 positive
+    """A difference in percentage points, signed: +0.3, −0.3; what is rounded to 0 has no sign."""
+    return f"{difference:+.1f}".replace("-", "−") if round(difference, 1) else "0.0"
 
 
 def points_within(difference: float, interval: tuple[float, float] | None, most: float = MOST_POINTS) -> str:

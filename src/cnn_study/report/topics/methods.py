@@ -219,9 +219,9 @@ def variances_in_words(evidence: Evidence) -> str:
         of_pool = f"{counted(len(pool.networks), 'network')} {trained}"
         if len(pool.networks) == 1:
             parts.append(
-                f"The seeds of the only network {trained} have a standard deviation of {deviation} points; runs "
-                "that differ by independent errors on these test images alone (Jordan, 2023) would have "
-                f"{images} points."
+                f"Of networks {trained}, one has several runs that trained. The standard deviation of its "
+                f"seeds is taken as {deviation} points: no less than that of independent errors on these test "
+                f"images alone (Jordan, 2023), {images} points."
             )
             continue
         equal = "" if pool.equal is None else f" (Bartlett's test of equal variances: {_p_value(pool.equal)})"

@@ -36,7 +36,7 @@ def calibration_answer(found: Mapping[str, Calibration], networks: int) -> Findi
     from_to = f"from {percent(before)} to {percent(after)}" if after < before else f"({percent(before)})"
     text = (
         f"{says}: confidence minus accuracy is {ends} points, and one temperature for each run {lowers} the "
-        f"largest calibration error {from_to}."
+        f"largest calibration error of any network {from_to}."
     )
     return Finding(text, "calibration", f"answer_{rule}", numbers | {"errors": [before, after]}, ERRORS)
 

@@ -68,7 +68,7 @@ def _first_layers_figure(members: Members, evidence: Evidence) -> Figure:
     return Figure(
         f"inside-{members.key}-first_layers",
         f"{members.title}: first filters, and what they make of an image; {found}",
-        "Of each network, the first run that trained, or else the first of all.",
+        "Of each network, the first run that trained; where none has, one that did not.",
         source(f"plots/images/{path}"),
         image=f"images/{path}",
         alt=f"A row for each of {counted(len(members.names), 'network')}: the kernels of its first convolution in "

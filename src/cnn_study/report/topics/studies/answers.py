@@ -23,13 +23,13 @@ from cnn_study.report.kit.wording import (
     quoted,
     span,
 )
-from cnn_study.report.topics.studies.frontier import Frontier
+from cnn_study.report.topics.studies.frontier import Frontier, rounded_up
 from cnn_study.report.topics.studies.optimizers import Mirror
 from cnn_study.report.topics.studies.other_budgets import other_budgets
 from cnn_study.report.topics.studies.study import ComparedStudy, pairs_of
 from cnn_study.report.topics.studies.verdicts import kind_of
 from cnn_study.report.topics.studies.what_differs import changes_with_depth, verb
-from cnn_study.report.topics.studies.window_or_weights import window_or_weights
+from cnn_study.report.topics.studies.window_or_weights import changes_with_weights, window_or_weights
 
 MOST = 8  # names in a group
 # How a group of comparisons is said, by what is shown of them: members against the baseline, and controls.
@@ -80,7 +80,7 @@ def answers(
     ``rates_for``: the epochs that learning rates were found for, if they were for some.
     """
     own = [study for study in studies if study.spec.mirrors is None]
-    found = [one for study in own for one in (of_members(study), *of_topics(study))]
+    found = [one for study in own for one in (of_members(study, _elsewhere(study, own)), *of_topics(study))]
     by_budget = other_budgets(studies, rates_for)
     return [
         *found,
@@ -91,10 +91,20 @@ def answers(
     ]
 
 
-def of_members(study: ComparedStudy) -> Answered:
-    """Members against the baseline, but for those that a control compares with it, which have their own answer."""
+def _elsewhere(study: ComparedStudy, studies: Iterable[ComparedStudy]) -> str:
+    """What the first study that has the baseline calls it, in brackets, where that is another name."""
+    baseline = study.spec.baseline
+    first = next(one.name(baseline) for one in studies if baseline in one.spec.members)
+    return "" if first == study.name(baseline) else f" ({first})"
+
+
+def of_members(study: ComparedStudy, elsewhere: str = "") -> Answered:
+    """Members against the baseline, but for those that a control compares with it, which have their own answer.
+
+    ``elsewhere``: what stands behind the baseline's name, where another study has another.
+    """
     pairs = study.unasked or study.comparison.against_baseline
-    text = _grouped(study, MEMBERS, [(_named(study, pair), pair) for pair in pairs])
+    text = _grouped(study, MEMBERS, [(_named(study, pair), pair) for pair in pairs], elsewhere)
     if not pairs:
         text = f"{study.name(study.spec.baseline)} is the only network."
     elif not study.comparison.ranking:
@@ -119,7 +129,9 @@ def _of_topic(study: ComparedStudy, topic: str, asked: Sequence[tuple[str, Compa
     return Answered(topic, study.finding("topic", text, _numbers(study, [pair for _, pair in asked])))
 
 
-def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tuple[str, Comparison]]) -> str:
+def _grouped(
+    study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tuple[str, Comparison]], elsewhere: str = ""
+) -> str:
     """A sentence: what is shown of each pair, under its name, with the difference in points."""
     parts: list[str] = []
     for kind, said in words.items():
@@ -128,7 +140,7 @@ def _grouped(study: ComparedStudy, words: Mapping[str, str], pairs: Sequence[tup
             baseline, status = study.name(study.spec.baseline), study.summary[study.spec.baseline].status
             why = f", since {baseline} {status}" if status in FAILURES else ""
             # The baseline is named once, by the first group.
-            to_it = {word: "" if parts else f" {word} {baseline}" for word in ("than", "to", "against")}
+            to_it = {word: "" if parts else f" {word} {baseline}{elsewhere}" for word in ("than", "to", "against")}
             said = said.format(margin=counted_points(study.margin), why=why, **to_it)
             parts.append(f"{said}{_listed(study, group, len(pairs))}")
     return f"{capitalized('; '.join(parts))}." if parts else ""
@@ -139,7 +151,8 @@ def _listed(study: ComparedStudy, group: Sequence[tuple[str, Comparison]], of_al
     if len(group) > MOST:
         found = [pair.points for _, pair in group if pair.points is not None]
         between = f" ({span(points(min(found)), points(max(found)))} points)" if found else ""
-        return f"{len(group)} of {of_all}{between}"
+        elsewhere = any(study.budget_of(pair) for _, pair in group)
+        return f"{len(group)} of {of_all}{between}{', each at its largest budget' if elsewhere else ''}"
     if of_all == 1:
         [(name, pair)] = group
         if pair.points is None:
@@ -163,9 +176,11 @@ def of_mirror(mirror: Mirror) -> Answered:
     if changing := [mirror.name(pair.of, pair.against) for pair in mirror.pairs if pair.changes]:
         parts.append(f"by 95 % CIs, not corrected, the difference itself changes for {listed(changing)}")
     unseen = [pair.here.detectable for pair in mirror.pairs if pair.here.verdict == "not decided"]
-    if sizes := [size for size in unseen if size is not None and size <= MOST_POINTS]:
-        ends = span(f"{min(sizes):.1f}", f"{max(sizes):.1f}")
-        parts.append(f"with {here} the minimum detectable difference is {ends} points where nothing is decided")
+    if sizes := sorted(size for size in unseen if size is not None):
+        ends = (
+            f"{size:.1f}" if size <= MOST_POINTS else f"over {MOST_POINTS:g}" for size in (sizes[0], sizes[-1])
+        )
+        parts.append(f"the minimum detectable difference with {here} is {span(*ends)} points")
     where = f"With {here} instead of {there}, at {counted(mirror.budget or 0, 'epoch')}"
     text = f"{where}: {'; '.join(parts)}."
     found = [asdict(pair) | {"agreement": pair.agreement, "change": pair.change} for pair in mirror.pairs]
@@ -188,7 +203,7 @@ def of_times(frontier: Frontier) -> list[Answered]:
     chosen = frontier.by_time()
     if not chosen:
         return []
-    last, longest = chosen[-1][0], duration(max(point.seconds for point in frontier.points))
+    last, longest = chosen[-1][0], duration(rounded_up(max(point.seconds for point in frontier.points)))
     times = [time for time, _ in chosen[:-1]] + [last if last == longest else f"{last} to {longest}"]
     parts = [
         f"in {time}, {quoted(point.name)} for {counted(point.budget, 'epoch')} ({point.percent} after "
@@ -196,8 +211,8 @@ def of_times(frontier: Frontier) -> list[Answered]:
         for time, (_, point) in zip(times, chosen, strict=True)
     ]
     text = (
-        f"Highest mean accuracy of what was tried, not tested: {'; '.join(parts)}. Times are those of training "
-        f"steps on {frontier.machine}."
+        f"Highest mean test accuracy of what was tried, not shown to be the best: {'; '.join(parts)}. Times are "
+        f"those of training steps on {frontier.machine}."
     )
     networks = {
         time: {"of": point.architecture, "budget": point.budget, "test_accuracy": point.accuracy}
@@ -233,6 +248,12 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
                 f"{verb('change', others)} with it wherever it differs"
             )
             numbers[f"changes of {study.key}"] = others
+        if study.spec.mirrors is None and (others := changes_with_weights(study)):
+            parts.append(
+                f"that weights in convolutions alone matter in “{study.spec.title}”, since {listed(others)} "
+                f"{verb('change', others)} with them"
+            )
+            numbers[f"changes with weights of {study.key}"] = others
     parts.append("anything about longer training, other images or a recipe that was not tried")
     return Answered(
         "What not to conclude",

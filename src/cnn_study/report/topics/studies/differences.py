@@ -1,6 +1,7 @@
 """Which differences in accuracy are significant: of members to the baseline, and of controls."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ from cnn_study.report.kit.wording import (
     MOST_POINTS,
     NAMED,
     capitalized,
+    counted,
     counted_points,
     listed,
     points_within,
@@ -230,6 +232,18 @@ def _unanswered(study: ComparedStudy, control: Control, asked: str) -> Finding:
     pair = (control.of, control.against)
     statuses = {name: study.summary[name].status for name in pair if name in study.summary}
     failed = [f"{study.name(name)} {FAILURES[status]}" for name, status in statuses.items() if status in FAILURES]
-    why = listed(failed) or "the two share no training budget"
-    numbers = {"question": control.question, "statuses": statuses}
+    numbers: dict[str, Any] = {"question": control.question, "statuses": statuses}
+    why = listed(failed) or _why_at_shared_budgets(study, pair, numbers)
     return study.finding("control_not_measured", f"{asked}: not measured, since {why}.", numbers)
+
+
+def _why_at_shared_budgets(study: ComparedStudy, pair: Sequence[str], numbers: dict[str, Any]) -> str:
+    """Of two networks that trained to their own largest budgets; adds to ``numbers`` what it says."""
+    of, against = (study.summary[name].by_budget for name in pair)
+    shared = max(of.keys() & against.keys(), key=int, default=None)
+    if shared is None:
+        return "the two share no training budget"
+    statuses = {name: study.summary[name].by_budget[shared].status for name in pair}
+    numbers |= {"budget": int(shared), "statuses": statuses}
+    failed = [f"{study.name(name)} {FAILURES[status]}" for name, status in statuses.items() if status in FAILURES]
+    return f"{listed(failed) or 'not both trained'} at {counted(int(shared), 'epoch')}, the largest that both have"

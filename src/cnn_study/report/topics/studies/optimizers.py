@@ -191,17 +191,17 @@ def agreement(mirror: Mirror) -> Finding:
         *(f"{said} for {count}" for said, count in others),
     ]
     # As they are shown: what is rounded to 0 has no sign.
-    alike = sum(round(pair.there.points, 1) * round(pair.here.points, 1) > 0 for pair in mirror.pairs)
+    opposite = sum(round(pair.there.points, 1) * round(pair.here.points, 1) < 0 for pair in mirror.pairs)
     changing = sum(pair.changes for pair in mirror.pairs)
-    numbers |= {"same_sign": alike, "changing": changing}
+    numbers |= {"opposite_signs": opposite, "changing": changing}
     said = f"the conclusion is {listed(parts)}"
     if set(counts) == {"not decided"}:
         which = f"decided for none of {total} comparisons" if total > 1 else "not decided for the only comparison"
         said = f"it is {which} whether the conclusion is the same"
     it_changes = f", and by 95 % CIs, not corrected, it changes in {changing}" if changing else ""
     text = (
-        f"With {there} and with {here}{_at(mirror.budget)}, {said}; the difference has the same sign under both "
-        f"in {alike} of {total}{it_changes}."
+        f"With {there} and with {here}{_at(mirror.budget)}, {said}; the difference has opposite signs in "
+        f"{opposite or 'none'} of {total}{it_changes}."
     )
     return Finding(text, mirror.key, "agreement", numbers, DATA)
 

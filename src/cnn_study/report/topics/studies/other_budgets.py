@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from cnn_study.analysis.compared import Change, Comparison
+from cnn_study.analysis.compared import Comparison
+from cnn_study.analysis.statistics import side_of
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
 from cnn_study.report.kit.wording import capitalized, counted, counted_points, listed, points
 from cnn_study.report.topics.studies.study import ComparedStudy, pairs_of
@@ -22,9 +23,9 @@ def other_budgets(studies: Sequence[ComparedStudy], rates_for: int | None = None
     ]
     if not pairs:
         return None
-    stable, later = (sum(all(change.stable for change in pair.changes[k:]) for _, pair in pairs) for k in (0, 1))
+    stable, later = (sum(_stays(study, pair, first) for study, pair in pairs) for first in (0, 1))
     turned = [one for one in pairs if any(change.reversed for change in one[1].changes)]
-    changed = [one for one in pairs if _shown(one[1].changes[0]) and one not in turned]
+    changed = [one for one in pairs if side_of(one[1].changes[0].interval, 0) and one not in turned]
     changed.sort(key=lambda one: -abs(one[1].changes[0].points))
     margin = counted_points(studies[0].margin)
     several = all(len(pair.changes) > 1 for _, pair in pairs)
@@ -32,9 +33,10 @@ def other_budgets(studies: Sequence[ComparedStudy], rates_for: int | None = None
         which = f"the only difference is{'' if stable else ' not'}"
     else:
         which = f"of {len(pairs)} differences, {stable or 'none'} {'are' if stable > 1 else 'is'}"
-    text = f"{which} shown to stay within {margin} of its final value from the smallest training budget on"
+    final = "their final values" if len(pairs) > 1 and stable > 1 else "its final value"
+    text = f"{which} shown to stay within {margin} of {final} from the smallest training budget on"
     if len(pairs) > 1 and several and later > stable:
-        text += f", {later} from the second smallest on"
+        text += f", {later} from the second smallest on (others change, or are too uncertain)"
     if turned:
         more = f" and {len(turned) - NAMED} more" if len(turned) > NAMED else ""
         text += f"; reversed: {_at_both_ends(turned[:NAMED])}{more}"
@@ -42,9 +44,11 @@ def other_budgets(studies: Sequence[ComparedStudy], rates_for: int | None = None
         text += "; none is shown to be reversed" if len(pairs) > 1 else ""
     if changed:
         others = " but for reversals" if turned else ""
-        text += f"; changed most{others}, by 95 % CIs that leave out 0: {_at_both_ends(changed[:NAMED])}"
+        text += (
+            f"; changed most{others}, by 95 % CIs of the change that leave out 0: {_at_both_ends(changed[:NAMED])}"
+        )
     if rates_for is not None:
-        text += f"; learning rates are those for {counted(rates_for, 'epoch')}"
+        text += f"; learning rates that were searched are those for {counted(rates_for, 'epoch')}"
     numbers = {
         "rates_for": rates_for,
         "comparisons": len(pairs),
@@ -57,10 +61,13 @@ def other_budgets(studies: Sequence[ComparedStudy], rates_for: int | None = None
     return Finding(capitalized(f"{text}."), "answer", "budgets", numbers, CONCLUSIONS)
 
 
-def _shown(change: Change) -> float:
-    """How large it is shown to be: the end of its interval that is nearer to 0, in points; 0 if 0 lies in it."""
-    low, high = change.interval or (0.0, 0.0)
-    return max(0.0, low, -high)
+def _stays(study: ComparedStudy, pair: Comparison, first: int) -> bool:
+    """Whether no budget from the ``first`` that both have changes the difference; one that failed there does."""
+    changes = {change.budget: change.stable for change in pair.changes}
+    of, against = (map(int, study.summary[name].by_budget) for name in (pair.of, pair.against))
+    largest = 0 if pair.largest is None else pair.largest.budget
+    budgets = sorted(budget for budget in {*of} & {*against} | {*changes} if budget < largest)
+    return all(changes.get(budget, False) for budget in budgets[first:])
 
 
 def _ends(pair: Comparison) -> tuple[int, float, int, float]:

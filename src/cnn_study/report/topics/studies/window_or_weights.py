@@ -17,7 +17,7 @@ from cnn_study.report.topics.studies.verdicts import kind_of
 
 NAMED = 6  # controls about one of the two; of more, how many
 MEANS = {"channels", "hidden width"}
-# By what differs besides the means: the lead, and that where no comparison shows that it helps.
+# By what differs besides the means.
 SIDES = {
     "window": "larger window with about the same number of weights in convolutions",
     "weights in convolutions": "larger number of weights in convolutions with the same window",
@@ -68,6 +68,17 @@ def window_or_weights(study: ComparedStudy, pairs: Sequence[Comparison]) -> Find
         "pairs": [study.numbers_of(pair) for group in sides.values() for pair in group],
     }
     return study.finding("topic", text, numbers)
+
+
+def changes_with_weights(study: ComparedStudy) -> list[str]:
+    """What differs in every control that is about weights in convolutions, besides these."""
+    pairs = [(control.of, control.against) for control in study.spec.controls]
+    besides = [
+        [one.what for one in choices(differing) if one.what in MEANS]
+        for differing in (study.differing.get(pair, ()) for pair in pairs)
+        if (found := _about(differing)) is not None and found.what == "weights in convolutions"
+    ]
+    return [what for what in (besides or [[]])[0] if all(what in others for others in besides)]
 
 
 def _about(differences: Sequence[Difference]) -> Difference | None:
