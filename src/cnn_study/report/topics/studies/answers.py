@@ -211,7 +211,7 @@ def of_times(frontier: Frontier) -> list[Answered]:
         for time, (_, point) in zip(times, chosen, strict=True)
     ]
     text = (
-        f"Highest mean test accuracy of what was tried, not shown to be the best: {'; '.join(parts)}. Times are "
+        f"By means alone, the highest test accuracy of what was tried: {'; '.join(parts)}. Times are "
         f"those of training steps on {frontier.machine}."
     )
     networks = {
