@@ -425,9 +425,9 @@ def test_the_front_is_what_has_a_higher_mean_than_all_that_cost_less() -> None:
 def test_for_a_time_the_best_network_within_it_is_named() -> None:
     [found] = of_times(FRONTIER)
     assert found.finding.text == (
-        "By means alone, the highest test accuracy of what was tried: in 10 s, the thin for 2 epochs (70.0 % after "
-        "8.0 s); in 1.4 min to 3 min, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of training "
-        "steps on a machine."
+        "By means alone, the highest test accuracy of what was tried: in 10 s, the thin for 2 epochs (70.0 % "
+        "after 8.0 s); in 1.4 min to 3 min, the wide for 2 epochs (80.0 % after 1.3 min). Times are those of "
+        "training steps on a machine."
     )
     assert found.finding.timed
     assert of_times(replace(FRONTIER, points=())) == []
