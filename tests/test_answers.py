@@ -373,7 +373,7 @@ def test_what_differs_besides_weights_is_among_what_not_to_conclude() -> None:
     one = replace(study(asked), differing={("wide", "thin"): (CHANNELS, WEIGHTS)})
     assert changes_with_weights(one) == ["channels"]
     text = not_to_conclude([one]).finding.text
-    assert "that weights in convolutions alone matter in “Width”, since channels change with them" in text
+    assert "alone matter in “Width”, since with the same window channels change with them" in text
     assert changes_with_weights(replace(one, differing={("wide", "thin"): (WINDOW,)})) == []
 
 

@@ -250,8 +250,8 @@ def not_to_conclude(studies: Sequence[ComparedStudy]) -> Answered:
             numbers[f"changes of {study.key}"] = others
         if study.spec.mirrors is None and (others := changes_with_weights(study)):
             parts.append(
-                f"that weights in convolutions alone matter in “{study.spec.title}”, since {listed(others)} "
-                f"{verb('change', others)} with them"
+                f"that weights in convolutions alone matter in “{study.spec.title}”, since with the same window "
+                f"{listed(others)} {verb('change', others)} with them"
             )
             numbers[f"changes with weights of {study.key}"] = others
     parts.append("anything about longer training, other images or a recipe that was not tried")
