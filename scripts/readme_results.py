@@ -140,7 +140,7 @@ def of_times(found: Record, names: Mapping[str, str]) -> str:
         f"({percent(best['test_accuracy'])})"
         for time, best in found["networks"].items()
     ]
-    return f"Highest mean accuracy by time of training steps ({found['machine']}): {'; '.join(networks)}."
+    return f"Highest mean accuracy by limit on training time ({found['machine']}): {'; '.join(networks)}."
 
 
 def texts(findings: Sequence[Record], rule: str, about: str = "") -> list[str]:
