@@ -1,7 +1,7 @@
 """What a task may use: parameters of a run and not of the study, since no result goes out of date with them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from cnn_study.base.errors import StudyError
 from cnn_study.base.yaml import PARAMS
 from cnn_study.messages.mistakes import dotted, found
 from cnn_study.params.study import Params
+from cnn_study.training.recipe import Recipe
 
 UNITS = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
@@ -47,26 +48,30 @@ class Resources:
 
     def check(self, params: Params) -> None:
         """Raises StudyError, with a line for each key of params.yaml that asks for more."""
-        shared = params.training.recipe
-        recipes = {("training",): shared, ("replay", "runs"): params.replay.runs.recipe}
-        own = {("architectures", name, "training"): one.recipe for name, one in params.trainings.items()}
-        mistakes = []
-        for keys, recipe in (recipes | own).items():
-            said = shared if keys in own else None  # what an entry does not override is said of `training`
-            known = said is not None and said.threads == recipe.threads
-            if recipe.threads != "auto" and recipe.threads > self.cpus and not known:
-                mistakes.append(
-                    f"{PARAMS}: {dotted((*keys, 'recipe', 'threads'))}: {found(recipe.threads)}, "
-                    f"allowed with CPUS={self.cpus}: auto, or at most {self.cpus}"
-                )
-            known = said is not None and said.device == recipe.device
-            if recipe.device == "cuda" and not self.gpus and not known:
-                mistakes.append(
-                    f"{PARAMS}: {dotted((*keys, 'recipe', 'device'))}: {found(recipe.device)}, "
-                    "allowed with GPUS=0: auto or cpu"
-                )
+        mistakes = [
+            f"{PARAMS}: {dotted((*keys, 'recipe', 'threads'))}: {found(recipe.threads)}, "
+            f"allowed with CPUS={self.cpus}: auto, or at most {self.cpus}"
+            for keys, recipe in _recipes(params, "threads")
+            if recipe.threads != "auto" and recipe.threads > self.cpus
+        ]
+        mistakes += [
+            f"{PARAMS}: {dotted((*keys, 'recipe', 'device'))}: {found(recipe.device)}, "
+            "allowed with GPUS=0: auto or cpu"
+            for keys, recipe in _recipes(params, "device")
+            if recipe.device == "cuda" and not self.gpus
+        ]
         if mistakes:
             raise StudyError("\n".join(mistakes))
+
+
+def _recipes(params: Params, key: str) -> Iterator[tuple[tuple[str, ...], Recipe]]:
+    """Where params.yaml may ask for something by ``key`` of a recipe; of architectures, those that override it."""
+    shared = params.training.recipe
+    yield ("training",), shared
+    yield ("replay", "runs"), params.replay.runs.recipe
+    for name, own in params.trainings.items():
+        if getattr(own.recipe, key) != getattr(shared, key):
+            yield ("architectures", name, "training"), own.recipe
 
 
 def in_words(node: Mapping[str, float]) -> str:

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.simulated_studies import (
     NETWORKS,
     RESULTS,
+    UNEQUAL_SEEDS,
     Population,
     best,
     error_rates,
@@ -68,7 +69,7 @@ def test_few_studies_have_a_wrong_verdict(kind: str, most: float) -> None:
 
 
 def test_of_unequal_seeds_the_same_holds_and_a_variable_network_in_three_pairs_makes_more_wrong() -> None:
-    assert error_rates("equal", [3] * 7 + [2] * 5, count=150)["with_a_wrong_verdict"] <= 0.06 + 2 * 0.02
+    assert error_rates("equal", UNEQUAL_SEEDS, count=150)["with_a_wrong_verdict"] <= 0.06 + 2 * 0.02
     found = rates("strongly unequal, in three pairs", 3)
     assert 0.05 <= found["with_a_wrong_verdict"] <= 0.15
     assert found["held_of_most_variable"] <= 0.93

@@ -151,8 +151,8 @@ def _listed(study: ComparedStudy, group: Sequence[tuple[str, Comparison]], of_al
     if len(group) > MOST:
         found = [pair.points for _, pair in group if pair.points is not None]
         between = f" ({span(points(min(found)), points(max(found)))} points)" if found else ""
-        elsewhere = any(study.budget_of(pair) for _, pair in group)
-        return f"{len(group)} of {of_all}{between}{', each at its largest budget' if elsewhere else ''}"
+        smaller = any(study.budget_of(pair) for _, pair in group)
+        return f"{len(group)} of {of_all}{between}{', each at its largest budget' if smaller else ''}"
     if of_all == 1:
         [(name, pair)] = group
         if pair.points is None:

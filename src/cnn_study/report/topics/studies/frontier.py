@@ -161,7 +161,7 @@ class Frontier:
             return None
         first, last = self.front[0], self.front[-1]
         chosen = listed([quoted(name) for name in self.chosen])
-        times = groupby(self.by_time(), lambda chosen: chosen[1].name)
+        times = groupby(self.by_time(), lambda timed: timed[1].name)
         best = [f"{quoted(name)} in {next(of_name)[0]}" for name, of_name in times]
         title = f"Highest mean accuracy: {listed(best)}"
         return Figure(

@@ -62,7 +62,10 @@ def other_budgets(studies: Sequence[ComparedStudy], rates_for: int | None = None
 
 
 def _stays(study: ComparedStudy, pair: Comparison, first: int) -> bool:
-    """Whether no budget from the ``first`` that both have changes the difference; one that failed there does."""
+    """Whether the difference stays at all smaller budgets that both have, from the ``first`` on.
+
+    It does not where one of the two failed.
+    """
     changes = {change.budget: change.stable for change in pair.changes}
     of, against = (map(int, study.summary[name].by_budget) for name in (pair.of, pair.against))
     largest = 0 if pair.largest is None else pair.largest.budget

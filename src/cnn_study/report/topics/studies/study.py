@@ -55,7 +55,9 @@ class ComparedStudy:
     @property
     def epochs(self) -> str:
         """Of the ranking, where it is of a smaller budget than some network of any study has: " at 2 epochs"."""
-        budget = self.comparison.budget
+        return self._at(self.comparison.budget)
+
+    def _at(self, budget: int | None) -> str:
         return "" if budget in (None, self._longest) else f" at {counted(budget, 'epoch')}"
 
     @property
@@ -65,8 +67,7 @@ class ComparedStudy:
 
     def budget_of(self, pair: Comparison) -> str:
         """For a sentence: at which budget a pair is compared, where not at the largest of any network."""
-        budget = None if pair.largest is None else pair.largest.budget
-        return "" if budget in (None, self._longest) else f" at {counted(budget, 'epoch')}"
+        return self._at(None if pair.largest is None else pair.largest.budget)
 
     def at_budgets(self, pairs: Iterable[Comparison]) -> str:
         """For a caption: at which budgets the pairs are compared, where not at the largest of any network."""
@@ -124,7 +125,8 @@ class ComparedStudy:
         """Of two networks under these names: a is more accurate than b (+1.2 points, 95 % CI +0.8 to +1.5)."""
         difference = points_within(comparison.points or 0.0, comparison.interval)
         judged, seeds = comparison.judged, seeds_in_words(comparison)
-        difference += self.budget_of(comparison).replace(" at", ", at")
+        if at := self.budget_of(comparison):
+            difference += f",{at}"
         if judged is None:
             why = "one run has no interval" if comparison.one_run else "the runs do not vary"
             return f"{of} and {against} differ by {difference} ({seeds}); {why}, so nothing is decided"
