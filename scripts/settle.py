@@ -13,6 +13,8 @@ from collections.abc import Iterator, MutableMapping, MutableSequence
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
@@ -54,18 +56,52 @@ def main() -> None:
 def join_file(path: Path) -> list[str]:
     """Write what the two versions are together, unless some key differs: a line for each that does."""
     yaml = for_edits(lists_indented=path == PARAMS)
-    ours, theirs = (yaml.load(version(path, number)) for number in (OURS, THEIRS))
+    # There is no base where both branches have added the file.
+    base, ours, theirs = (yaml.load(version(path, number) or b"{}") for number in (BASE, OURS, THEIRS))
     if path == LOCK:
-        # A stage is recorded as a whole. One that both have run is as we have it: DVC sees if that is out of date.
-        entries = ours.setdefault("stages", {})
-        for stage, entry in theirs.get("stages", {}).items():
-            entries.setdefault(stage, entry)
+        join_stages(base, ours, theirs)
         differ = []
     else:
-        differ = list(join(yaml.load(version(path, BASE)), ours, theirs))
+        differ = list(join(base, ours, theirs))
+        unite_anchors(ours, {})
     if not differ:
         write_whole(path, dumped(yaml, ours))
     return differ
+
+
+def join_stages(base: Any, ours: Any, theirs: Any) -> None:
+    """Bring the stages that only ``theirs`` has run since ``base``, or taken out, into ``ours``.
+
+    A stage is recorded as a whole. One that both have run is as we have it: DVC sees if that is out of date.
+    """
+    old, mine, new = (side.setdefault("stages", {}) for side in (base, ours, theirs))
+    for stage in [*mine, *(stage for stage in new if stage not in mine)]:
+        if mine.get(stage) != old.get(stage):
+            continue
+        if stage in new:
+            mine[stage] = new[stage]
+        else:
+            del mine[stage]
+
+
+def unite_anchors(node: Any, first: dict[str, Any]) -> None:
+    """Let what came from another file with an anchor that is here too stand for the one here, or have none.
+
+    ``first``: by anchor, the first that has it, of all that was seen before.
+    """
+    places = node.items() if isinstance(node, MutableMapping) else enumerate(node)
+    for place, value in list(places):
+        if not isinstance(value, (CommentedMap, CommentedSeq)):
+            continue
+        anchor = value.yaml_anchor()
+        if anchor is not None and anchor.value:
+            earlier = first.setdefault(anchor.value, value)
+            if earlier is not value and earlier == value:
+                node[place] = earlier
+                continue
+            if earlier is not value:
+                anchor.value = None
+        unite_anchors(value, first)
 
 
 def join(base: Any, ours: Any, theirs: Any, keys: Keys = ()) -> Iterator[str]:
@@ -93,21 +129,17 @@ def join(base: Any, ours: Any, theirs: Any, keys: Keys = ()) -> Iterator[str]:
 
 def keep_ours(path: Path) -> None:
     """The version of the branch that one is on, or none where that has none."""
-    try:
-        content = version(path, OURS)
-    except StudyError:
+    content = version(path, OURS)
+    if content is None:
         path.unlink(missing_ok=True)
     else:
         write_whole(path, content)
 
 
-def version(path: Path, number: int) -> bytes:
-    """One of the versions of a file in a conflict. Raises StudyError if there is none."""
-    command = ["git", "show", f":{number}:{path}"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        raise StudyError(done.stderr.decode(errors="replace").strip())
-    return done.stdout
+def version(path: Path, number: int) -> bytes | None:
+    """One of the versions of a file in a conflict, if there is one."""
+    done = subprocess.run(["git", "show", f":{number}:{path}"], capture_output=True, check=False)
+    return None if done.returncode else done.stdout
 
 
 def git(*arguments: str) -> str:

@@ -84,19 +84,19 @@ def settled(project: Project, ok: bool = True) -> str:
 
 def test_entries_of_both_branches_are_kept_with_their_comments(tmp_path: Path) -> None:
     params = "# knobs\ntraining:\n  seeds: [0, 1]    # initial weights\narchitectures:\n  a: {layers: [1]}\n"
-    lock = "schema: '2.0'\nstages:\n  train@a:\n    cmd: a\n"
+    lock = "schema: '2.0'\nstages:\n  train@a:\n    cmd: {}\n  tune@a:\n    cmd: {}\n"
     report = "plots/report.md"
     project = conflict(
         tmp_path / "project",
-        {"params.yaml": params, "dvc.lock": lock, report: "a"},
+        {"params.yaml": params, "dvc.lock": lock.format("old", "old"), report: "a"},
         {
             "params.yaml": params + "  b: {layers: [2]}  # ours\n",
-            "dvc.lock": lock + "  train@b:\n    cmd: b\n",
+            "dvc.lock": lock.format("ours", "old") + "  train@b:\n    cmd: b\n",
             report: "b",
         },
         {
             "params.yaml": params.replace("[0, 1]", "[0, 1, 2]") + "  c: {layers: [3]}  # theirs\n",
-            "dvc.lock": lock.replace("cmd: a", "cmd: again") + "  train@c:\n    cmd: c\n",
+            "dvc.lock": lock.format("theirs", "theirs") + "  train@c:\n    cmd: c\n",
             report: "c",
         },
     )
@@ -105,10 +105,53 @@ def test_entries_of_both_branches_are_kept_with_their_comments(tmp_path: Path) -
     assert (project.folder / "params.yaml").read_text() == (
         params.replace("[0, 1]", "[0, 1, 2]") + "  b: {layers: [2]}  # ours\n  c: {layers: [3]}  # theirs\n"
     )
-    assert (project.folder / "dvc.lock").read_text() == lock + "  train@b:\n    cmd: b\n  train@c:\n    cmd: c\n"
+    # A stage that only they have run is as they recorded it; one that both have run, as we did.
+    assert (project.folder / "dvc.lock").read_text() == (
+        lock.format("ours", "theirs") + "  train@b:\n    cmd: b\n  train@c:\n    cmd: c\n"
+    )
     assert (project.folder / report).read_text() == "b"
     assert "U" not in project.run("git", "status", "--porcelain").replace("UU", "U")
     assert "nothing to settle" in settled(project)
+
+
+def test_an_alias_of_the_other_branch_is_one_here_and_an_anchor_stands_once(tmp_path: Path) -> None:
+    base = "architectures:\n  a: {layers: &layers [1]}\n"
+    other = "  c: {layers: *layers}\n  d: {layers: *layers}\n"
+    project = conflict(
+        tmp_path / "project",
+        {"params.yaml": base},
+        {"params.yaml": base + "  b: {layers: [2]}\n"},
+        {"params.yaml": base + other},
+    )
+    settled(project)
+    assert (project.folder / "params.yaml").read_text() == base + "  b: {layers: [2]}\n" + other
+
+
+def test_an_anchor_of_another_meaning_becomes_what_it_stands_for(tmp_path: Path) -> None:
+    base = "architectures:\n  a: {}\n"
+    project = conflict(
+        tmp_path / "project",
+        {"params.yaml": base},
+        {"params.yaml": base + "  b: {layers: &layers [2]}\n  e: {layers: *layers}\n"},
+        {"params.yaml": base + "  c: {layers: &layers [3]}\n"},
+    )
+    settled(project)
+    architectures = read_yaml(project.folder / "params.yaml")["architectures"]
+    assert {name: entry.get("layers") for name, entry in architectures.items()} == {
+        "a": None, "b": [2], "c": [3], "e": [2],
+    }  # fmt: skip
+    assert (project.folder / "params.yaml").read_text().count("&layers") == 1
+
+
+def test_what_both_branches_have_added_needs_no_earlier_version(tmp_path: Path) -> None:
+    project = conflict(
+        tmp_path / "project",
+        {"a": ""},
+        {"dvc.lock": "stages:\n  train@a: {cmd: a}\n"},
+        {"dvc.lock": "stages:\n  train@b: {cmd: b}\n"},
+    )
+    settled(project)
+    assert set(read_yaml(project.folder / "dvc.lock")["stages"]) == {"train@a", "train@b"}
 
 
 def test_costs_of_steps_stay_as_this_branch_has_them(tmp_path: Path) -> None:
