@@ -150,8 +150,15 @@ class Scheduler:
                 ray.wait(list(self._running), num_returns=1)
                 self._receive_what_is_there()
                 self._record()
+        except StudyError as error:
+            # Another task has failed; what has ended has ended.
+            try:
+                self._record()
+            except StudyError as further:
+                raise StudyError(f"{error}\n{further}") from error
+            raise
         finally:
-            self._record()  # though another task may have failed
+            self._record()
 
     def _record(self) -> None:
         """Have DVC note what has ended."""

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 Files = dict[str, npt.NDArray[np.uint8]]  # contents by path; arrays of bytes, which Ray hands over uncopied
-# What the training stages compute and write with.
+# What the stages of networks compute and write with.
 PACKAGES = ("numpy", "pandas", "pydantic", "ruamel.yaml", "safetensors", "scipy", "torch", "tqdm")
 CHECKPOINTS = Path(".work/checkpoints")
 FINISHED = Path(".work/finished")  # the store of runs that are at their end, in a task
@@ -136,7 +136,7 @@ def shared_by(
     """What all nodes have to say, and a line for each thing in which one differs.
 
     ``told``: the name of each, and what it says. In versions they have to be as ``here``, the driver's machine; in
-    hardware as the first of them, since the driver does not train, and its machine may be another.
+    hardware as the first of them, since the tasks of the driver train nothing, and its machine may be another.
     """
     hardware = ("processor", "GPU", "torch for")
     _, first = told[0]

@@ -1,4 +1,4 @@
-"""The training stages on Ray give what ``dvc repro`` gives, whatever happens to nodes and to the driver."""
+"""The stages of networks on Ray give what ``dvc repro`` gives, whatever happens to nodes and to the driver."""
 
 import contextlib
 import json
@@ -452,6 +452,19 @@ def test_what_has_ended_is_recorded_though_another_task_fails(
     with pytest.raises(StudyError, match=r"^tune@other failed:\nparams.yaml: wrong$"):
         script.run()
     assert script.recorded == [stage for stage in FIRST if stage != "tune@other"]
+
+
+def test_of_a_task_that_failed_and_a_record_that_cannot_be_made_both_are_said(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: list[str]) -> None:
+        raise StudyError("stages/profile.py: edited")
+
+    monkeypatch.chdir(project.folder)
+    script = Script(monkeypatch, 9, tune_other=[[node.Failed("params.yaml: wrong")]])
+    monkeypatch.setattr(script, "commit", refuse)
+    with pytest.raises(StudyError, match=r"^tune@other failed:\nparams.yaml: wrong\nstages/profile.py: edited$"):
+        script.run()
 
 
 def test_only_an_evaluation_receives_test_images(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
