@@ -99,7 +99,18 @@ def test_a_layer_is_shown_with_shape_and_receptive_field(command: Command) -> No
     assert re.search(r"hidden1 +256 +whole image +1,048,832 ", printed)
 
 
-def test_pictures_of_any_kind_and_size_get_class_probabilities(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [2, 125])
+def test_pictures_of_any_kind_and_size_get_class_probabilities(
+    at_once: int, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "AT_ONCE", at_once)
+    forward, shown = Network.forward, list[int]()
+
+    def counted(network: Network, images: torch.Tensor) -> torch.Tensor:
+        shown.append(len(images))
+        return forward(network, images)
+
+    monkeypatch.setattr(Network, "forward", counted)
     Image.new("RGB", (300, 200), (255, 0, 0)).save("red.png")
     Image.new("L", (20, 20), 0).save("black.jpg")
     Image.new("RGBA", (32, 32), (255, 0, 0, 255)).save("alpha.png")
@@ -109,6 +120,7 @@ def test_pictures_of_any_kind_and_size_get_class_probabilities(command: Command,
     assert re.search(r"^alpha.png +bag 100.0 % ", alpha)
     # Nine classes share what e^5 leaves: 9 / (9 + e^5) of it.
     assert re.search(r"^black.jpg +shirt 94.3 % +\S+ 0.6 % +\S+ 0.6 %$", black)
+    assert (sum(shown), max(shown)) == (3, min(3, at_once))
 
 
 def test_a_file_is_enough_anywhere(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ REPORT = Path("plots/report.html")
 WEIGHTS = ".safetensors"  # ends the name of a file, and of no architecture
 CHECKED_IMAGES = 64  # shown to an exported network and to its original
 TOLERANCE = 1e-3  # of a logit, between the two
+AT_ONCE = 125  # pictures shown to a network: few enough for a laptop's memory
 
 
 def main() -> None:
@@ -148,8 +149,9 @@ def _predict(arguments: argparse.Namespace) -> str:
         else:
             images.append((file, read))
     if images:
+        pixels = torch.from_numpy(np.stack([pixels for _, pixels in images]))
         with torch.inference_mode():
-            probabilities = network(torch.from_numpy(np.stack([pixels for _, pixels in images]))).softmax(1)
+            probabilities = torch.cat([network(some).softmax(1) for some in torch.split(pixels, AT_ONCE)])
         rows = [
             (str(file), *(f"{classes[k]} {100 * row[k].item():.1f} %" for k in row.topk(top).indices))
             for (file, _), row in zip(images, probabilities, strict=True)
