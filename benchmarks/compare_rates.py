@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 import stages  # noqa: F401  (puts src/ on the path)
-from benchmarks.compare_recipes import change
+from benchmarks.compare_recipes import change, runs_on
 from benchmarks.recipes import LINES
 from cnn_study.base.yaml import read_yaml
 from cnn_study.params.study import validate
@@ -85,9 +85,8 @@ def _accuracy(by_rate: dict[float, float], rate: float) -> float:
 
 
 def main(asked: argparse.Namespace) -> None:
-    lines = pd.read_csv(LINES)
-    here = lines["processor"].str.contains(asked.processor, regex=False)
-    kept = lines[here].drop_duplicates(["recipe", "learning_rate", "network", "seed", "epochs"], keep="last")
+    lines = runs_on(asked.processor)
+    kept = lines.drop_duplicates(["recipe", "learning_rate", "network", "seed", "epochs"], keep="last")
     search = validate(read_yaml()).tune
     table = compared(kept, search)
     if table.empty:

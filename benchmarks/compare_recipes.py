@@ -38,10 +38,19 @@ def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in recipe.items() if key != "augmentation"} | augmentation
 
 
-def main(asked: argparse.Namespace) -> None:
+def runs_on(processor: str) -> pd.DataFrame:
+    """The lines of runs on the processor whose name has this part. Ends if several have, or precisions differ."""
     lines = pd.read_csv(LINES)
-    here = lines["processor"].str.contains(asked.processor, regex=False)
-    chosen = lines[here & (lines["learning_rate"] == asked.rate) & (lines["epochs"] == asked.epochs)]
+    found = lines[lines["processor"].str.contains(processor, regex=False)]
+    kinds = found[["processor", "precision"]].drop_duplicates().agg(" in ".join, axis=1)
+    if len(kinds) > 1:
+        sys.exit(f"{LINES}: found {' and '.join(kinds)} for {processor!r}, allowed: one of them")
+    return found
+
+
+def main(asked: argparse.Namespace) -> None:
+    lines = runs_on(asked.processor)
+    chosen = lines[(lines["learning_rate"] == asked.rate) & (lines["epochs"] == asked.epochs)]
     if chosen.empty:
         sys.exit(f"{LINES}: found no run of {asked.epochs} epochs at rate {asked.rate:g} on {asked.processor!r}")
     print(compared(chosen).to_string(na_rep=""))

@@ -24,6 +24,7 @@ from cnn_study.data.splits import load_split
 from cnn_study.params.study import validate
 from cnn_study.training.batches import Batches
 from cnn_study.training.budgets import Reached, train_to
+from cnn_study.training.entry import Override
 from cnn_study.training.loop import RunSpec
 from cnn_study.training.recipe import Recipe
 
@@ -34,11 +35,10 @@ TRIANGLE = 0.2  # the part of its steps in which the rate rises
 def main(asked: argparse.Namespace) -> None:
     params = validate(read_yaml())
     splits = [load_split(Path("data/prepared") / name) for name in ("train", "validation")]
-    changes = YAML(typ="safe", pure=True).load(asked.recipe)
+    changes = Override.model_validate({"recipe": YAML(typ="safe", pure=True).load(asked.recipe)})
     for seed in asked.seeds:
         for name in asked.networks:
-            recipe = params.trainings[name].recipe
-            recipe = Recipe.model_validate(recipe.model_dump() | changes)
+            recipe = Recipe.model_validate(params.trainings[name].updated(changes).recipe.model_dump())
             environment = set_up(recipe.device, recipe.precision, recipe.threads)
             training, validation = (Batches.of(split, environment.device) for split in splits)
             architecture = params.architectures[name]

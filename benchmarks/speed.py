@@ -19,7 +19,7 @@ import torch
 
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.figures import GOALS, OPTIMIZER_SHARE, Figure, Goal, kind_of, matmul_flops, seconds_of
-from benchmarks.plain_loop import WORKERS, Pictures, images_per_second
+from benchmarks.plain_loop import WARM_UP, WORKERS, Pictures, images_per_second
 from cnn_study.base.environment import Environment, set_up
 from cnn_study.base.yaml import read_yaml
 from cnn_study.data.splits import Split, load_split
@@ -50,6 +50,9 @@ class Bench:
         recipe = self.params.training.recipe
         self.environment: Environment = set_up("cpu", recipe.precision, recipe.threads)
         self.split = load_split(PREPARED / "train")
+        batch = max(goal.batch_size for goal in GOALS[kind_of(self.environment)].values())
+        if len(self.split) < (needed := IMAGES + (WARM_UP + 1) * batch):
+            sys.exit(f"{PREPARED}: found {len(self.split)} images for training, allowed: at least {needed}")
         self.pictures = Pictures(self.split)
         self.training = part(self.split, IMAGES)
         ninth = IMAGES // 9  # as many validation images to a training image as in the study
@@ -150,8 +153,8 @@ class Bench:
                    f"{np.median(epoch):.0f} over {np.median(plain):.0f}", "the steps, see the next figures"),
             figure(f"training FLOP/s over the {precision} matmul's", flops / matmul, goal.share_of_matmul, None,
                    f"{np.median(flops) / 1e9:.0f} over {np.median(matmul) / 1e9:.0f} GFLOP/s",
-                   "gradients of convolutions' weights, which run at 0.4 to 0.7 of the matmul's rate; what is "
-                   "bound by memory (ReLU, pools, normalisation); the optimizer"),
+                   "gradients of convolutions, which are slower than the matmul; what is bound by memory (ReLU, "
+                   "pools, normalisation); the optimizer"),
             figure("the optimizer's share of a step", optimizing, None, OPTIMIZER_SHARE, "",
                    "Muon's products, which grow with the square of a layer's channels"),
             figure("time of an epoch's training over bare steps'", steps / epoch, None, 1.08,
@@ -265,7 +268,11 @@ def main(names: Sequence[str]) -> None:
     path = Path(RESULTS.format(bench.kind))
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": []}
     if results.get("environment") != bench.environment.as_dict():
+        if names:
+            sys.exit(f"{path} is of another environment: without names, all of it is measured anew")
         results = {"environment": bench.environment.as_dict(), "figures": []}
+    if others := set(names) - set(bench.goals):
+        sys.exit(f"found {', '.join(sorted(others))}, allowed: {', '.join(bench.goals)}")
 
     def keep(*measured: Figure | None) -> None:
         for figure in filter(None, measured):
