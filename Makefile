@@ -57,7 +57,7 @@ kills: setup ## kill a training stage at 100 random moments, and see that its bi
 
 setup: ## make .venv from requirements.lock, if it is missing or out of date
 	@cmp -s requirements.lock .venv/requirements.lock || $(PYTHON) scripts/make_venv.py
-	@test -f .dvc/tmp/plots_page.html || python -m scripts.make_plots_page
+	@test .dvc/tmp/plots_page.html -nt .venv/requirements.lock || python -m scripts.make_plots_page
 
 lock: setup ## resolve pyproject.toml into requirements.lock
 	@pip install --quiet uv

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
@@ -18,11 +20,17 @@ with one_at_a_time(Path(sys.argv[1])):
 """
 
 
-def start(lock: Path) -> "subprocess.Popen[str]":
+@contextmanager
+def start(lock: Path) -> "Iterator[subprocess.Popen[str]]":
     command = [sys.executable, "-c", HOLD, str(lock)]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()  # it may wait for what this test no longer writes
+            raise
 
 
 def test_a_second_study_says_that_it_waits_and_begins_when_the_first_ends(tmp_path: Path) -> None:

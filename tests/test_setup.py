@@ -1,13 +1,12 @@
 """How `make setup` makes .venv."""
 
-import concurrent.futures
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, surroundings
 
 AS_IF = "import runpy, sys; sys.version_info = ({}); runpy.run_path(sys.argv[1], run_name='__main__')"
 
@@ -27,10 +26,11 @@ def test_a_python_too_old_or_too_new_is_told_in_a_line_before_anything_is_instal
 
 
 def test_two_commands_at_once_make_one_environment(tmp_path: Path) -> None:
-    (tmp_path / ".dvc/tmp").mkdir(parents=True)
-    (tmp_path / ".dvc/tmp/plots_page.html").touch()
-    pip = tmp_path / "pip"  # says what it is asked for, and takes a moment
-    pip.write_text('#!/bin/sh\necho "$@" >> pip.log\nsleep 0.5\n')
+    pip = tmp_path / "pip"  # says what it is asked for, and takes until the other command waits
+    pip.write_text(
+        '#!/bin/sh\necho "$@" >> pip.log\n'
+        "for tenth in $(seq 600); do grep -qs waiting *.out && exit; sleep 0.1; done\n"
+    )
     pip.chmod(0o755)
     (tmp_path / "as_python.py").write_text(
         f"import sys; sys.executable = '{tmp_path}/python'; sys.prefix = sys.base_prefix\n"
@@ -38,11 +38,18 @@ def test_two_commands_at_once_make_one_environment(tmp_path: Path) -> None:
     )
     made = 'if [ "$1" = -m ]; then mkdir -p .venv/bin && cp pip .venv/bin/pip'
     without_packages(tmp_path, f"{made}; else exec {sys.executable} as_python.py; fi")
-    with concurrent.futures.ThreadPoolExecutor() as both:
-        first, second = both.map(make_setup, [tmp_path] * 2)
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    (tmp_path / "scripts/make_plots_page.py").write_text(
+        "from pathlib import Path\nPath('.dvc/tmp/plots_page.html').touch()\n"
+    )
+    with (tmp_path / "first.out").open("w") as first, (tmp_path / "second.out").open("w") as second:
+        both = [
+            subprocess.Popen(setup_of(tmp_path), cwd=tmp_path, env=surroundings(), stdout=out, stderr=out)
+            for out in (first, second)
+        ]
+        assert [one.wait() for one in both] == [0, 0]
     assert (tmp_path / "pip.log").read_text().count("-r requirements.lock") == 1
-    assert sorted("waiting for its end" in one.stdout for one in (first, second)) == [False, True]
+    said = [(tmp_path / f"{which}.out").read_text() for which in ("first", "second")]
+    assert sorted("waiting for its end" in one for one in said) == [False, True]
 
 
 def without_packages(folder: Path, python: str) -> None:
@@ -55,6 +62,9 @@ def without_packages(folder: Path, python: str) -> None:
     (folder / "python").chmod(0o755)
 
 
+def setup_of(folder: Path) -> list[str]:
+    return ["make", f"PYTHON={folder / 'python'}", "setup"]
+
+
 def make_setup(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = ["make", f"PYTHON={folder / 'python'}", "setup"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(setup_of(folder), cwd=folder, capture_output=True, text=True, check=False)
