@@ -18,7 +18,7 @@ def verdicts(params: Params, net: str, baselines: Sequence[str]) -> Iterator[str
     results = {name: read_result(name) for name in (net, *baselines)}
     labels, names = load_labels(RESULTS / "data")
     for name, result in results.items():
-        accuracy = Estimate.of(result.test_accuracies(labels)).mean
+        accuracy = Estimate.of(result.test_accuracies(labels, result.budget)).mean
         parts = [] if accuracy is None else [f"{percent(accuracy)} of the test images right"]
         parts += [] if result.status == "trained" else [result.status]
         parts += [counted(result.budget, "epoch"), counted(len(params.trainings[name].seeds), "seed")]

@@ -27,14 +27,12 @@ def study(baseline: str, *others: str, controls: Sequence[tuple[str, str]] = ())
     )
 
 
-def comparer(
-    results: Sequence[Result], margin: float = 1.0, optimizers: Mapping[str, str] | None = None
-) -> Comparer:
+def comparer(results: Sequence[Result], optimizers: Mapping[str, str] | None = None) -> Comparer:
     by_name = {r.name: r for r in results}
     labels = labels_of(max(len(run.predicted) for r in results for run in r.predictions))
     accuracies = Accuracies(by_name, labels, optimizers or dict.fromkeys(by_name, "muon"))
     seconds = {r.name: {run.budget: run.clock.train_seconds for run in r.trained.runs} for r in results}
-    return Comparer(by_name, accuracies, CLASSES, margin, seconds)
+    return Comparer(by_name, accuracies, CLASSES, 1.0, seconds)
 
 
 def compared(results: Sequence[Result], of: Study) -> StudyComparison:

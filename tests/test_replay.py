@@ -55,6 +55,12 @@ def test_networks_that_two_studies_call_the_same_are_two_lines() -> None:
     assert list(orders.names.values()) == ["3×3 (a)", "3×3 (b)"]
 
 
+def test_a_network_in_no_study_is_another_line_than_one_that_is_shown_by_its_key() -> None:
+    studies = {"a": Study(title="A", question="?", baseline="thin", members={"thin": "wide"})}
+    orders = Orders.of(replayed(("thin", 0.01, 0, 0.5), ("wide", 0.01, 0, 0.6)), studies, 0.01, others=["wide"])
+    assert list(orders.names.values()) == ["wide (A)", "wide"]
+
+
 def test_who_does_not_train_at_the_own_rate_is_said_before_who_comes_first() -> None:
     low = [("thin", 0.001, 0, 0.5), ("wide", 0.001, 0, 0.7), ("odd", 0.001, 0, 0.6)]
     some = orders_of(*low, ("thin", 0.01, 0, 0.4), ("wide", 0.01, 0, 0.1), ("odd", 0.01, 0, 0.5))

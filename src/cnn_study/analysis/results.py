@@ -62,17 +62,17 @@ class Result:
         """The worst of its runs': one that failed is a finding about the architecture."""
         return worst(self.statuses)
 
-    def correct(self, labels: Integers, budget: int | None = None) -> list[npt.NDArray[np.bool_] | None]:
+    def correct(self, labels: Integers, budget: int) -> list[npt.NDArray[np.bool_] | None]:
         """Which test images (N,) each run has right; None where it diverged. ``labels``: (N,)."""
-        runs = self.runs_to(budget or self.budget)
+        runs = self.runs_to(budget)
         predictions = [self.evaluation.runs[run.key].predictions for run in runs]
         return [None if one is None else one.predicted == labels for one in predictions]
 
-    def test_accuracies(self, labels: Integers, budget: int | None = None) -> list[float | None]:
+    def test_accuracies(self, labels: Integers, budget: int) -> list[float | None]:
         """The fraction of test images that each run has right."""
         return [None if right is None else float(right.mean()) for right in self.correct(labels, budget)]
 
-    def balanced_accuracies(self, labels: Integers, budget: int | None = None) -> list[float | None]:
+    def balanced_accuracies(self, labels: Integers, budget: int) -> list[float | None]:
         """The mean over classes of the fraction of a class's test images that each run has right."""
         of_class = np.bincount(labels)
         there = of_class > 0

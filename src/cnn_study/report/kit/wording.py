@@ -147,6 +147,11 @@ def counted(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
+def at_budget(budget: int | None) -> str:
+    """With a space before it, at 8 epochs; empty where there is nothing to say."""
+    return "" if budget is None else f" at {counted(budget, 'epoch')}"
+
+
 def from_to(counts: Collection[int], noun: str) -> str:
     """3 seeds; 2 or 3 seeds; 2 to 4 seeds."""
     low, high = min(counts), max(counts)

@@ -17,7 +17,7 @@ def chapter(evidence: Evidence) -> Chapter:
     params = evidence.params
     searches, replays = learning_rates(evidence.results), replay_table(evidence.replays)
     images = max(replay.images for replay in evidence.replays.values())
-    orders = Orders.of(replays, params.studies, params.replay.learning_rate)
+    orders = Orders.of(replays, params.studies, params.replay.learning_rate, params.unnamed)
     found, factor = best_of(evidence.results), params.tune.factor
     off_by = off_by_finding(found, params.studies, factor)
     answers = (orders.finding, *((off_by,) if off_by else ()))

@@ -1,6 +1,6 @@
 """What one rate for all networks does to their order: the original report's recipe, run at several rates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +36,12 @@ class Orders:
     runs: Mapping[tuple[float, str], tuple[int, int]]
 
     @classmethod
-    def of(cls, replay: pd.DataFrame, studies: Studies, own: float) -> "Orders":
-        """``replay``: ``architecture``, ``learning_rate``, ``seed``, ``status``, ``validation_accuracy``."""
-        names = {str(name): first_name(str(name), studies) for name in replay["architecture"].unique()}
+    def of(cls, replay: pd.DataFrame, studies: Studies, own: float, others: Collection[str] = ()) -> "Orders":
+        """``replay``: ``architecture``, ``learning_rate``, ``seed``, ``status``, ``validation_accuracy``.
+
+        ``others``: architectures that no study names.
+        """
+        names = {str(name): first_name(str(name), studies, others) for name in replay["architecture"].unique()}
         means: dict[float, dict[str, float]] = {}
         runs: dict[tuple[float, str], tuple[int, int]] = {}
         for value, rows in replay.groupby("learning_rate"):

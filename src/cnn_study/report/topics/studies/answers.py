@@ -73,7 +73,7 @@ class Answered:
 
 
 def answers(
-    studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontier: Frontier, rates_for: int | None = None
+    studies: Sequence[ComparedStudy], mirrors: Iterable[Mirror], frontier: Frontier, rates_for: int | None
 ) -> list[Answered]:
     """What every study finds, whether it holds elsewhere, which network to use, and what not to conclude.
 

@@ -18,6 +18,7 @@ from cnn_study.report.kit.wording import (
     MOST_CHANGE,
     MOST_POINTS,
     OPTIMIZERS,
+    at_budget,
     counted,
     listed,
     named,
@@ -165,7 +166,7 @@ def under_both_table(mirror: Mirror) -> Table:
         for pair in mirror.pairs
     ]
     return Table(
-        f"Differences in percentage points{_at(mirror.budget)}, with {there} and with {here}",
+        f"Differences in percentage points{at_budget(mirror.budget)}, with {there} and with {here}",
         ("pair", there, here, "change", "same conclusion?"),
         tuple(rows),
         source(DATA),
@@ -200,7 +201,7 @@ def agreement(mirror: Mirror) -> Finding:
         said = f"it is {which} whether the conclusion is the same"
     it_changes = f", and by 95 % CIs, not corrected, it changes in {changing}" if changing else ""
     text = (
-        f"With {there} and with {here}{_at(mirror.budget)}, {said}; the difference has opposite signs in "
+        f"With {there} and with {here}{at_budget(mirror.budget)}, {said}; the difference has opposite signs in "
         f"{opposite or 'none'} of {total}{it_changes}."
     )
     return Finding(text, mirror.key, "agreement", numbers, DATA)
@@ -244,7 +245,8 @@ def _not_compared(mirror: Mirror) -> list[Finding]:
     why = "not all of the four networks have trained" if mirror.budget else "the networks share no training budget"
     return [
         Finding(
-            f"{mirror.name(name, study.baseline)} is not compared under both{_at(mirror.budget)}, since {why}.",
+            f"{mirror.name(name, study.baseline)} is not compared under both{at_budget(mirror.budget)}, "
+            f"since {why}.",
             mirror.key,
             "under_both_not_compared",
             {"of": name, "against": study.baseline, "budget": mirror.budget},
@@ -252,7 +254,3 @@ def _not_compared(mirror: Mirror) -> list[Finding]:
         )
         for name in missing
     ]
-
-
-def _at(budget: int | None) -> str:
-    return "" if budget is None else f" at {counted(budget, 'epoch')}"

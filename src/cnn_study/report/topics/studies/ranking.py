@@ -9,6 +9,7 @@ from cnn_study.report.kit.page import Table
 from cnn_study.report.kit.wording import (
     NAMED,
     accuracy_within,
+    at_budget,
     capitalized,
     chance,
     counted,
@@ -76,7 +77,7 @@ def members_table(study: ComparedStudy) -> Table:
 
 def _accuracies(study: ComparedStudy, name: str, balanced: bool) -> tuple[str, ...]:
     if (status := study.comparison.not_ranked.get(name)) is not None:
-        return (f"{status}{_at(_failed(study, name)[1])}", *(("–",) if balanced else ()))
+        return (f"{status}{at_budget(_failed(study, name)[1])}", *(("–",) if balanced else ()))
     by_class = study.at_budget(name).balanced_accuracy
     of_classes = accuracy_within(by_class) if by_class is not None else "–"
     return (accuracy_within(study.accuracy(name)), *((of_classes,) if balanced else ()))
@@ -194,7 +195,7 @@ def failures(study: ComparedStudy) -> list[Finding]:
         (status, count), *others = of_network.most_common()
         how = [f"{count} of {counted(of_all[name], 'run')} {FAILED[status]}"]
         how += [f"{more} {FAILED[kind]}" for kind, more in others]
-        by_how.setdefault(listed(how) + _at(found[name][1]), []).append(study.name(name))
+        by_how.setdefault(listed(how) + at_budget(found[name][1]), []).append(study.name(name))
     parts = [f"{listed(names)} ({how}{', each' if len(names) > 1 else ''})" for how, names in by_how.items()]
     return [study.finding("not_ranked", f"Not ranked: {'; '.join(parts)}.", numbers, SUMMARY)]
 
@@ -208,7 +209,3 @@ def _failed(study: ComparedStudy, name: str) -> tuple[tuple[Status, ...], int | 
     if summary.status == "trained":
         return study.at_budget(name).statuses, ranked
     return summary.statuses, None if ranked in (None, summary.budget) else summary.budget
-
-
-def _at(budget: int | None) -> str:
-    return "" if budget is None else f" at {counted(budget, 'epoch')}"

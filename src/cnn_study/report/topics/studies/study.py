@@ -16,7 +16,15 @@ from cnn_study.analysis.verdicts import Judged
 from cnn_study.analysis.what_differs import Difference, Pair, what_differs_in_studies
 from cnn_study.params.study import Study
 from cnn_study.report.kit.findings import CONCLUSIONS, Finding
-from cnn_study.report.kit.wording import MOST_POINTS, counted, counted_points, mean_of, named, points_within
+from cnn_study.report.kit.wording import (
+    MOST_POINTS,
+    at_budget,
+    counted,
+    counted_points,
+    mean_of,
+    named,
+    points_within,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class ComparedStudy:
         return self._at(self.comparison.budget)
 
     def _at(self, budget: int | None) -> str:
-        return "" if budget in (None, self._longest) else f" at {counted(budget, 'epoch')}"
+        return at_budget(None if budget == self._longest else budget)
 
     @property
     def _longest(self) -> int | None:

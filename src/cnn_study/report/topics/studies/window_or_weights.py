@@ -27,7 +27,7 @@ KINDS = {
     "better": "more accurate than {against}",
     "worse": "less accurate than {against}",
     "equivalent": "equivalent to {against} within {margin}",
-    "not decided": "not decided against {against}",
+    "not decided": "not shown to differ from {against}",
     "one run": "without a verdict (single run) against {against}",
     "no variation": "without a verdict (no variation) against {against}",
     "not compared": "not compared with {against}",
