@@ -66,8 +66,9 @@ def test_images_are_counted_by_what_they_show_and_what_a_run_takes_them_for() ->
     assert (counts == expected).all()
 
 
-def calibrated(error: float, gap: float, after: float, half: float = 0.004, left: float = 0.001) -> Calibration:
-    """With these errors before and ``after`` a temperature, and gaps of ``gap`` and ``left``, ± ``half``."""
+def calibrated(error: float, gap: float, after: float, left: float = 0.001) -> Calibration:
+    """With these errors before and ``after`` a temperature, and gaps of ``gap`` and ``left``, ± 0.004."""
+    half = 0.004
     return Calibration(
         error=error,
         gap=Gap(gap, (gap - half, gap + half)),

@@ -56,16 +56,19 @@ def shared(networks: Sequence[Outcomes]) -> float:
     return float(np.mean(np.subtract(of_means, of_runs)))
 
 
+# One test for each kind, since studies drawn once serve both assertions.
 @pytest.mark.parametrize(
     ("kind", "most"), [("equal", 0.06), ("moderately unequal", 0.06), ("strongly unequal", 0.08)]
 )
-def test_few_studies_have_a_wrong_verdict(kind: str, most: float) -> None:
-    found = [rates(kind, seeds) for seeds in (2, 3, 4, 5)]
-    wrong = np.mean([one["with_a_wrong_verdict"] for one in found])
-    chance = np.sqrt(
-        most * (1 - most) / sum(one["studies"] for one in found)
-    )  # the standard error of such a share
+def test_few_studies_have_a_wrong_verdict_and_intervals_hold_the_truth_in_93_to_97_percent(
+    kind: str, most: float
+) -> None:
+    found = {seeds: rates(kind, seeds) for seeds in (2, 3, 4, 5)}
+    wrong = np.mean([one["with_a_wrong_verdict"] for one in found.values()])
+    studies = sum(one["studies"] for one in found.values())
+    chance = np.sqrt(most * (1 - most) / studies)  # the standard error of such a share
     assert wrong <= most + 2 * chance
+    assert {seeds: one["held"] for seeds, one in found.items() if not 0.93 <= one["held"] <= 0.97} == {}
 
 
 def test_of_unequal_seeds_the_same_holds_and_a_variable_network_in_three_pairs_makes_more_wrong() -> None:
@@ -73,12 +76,6 @@ def test_of_unequal_seeds_the_same_holds_and_a_variable_network_in_three_pairs_m
     found = rates("strongly unequal, in three pairs", 3)
     assert 0.05 <= found["with_a_wrong_verdict"] <= 0.15
     assert found["held_of_most_variable"] <= 0.93
-
-
-@pytest.mark.parametrize("kind", ["equal", "moderately unequal", "strongly unequal"])
-@pytest.mark.parametrize("seeds", [2, 3, 4, 5])
-def test_intervals_hold_the_true_difference_in_93_to_97_percent_of_studies(kind: str, seeds: int) -> None:
-    assert 0.93 <= rates(kind, seeds)["held"] <= 0.97
 
 
 def test_intervals_of_the_most_variable_network_hold_less_often_and_how_often() -> None:

@@ -126,8 +126,8 @@ def environment() -> Environment:
     return set_up("cpu", "auto", 1)
 
 
-def job(environment: Environment, optimizer: Optimizer = "muon", architecture: Any = RESIDUAL) -> Job:
-    return Job(spec_of(architecture), 8, optimizer, environment)
+def job(environment: Environment, optimizer: Optimizer = "muon") -> Job:
+    return Job(spec_of(RESIDUAL), 8, optimizer, environment)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "muon"])

@@ -56,8 +56,8 @@ def gradients_of(ratios: list[float], architecture: str = "thin", last: float = 
     return pd.DataFrame(rows)
 
 
-def flow_of(norms: pd.DataFrame, architecture: str = "thin") -> Flow:
-    return flows_of(norms, SUMMARY)[architecture]
+def flow_of(norms: pd.DataFrame) -> Flow:
+    return flows_of(norms, SUMMARY)["thin"]
 
 
 def answered(norms: pd.DataFrame) -> Finding:

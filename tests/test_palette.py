@@ -18,8 +18,8 @@ def test_a_new_network_at_the_end_changes_no_colour() -> None:
 
 
 def test_many_networks_still_differ_in_colour_or_dash() -> None:
-    styles = styles_of([str(number) for number in range(40)])
-    assert len(set(styles.values())) == 40
+    styles = styles_of([str(number) for number in range(48)])
+    assert len(set(styles.values())) == 48
     assert len({(look.colour, look.shape) for look in list(styles.values())[: len(COLOURS)]}) == len(COLOURS)
 
 

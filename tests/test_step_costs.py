@@ -15,11 +15,11 @@ TRUE = {"base": 0.02, "second": 0.03, "third": 0.021}  # seconds of a step on an
 Times = dict[str, list[float]]
 
 
-def times_of(names: tuple[str, ...], busy: float = 1.0, noise: float = 0.01, seed: int = 19) -> Times:
+def times_of(names: tuple[str, ...], busy: float = 1.0, seed: int = 19) -> Times:
     """What steps take in blocks, each of which is slower by a factor, for all networks alike."""
     generator = np.random.default_rng(seed)
     slower = busy * np.exp(generator.normal(0, 0.3, BLOCKS))
-    return {name: list(TRUE[name] * slower * np.exp(generator.normal(0, noise, BLOCKS))) for name in names}
+    return {name: list(TRUE[name] * slower * np.exp(generator.normal(0, 0.01, BLOCKS))) for name in names}
 
 
 def costs_of(*sessions: Times, batches: dict[str, int] | None = None) -> Costs:
