@@ -189,8 +189,7 @@ def scope_of(params: Params, summaries: Summaries, networks: Sequence[str]) -> s
     epochs = from_to([max(one.budgets) for one in trainings], "epoch")
     return (
         f"{DATASETS[summaries.dataset]}: means of {seeds}, {epochs}, {summaries.test_images:,} test images. {CI}. "
-        "Verdicts are corrected for the number of comparisons, intervals are not. Rounded after subtraction. "
-        f"Equivalent: within {counted_points(params.analysis.margin)}."
+        "Verdicts are corrected for the number of comparisons, intervals are not. Rounded after subtraction."
     )
 
 

@@ -50,6 +50,21 @@ Progress.epoch_ended = _held
 """
 
 
+def other_results_here() -> bool:
+    """Whether the study has been run here with other results than the committed ones, which README is about."""
+
+    def edited(name: str) -> bool:
+        command = ["git", "diff", "--quiet", "HEAD", "--", name]
+        return subprocess.run(command, cwd=REPOSITORY, check=False).returncode != 0
+
+    return edited("metrics") and not edited("README.md")
+
+
+of_the_committed = pytest.mark.skipif(
+    other_results_here(), reason="metrics/ holds other results than the committed ones, which README.md is about"
+)
+
+
 def surroundings() -> dict[str, str]:
     """The environment of commands: with this Python's folder first, and without the user's settings of git."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
