@@ -126,10 +126,10 @@ class Analysis:
         """Whether the pair's verdict says which network is better."""
         return self.verdicts[pair].verdict in ("better", "worse")
 
-    def holds(self, pair: Pair, truth: float = 0) -> bool:
-        """Whether the pair's 95 % CI holds the true difference."""
+    def holds(self, pair: Pair) -> bool:
+        """Whether the pair's 95 % CI holds the true difference, which is 0."""
         low, high = self.contrasts[pair].interval()
-        return low <= truth <= high
+        return low <= 0 <= high
 
 
 def _shrinkage(of: Outcomes, against: Outcomes) -> float:
@@ -226,9 +226,10 @@ def in_words(results: Mapping[str, Any]) -> str:
         "With 10,000 images, three seeds and equal variances, a true difference of one point has a p-value below "
         f"0.05 in {alone} of comparisons, and is significant after correction for {len(PAIRS)} pairs in "
         f"{together}; the minimum detectable difference is {100 * power['detectable']:.2f} points. Where pairs "
-        f"differ by exactly the margin, {equivalent} of studies call one of them equivalent. A network with a "
-        f"probability of at least 90 % of being the best was the best in {best['right']} of {best['with_one']} "
-        "studies, whose true accuracies were drawn with a standard deviation of one point."
+        f"differ by exactly the margin, {equivalent} of studies call one of them equivalent. With "
+        f"{IMAGES:,} images, a network with a probability of at least 90 % of being the best was the best in "
+        f"{best['right']} of {best['with_one']} studies, whose true accuracies were drawn with a standard "
+        "deviation of one point."
     )
 
 
