@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.ray`` runs the stages of all networks of a reduced study of CIFAR-10, from nothing, in
 clones of this repository: by ``dvc repro`` with two threads and with one, and on a Ray cluster, that runs already,
-with one and with two workers of one core each. It needs two cores, idle otherwise, and takes some minutes.
+with one and with two workers of one core each. It needs two cores, idle otherwise, and takes up to
+20 minutes.
 """
 
 import json
@@ -37,7 +38,8 @@ TRAINING = ("tune", "train", "replay")  # the stages that train
 CHECKPOINT_BYTES = 12_800_000  # that of kernel_3x3
 
 IMAGE_BYTES = 154_000_000  # data/prepared/train and validation, of the whole study
-DVC_ON_ONE_CORE = "import os, runpy; os.sched_setaffinity(0, [0]); runpy.run_module('dvc', run_name='__main__')"
+ONE_CORE = "os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])"
+DVC_ON_ONE_CORE = f"import os, runpy; {ONE_CORE}; runpy.run_module('dvc', run_name='__main__')"
 
 
 def engine() -> None:
@@ -45,8 +47,9 @@ def engine() -> None:
     driver.run(Resources(cpus=1), allow_missing=False)
 
 
-def empty_tasks(count: int = 20) -> None:
-    """Print the seconds of a task whose stage does nothing, with the images, of ``count`` on one worker."""
+def empty_tasks() -> None:
+    """Print the seconds of a task whose stage does nothing, with the images, of 20 on one worker."""
+    count = 20
     with connected():
         sources = {file.as_posix(): node.read(file) for path in driver.SOURCES for file in source_files(path)}
         shared = ray.put(sources), ray.put({"data/prepared/images": np.zeros(IMAGE_BYTES, np.uint8)})
@@ -63,8 +66,9 @@ def empty_tasks(count: int = 20) -> None:
         print(seconds / count)
 
 
-def checkpoints(count: int = 51) -> None:
-    """Print the seconds from a task that sends a checkpoint to the driver's disk, of all but the first."""
+def checkpoints() -> None:
+    """Print the seconds from a task that sends a checkpoint to the driver's disk, of all but the first of 51."""
+    count = 51
 
     def send() -> Iterator[node.Saved]:
         for _ in range(count):

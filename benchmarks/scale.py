@@ -57,10 +57,15 @@ def pretend(outs: Iterable[str]) -> None:
 
 
 def outputs() -> dict[str, list[str]]:
-    """By stage, those of the repository in the current folder."""
+    """By stage, those of the repository in the current folder, and what other stages read within them."""
     with Repo() as repo:
         known = repo.index.stages
-        return {stage.addressing: [os.path.relpath(out.fs_path) for out in stage.outs] for stage in known}
+        read = {os.path.relpath(dep.fs_path) for stage in known for dep in stage.deps}
+    made = {stage.addressing: [os.path.relpath(out.fs_path) for out in stage.outs] for stage in known}
+    return {
+        name: outs + sorted(path for path in read for out in outs if Path(out) in Path(path).parents)
+        for name, outs in made.items()
+    }
 
 
 def seconds_of(call: Callable[[], object]) -> float:
