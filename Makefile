@@ -20,7 +20,7 @@ study: setup ## run the study: whatever of it is not up to date (QUICK=1: small;
 test: setup ## run the tests, but for the thorough ones
 	@python -m pytest --numprocesses 2 --dist worksteal -m "not thorough"
 
-test-thorough: setup ## run those that take a minute or more each: queues of experiments, results without weights
+test-thorough: setup ## run those that take longest: queues of experiments, results without weights
 	@python -m pytest --numprocesses 2 --dist worksteal -m thorough
 
 test-processors: setup ## test all shapes of layers, and what depends on the processor with its instruction set lowered

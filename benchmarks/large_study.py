@@ -3,6 +3,7 @@
 ``python -m benchmarks.large_study`` prints them, from scale.json, ray.json and the committed results of the study.
 """
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from cnn_study.base.yaml import read_yaml
 from cnn_study.cost.blocks import SECONDS
 from cnn_study.params.study import validate
 from cnn_study.training.schedule import Schedule
+from engine.driver import RECORD_SECONDS
+from scripts import step_times
+from scripts.estimate import FORWARD
 
 ARCHITECTURES, SEEDS, AT_ONCE = 200, 5, 256
 WAVES = -(-ARCHITECTURES * SEEDS // AT_ONCE)
 SHOWN = (40, 100, 200)  # architectures
 EPOCH = 10  # seconds of an epoch on a quarter of a GPU: nobody has measured that
 IMAGES, TEST_IMAGES = 45_000, 10_000
-BATCHES = 10  # in which the driver records what has ended meanwhile: a guess
-FORWARD = 0.4  # of a training step, about: a forward pass
 # Seconds of `analyze` for each network of three seeds; by hand, once, on 2 cores with AVX2.
 ANALYZE = 1.9
 LOCK, RAY, SCALE = "`dvc.lock`", "[ray.json](../benchmarks/ray.json)", "[scale.json](../benchmarks/scale.json)"
@@ -30,11 +32,11 @@ LOCK, RAY, SCALE = "`dvc.lock`", "[ray.json](../benchmarks/ray.json)", "[scale.j
 
 @dataclass(frozen=True)
 class Large:
-    """What the estimate comes from: ``scale`` by architectures, ``ray``, and means of this study's networks.
+    """What the estimate comes from: ``scale`` by architectures, ``ray``, and this study's networks of all budgets.
 
     In bytes ``images`` for training, validation and testing, a ``checkpoint``, and a seed's ``weights`` to all
-    ``budgets`` with the checkpoint at its trunk's end; in epochs what is ``searched``, and what a ``seed`` takes;
-    ``saved``: how often a seed writes a checkpoint.
+    ``budgets`` with the checkpoint at its trunk's end, both means; in epochs what each search took,
+    ``searched``, and what a ``seed`` takes; ``saved``: how often a seed writes a checkpoint.
     """
 
     scale: Mapping[int, Mapping[str, float]]
@@ -43,7 +45,7 @@ class Large:
     images: Sequence[float]
     checkpoint: float
     weights: float
-    searched: float
+    searched: Sequence[int]
     seed: float
     saved: int
 
@@ -57,7 +59,7 @@ class Large:
         whole = {  # of networks with the budgets that most have
             name: outs[f"runs/train/{name}"] / len(training.seeds)
             for name, training in params.trainings.items()
-            if training.budgets == budgets and f"runs/train/{name}" in outs
+            if training.budgets == budgets and name in summary
         }
         schedule = Schedule.of(params.training.recipe, IMAGES)
         # At the end of each epoch, and where a branch begins.
@@ -66,13 +68,13 @@ class Large:
         saved += sum(budget - schedule.branch(budget) // IMAGES for budget in budgets)
         branches = sum(schedule.end(budget) - schedule.branch(budget) for budget in budgets)
         return cls(
-            {row["architectures"]: row for row in read_json(folder / "benchmarks/scale.json")},
+            {row["architectures"]: row for row in read_json(folder / "benchmarks/scale.json")["studies"]},
             read_json(folder / "benchmarks/ray.json"),
             budgets,
             [outs[f"data/prepared/{part}"] for part in ("train", "validation", "test")],
             statistics.mean(size - 4 * len(budgets) * summary[name]["parameters"] for name, size in whole.items()),
             statistics.mean(whole.values()),
-            statistics.mean(len(read_json(path)["runs"]) for path in (folder / "results/tune").glob("*.json")),
+            [len(read_json(folder / f"results/tune/{name}.json")["runs"]) for name in whole],
             (schedule.branch(max(budgets)) + branches) / IMAGES,
             saved,
         )
@@ -89,7 +91,7 @@ class Large:
             ("images for training, validation and testing", "MB", 1, LOCK, [one / 1e6 for one in self.images]),
             ("a checkpoint", "MB", 1, LOCK, [self.checkpoint / 1e6]),
             ("a seed's weights for all budgets, and its checkpoint", "MB", 1, LOCK, [self.weights / 1e6]),
-            ("a search", "epochs", 1, "`results/tune`", [self.searched]),
+            ("a search, mean and longest", "epochs", 1, "`results/tune`", [self._searched, max(self.searched)]),
             ("a seed, all budgets", "epochs", 1, "`params.yaml`", [self.seed]),
             ("a task, beside its epochs", "s", 1, RAY, [self.task]),
             ("of this, the engine's share on the worker", "s", 2, RAY, [self.ray["empty_task"]["seconds"]]),
@@ -100,7 +102,7 @@ class Large:
                 RAY,
                 [self.ray["checkpoint"]["seconds"]],
             ),
-            ("`cost`, a network", "s", 0, "[blocks.py](../src/cnn_study/cost/blocks.py)", [SECONDS]),
+            ("`cost`, a network, at least", "s", 0, "[blocks.py](../src/cnn_study/cost/blocks.py)", [SECONDS]),
             ("`analyze`, a network of three seeds, in small studies", "s", 1, "by hand, once", [ANALYZE]),
         ]
         for what, key, digits in (
@@ -139,18 +141,22 @@ class Large:
         return (
             f"With networks {times} times as large, at `t` = {times * EPOCH:,} s, trainings take "
             f"{trainings / 3600:.0f} hours, the driver writes checkpoints for {writes / 3600:.0f} hours, "
-            f"and DVC has {weights / 1e12:.1f} TB of weights to hash."
+            f"and DVC has {weights / 1e12:.1f} TB to hash."
         )
 
     @property
+    def _searched(self) -> float:
+        return statistics.mean(self.searched)
+
+    @property
     def _moved(self) -> float:
-        """Bytes of checkpoints and weights from workers to the driver."""
-        return self._checkpoints * self.checkpoint + ARCHITECTURES * SEEDS * self.weights
+        """Bytes of checkpoints, and of weights: as they come, into runs/, and for evaluations."""
+        return self._checkpoints * self.checkpoint + 3 * ARCHITECTURES * SEEDS * self.weights
 
     @property
     def _checkpoints(self) -> float:
         # A run of a search, of one epoch, writes two.
-        return ARCHITECTURES * (SEEDS * self.saved + 2 * self.searched)
+        return ARCHITECTURES * (SEEDS * self.saved + 2 * self._searched)
 
     @property
     def _writes(self) -> float:
@@ -162,13 +168,20 @@ class Large:
         begun = 4 * ARCHITECTURES  # stages: tune, train, evaluate and profile
         begins = begun * self._in_large("the engine begins a stage")
         first, twenty = (self._in_large(f"the engine records {count} of train") for count in (1, 20))
-        records = BATCHES * first + (begun - BATCHES) * (twenty - first) / 19
-        nothing = self._in_large("dvc repro with nothing changed")
+        batches = math.ceil((begins + self._writes) / RECORD_SECONDS)
+        records = batches * first + (begun - batches) * (twenty - first) / 19
+        status, graph, repro = (
+            self._in_large(what)
+            for what in (
+                "dvc status with nothing changed", "the engine reads the graph", "dvc repro with nothing changed"
+            )
+        )  # fmt: skip
+        steps = ARCHITECTURES * step_times.SECONDS
         yield from (
             (
                 "searches",
-                self.searched * EPOCH + self.task,
-                f"one wave: {self.searched:.1f} `t` + {self.task:.1f}",
+                max(self.searched) * EPOCH + self.task,
+                f"one wave, the longest: {max(self.searched)} `t` + {self.task:.1f}",
             ),
             (
                 "trainings",
@@ -178,16 +191,22 @@ class Large:
             (
                 "evaluations and profiles",
                 evaluated * EPOCH + 2 * self.task,
-                f"a wave each: {evaluated:.1f} `t` + 2 × {self.task:.1f}",
+                f"a wave each: {FORWARD} × {SEEDS} seeds × {len(self.budgets)} budgets × {TEST_IMAGES:,} images / "
+                f"{IMAGES:,} = {evaluated:.1f} `t`, and 2 × {self.task:.1f}",
             ),
             (
                 "the driver, meanwhile",
                 begins + records + self._writes,
-                f"begins {begun} stages: {begins:.0f}; records them in {BATCHES} batches: {records:.0f}; writes "
-                f"{self._checkpoints:,.0f} checkpoints and the weights, {self._moved / 1e9:.0f} GB: "
-                f"{self._writes:.0f}",
+                f"begins {begun} stages: {begins:.0f}; writes {self._checkpoints:,.0f} checkpoints, and weights "
+                f"three times, {self._moved / 1e9:.0f} GB: {self._writes:.0f}; records what has ended once in "
+                f"{RECORD_SECONDS} s of that, {batches} times: {records:.0f}",
             ),
-            ("`dvc repro`, before and after", 2 * nothing, f"2 × {nothing:.0f}"),
+            (
+                "DVC, before and after",
+                2 * status + steps + graph + repro,
+                f"status twice, steps for the time left, graph, repro: 2 × {status:.0f} + {ARCHITECTURES} × "
+                f"{step_times.SECONDS} + {graph:.0f} + {repro:.0f}",
+            ),
             ("`cost`", ARCHITECTURES * SECONDS, f"{ARCHITECTURES} × {SECONDS:.0f}"),
             ("`analyze`", ARCHITECTURES * ANALYZE * SEEDS / 3, f"{ARCHITECTURES} × {ANALYZE} × {SEEDS} / 3"),
         )

@@ -19,6 +19,7 @@ from dvc.repo import Repo
 
 import stages  # noqa: F401  (puts src/ on the path)
 from benchmarks.workspace import clone, run
+from cnn_study.base.environment import set_up
 from engine.pipeline import Pipeline
 
 RESULTS = Path("benchmarks/scale.json")
@@ -115,4 +116,5 @@ def measure(count: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     measured = [measure(int(count)) for count in sys.argv[1:] or (12, 40, 100, 200)]
-    RESULTS.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    results = {"environment": set_up("cpu").as_dict(), "studies": measured}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

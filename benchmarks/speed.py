@@ -268,7 +268,7 @@ def main(names: Sequence[str]) -> None:
     path = Path(RESULTS.format(bench.kind))
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": []}
     if results.get("environment") != bench.environment.as_dict():
-        if names:
+        if names and path.exists():
             sys.exit(f"{path} is of another environment: without names, all of it is measured anew")
         results = {"environment": bench.environment.as_dict(), "figures": []}
     if others := set(names) - set(bench.goals):

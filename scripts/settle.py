@@ -13,8 +13,6 @@ from collections.abc import Iterator, MutableMapping, MutableSequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
 import stages  # noqa: F401  (puts src/ on the path, and gives errors of the user's one line)
 from cnn_study.base.errors import StudyError
 from cnn_study.base.files import write_whole
@@ -85,15 +83,14 @@ def join_stages(base: Any, ours: Any, theirs: Any) -> None:
 
 
 def unite_anchors(node: Any, first: dict[str, Any]) -> None:
-    """Let what came from another file with an anchor that is here too stand for the one here, or have none.
+    """Make what came from another file with an anchor that is here too an alias, or without one if it differs.
 
-    ``first``: by anchor, the first that has it, of all that was seen before.
+    DVC refuses an anchor that stands twice. ``first``: by anchor, the first that has it, of all that was seen
+    before. Comments in a list that becomes an alias are lost.
     """
     places = node.items() if isinstance(node, MutableMapping) else enumerate(node)
     for place, value in list(places):
-        if not isinstance(value, (CommentedMap, CommentedSeq)):
-            continue
-        anchor = value.yaml_anchor()
+        anchor = value.yaml_anchor() if hasattr(value, "yaml_anchor") else None  # numbers and texts have some too
         if anchor is not None and anchor.value:
             earlier = first.setdefault(anchor.value, value)
             if earlier is not value and earlier == value:
@@ -101,7 +98,8 @@ def unite_anchors(node: Any, first: dict[str, Any]) -> None:
                 continue
             if earlier is not value:
                 anchor.value = None
-        unite_anchors(value, first)
+        if isinstance(value, (MutableMapping, MutableSequence)):
+            unite_anchors(value, first)
 
 
 def join(base: Any, ours: Any, theirs: Any, keys: Keys = ()) -> Iterator[str]:

@@ -30,6 +30,7 @@ from scripts.plan import DVC, belongs_to, foreseen, lost_results, lost_weights, 
 from scripts.reduce import EMBEDDED, QUICK, reduce_params
 from scripts.repro import Repro
 from stages._runs import WANTED
+from stages.check import refuse_what_dvc_refuses
 from stages.download import RAW
 
 
@@ -95,6 +96,7 @@ def _run(dataset: str, on_ray: Resources | None, *, quick: bool, net: str) -> in
 def requested(dataset: str, net: str) -> Params:
     """The parameters. Raises StudyError if they have no such network, or are about another data set."""
     params = validate(read_yaml())
+    refuse_what_dvc_refuses()
     if net and net not in params.architectures:
         raise StudyError(
             f"NET: {found(net)}, allowed: an entry of architectures{nearest(net, params.architectures)}"

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from cnn_study.base.errors import StudyError
 from cnn_study.base.schema import as_error
 from cnn_study.base.yaml import PARAMS, read_yaml
@@ -20,6 +23,7 @@ def main() -> None:
 def checked_params() -> Params:
     """All of params.yaml. Raises StudyError with a line for every mistake, what this machine lacks among them."""
     content = read_yaml()
+    refuse_what_dvc_refuses()
     params, mistakes = None, []
     try:
         params = validate(content)
@@ -32,6 +36,17 @@ def checked_params() -> Params:
     if mistakes or params is None:
         raise StudyError("\n".join(mistakes))
     return params
+
+
+def refuse_what_dvc_refuses(path: Path = PARAMS) -> None:
+    """Raise StudyError if DVC cannot read the file.
+
+    Its parser is libyaml, which refuses what ``read_yaml`` lets pass, such as an anchor that stands twice.
+    """
+    try:
+        YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise StudyError(f"{path}: found what DVC cannot read: {' '.join(str(error).split())}") from None
 
 
 def ask_no_more_than_a_folder_has(params: Params) -> None:

@@ -184,7 +184,7 @@ def test_whether_it_is_the_window_or_the_weights_is_named_for_each() -> None:
     assert text == (
         "A larger window with about the same number of weights in convolutions: a (+0.9 points), b (+0.1) and c "
         "(+0.5) are more accurate than base; e (−0.2) is equivalent to base within 1 point; d (+0.2) is not "
-        "decided against base; f is not compared with base. "
+        "shown to differ from base; f is not compared with base. "
         "A larger number of weights in convolutions with the same window: “wide, twice” (+0.6 points) is more "
         "accurate than base."
     )

@@ -10,6 +10,7 @@ import pytest
 
 from cnn_study.base.yaml import read_yaml
 from scripts.settle import join
+from stages.check import refuse_what_dvc_refuses
 from tests.conftest import Project
 from tests.test_fresh_clone import STUDY, changed, clone_of, study
 
@@ -114,8 +115,9 @@ def test_entries_of_both_branches_are_kept_with_their_comments(tmp_path: Path) -
     assert "nothing to settle" in settled(project)
 
 
-def test_an_alias_of_the_other_branch_is_one_here_and_an_anchor_stands_once(tmp_path: Path) -> None:
-    base = "architectures:\n  a: {layers: &layers [1]}\n"
+@pytest.mark.parametrize("value", ["[1]", "0.1", "word"])
+def test_an_alias_of_the_other_branch_is_one_here_and_an_anchor_stands_once(value: str, tmp_path: Path) -> None:
+    base = f"architectures:\n  a: {{layers: &layers {value}}}\n"
     other = "  c: {layers: *layers}\n  d: {layers: *layers}\n"
     project = conflict(
         tmp_path / "project",
@@ -136,6 +138,7 @@ def test_an_anchor_of_another_meaning_becomes_what_it_stands_for(tmp_path: Path)
         {"params.yaml": base + "  c: {layers: &layers [3]}\n"},
     )
     settled(project)
+    refuse_what_dvc_refuses(project.folder / "params.yaml")
     architectures = read_yaml(project.folder / "params.yaml")["architectures"]
     assert {name: entry.get("layers") for name, entry in architectures.items()} == {
         "a": None, "b": [2], "c": [3], "e": [2],

@@ -58,7 +58,12 @@ def shared(networks: Sequence[Outcomes]) -> float:
 
 # One test for each kind, since studies drawn once serve both assertions.
 @pytest.mark.parametrize(
-    ("kind", "most"), [("equal", 0.06), ("moderately unequal", 0.06), ("strongly unequal", 0.08)]
+    ("kind", "most"),
+    [
+        pytest.param("equal", 0.06, marks=pytest.mark.thorough),
+        pytest.param("moderately unequal", 0.06, marks=pytest.mark.thorough),
+        ("strongly unequal", 0.08),
+    ],
 )
 def test_few_studies_have_a_wrong_verdict_and_intervals_hold_the_truth_in_93_to_97_percent(
     kind: str, most: float
@@ -71,6 +76,7 @@ def test_few_studies_have_a_wrong_verdict_and_intervals_hold_the_truth_in_93_to_
     assert {seeds: one["held"] for seeds, one in found.items() if not 0.93 <= one["held"] <= 0.97} == {}
 
 
+@pytest.mark.thorough
 def test_of_unequal_seeds_the_same_holds_and_a_variable_network_in_three_pairs_makes_more_wrong() -> None:
     assert error_rates("equal", UNEQUAL_SEEDS, count=150)["with_a_wrong_verdict"] <= 0.06 + 2 * 0.02
     found = rates("strongly unequal, in three pairs", 3)

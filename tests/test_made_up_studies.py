@@ -340,7 +340,10 @@ def test_window_and_weights_are_named_under_the_verdicts_of_the_table(name: str)
     of_window, _, of_weights = text.partition(" A larger number of weights")
     assert made.page.table
     shown = {row[0]: row[1] for row in made.page.table.rows}
-    words = {"▲ better": "more accurate", "▼ worse": "less accurate", "not compared": "not compared"}
+    words = {
+        "▲ better": "more accurate", "▼ worse": "less accurate", "? not decided": "not shown to differ",
+        "not compared": "not compared",
+    }  # fmt: skip
     for side, clause in (("window", of_window), ("weights in convolutions", of_weights)):
         pairs = [pair for pair, about in SPLIT.items() if about == side]
         # The table has the baseline, whose window and weights are the smaller ones, second.

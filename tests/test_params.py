@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -23,6 +24,7 @@ from cnn_study.params.study import validate
 from cnn_study.sources.datasets import SOURCES
 from cnn_study.training.entry import Override
 from cnn_study.training.recipe import Training
+from stages.check import refuse_what_dvc_refuses
 from tests.conftest import REPOSITORY, Project
 from tests.test_text import ODD
 
@@ -535,9 +537,42 @@ def test_what_is_no_yaml_mapping_is_one_line(tmp_path: Path, text: str, line: st
     assert "\n" not in str(error.value)
 
 
-def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("rate: 1e-3\nanswer: yes\n")
-    assert read_yaml(tmp_path / "params.yaml") == {"rate": 0.001, "answer": "yes"}
+ODD_VALUES = (
+    "1e-3",
+    "yes",
+    "off",
+    "010",
+    "0o10",
+    "1_000",
+    "12:30:00",
+    "2001-01-01",
+    "~",
+    ".5",
+    "+1",
+    ".inf",
+    "0x1F",
+)
+
+
+def test_values_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    odd = ["1e-3", "yes", "off", "010", "0o10", "1_000", "12:30:00", "2001-01-01", "~", ".5", "+1", ".inf", "0x1F"]
+    path.write_text("".join(f"{key}: {value}\n" for key, value in zip("abcdefghijklm", odd, strict=True)))
+    assert read_yaml(path)["a"] == 0.001
+    assert read_yaml(path)["b"] == "yes"
+    for one in (path, REPOSITORY / "params.yaml", REPOSITORY / "dvc.lock"):
+        assert read_yaml(one) == load_yaml(one)
+
+
+def test_what_dvc_cannot_read_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: &x [1]\nb: &x [2]\nc: *x\n")
+    with pytest.raises(YAMLFileCorruptedError):
+        load_yaml(path)
+    with pytest.raises(StudyError, match="found what DVC cannot read: .*duplicate anchor.* line 2") as error:
+        refuse_what_dvc_refuses(path)
+    assert "\n" not in str(error.value)
+    refuse_what_dvc_refuses(REPOSITORY / "params.yaml")
 
 
 def test_a_missing_file_or_key_is_named(tmp_path: Path) -> None:

@@ -400,6 +400,8 @@ def test_a_chart_leaves_out_what_has_no_value(template: str, filled: str) -> Non
     assert "broken" not in drawn
 
 
+@pytest.mark.long
+@pytest.mark.thorough
 def test_networks_that_diverge_with_other_threads_or_stand_in_no_study_are_reported(
     project: Project,
 ) -> None:
