@@ -35,6 +35,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 # As a processor with AVX2 alone computes.
 LOWERED = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+MEANWHILE = 200  # tests, which take about as long as the small study takes to be made
 SHAPE = Shape(3, 32, 10)  # of CIFAR-10, and of the embedded images
 SMALL = {"layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 6, "kernel": 3}, {"pool": 2}], "head": {}}
 RESIDUAL = {"layers": [{"pool": 4}, {"residual": 4, "stride": 2}], "head": {"hidden": [8], "dropout": 0.1}}
@@ -189,14 +190,17 @@ def small_study(content: Any) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, so that in the end no core is idle; then those with the small study, beside all others."""
 
-    def order(item: pytest.Item) -> tuple[bool, bool]:
-        needs_the_study = "untouched" in getattr(item, "fixturenames", ())
-        return item.get_closest_marker("long") is None, not needs_the_study
+    def needs_the_study(item: pytest.Item) -> bool:
+        return "untouched" in getattr(item, "fixturenames", ())
 
-    items.sort(key=order)
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, not needs_the_study(item)))
     # Each of pytest's processes begins with a stretch of its own, and takes from others when it is done.
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    items[:] = [item for first in range(processes) for item in items[first::processes]]
+    first, *others = (items[place::processes] for place in range(processes))
+    items[:] = first
+    for stretch in others:  # meanwhile the first process makes the study
+        apart = [item for item in stretch if not needs_the_study(item)][:MEANWHILE]
+        items += apart + [item for item in stretch if item not in apart]
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,7 @@ def test_a_data_set_that_cannot_be_had_is_not_missed_where_nothing_needs_it(clon
     assert (clone.folder / "params.yaml").read_text() == before
 
 
+@pytest.mark.thorough
 def test_a_changed_chart_is_drawn_from_what_is_there(clone: Project) -> None:
     with (clone.folder / "src/cnn_study/report/kit/charts.py").open("a") as file:
         file.write("\n# edited\n")

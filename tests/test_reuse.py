@@ -105,6 +105,8 @@ def test_a_larger_budget_goes_on_from_the_trunk_and_a_removed_one_trains_nothing
     assert results(anew) == grown
 
 
+@pytest.mark.long
+@pytest.mark.thorough
 def test_seeds_and_budgets_of_one_network_are_its_own(project: Project) -> None:
     def change(params: Any) -> None:
         params["architectures"]["small"]["training"] = {"seeds": [0, 1], "budgets": [1, 2]}
