@@ -35,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 NO_NETWORK = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
 # As a processor with AVX2 alone computes.
 LOWERED = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
-MEANWHILE = 200  # tests, which take about as long as the small study takes to be made
+MEANWHILE = 500  # tests, which take about as long as the small study takes to be made
 SHAPE = Shape(3, 32, 10)  # of CIFAR-10, and of the embedded images
 SMALL = {"layers": [{"conv": 4, "kernel": 3}, {"pool": 4}, {"conv": 6, "kernel": 3}, {"pool": 2}], "head": {}}
 RESIDUAL = {"layers": [{"pool": 4}, {"residual": 4, "stride": 2}], "head": {"hidden": [8], "dropout": 0.1}}
