@@ -95,8 +95,8 @@ def _run(dataset: str, on_ray: Resources | None, *, quick: bool, net: str) -> in
 
 def requested(dataset: str, net: str) -> Params:
     """The parameters. Raises StudyError if they have no such network, or are about another data set."""
-    params = validate(read_yaml())
     refuse_what_dvc_refuses()
+    params = validate(read_yaml())
     if net and net not in params.architectures:
         raise StudyError(
             f"NET: {found(net)}, allowed: an entry of architectures{nearest(net, params.architectures)}"

@@ -1,5 +1,6 @@
 """Check params.yaml as a whole, before any stage does any work. Says every mistake at once; writes nothing."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ def main() -> None:
 
 def checked_params() -> Params:
     """All of params.yaml. Raises StudyError with a line for every mistake, what this machine lacks among them."""
-    content = read_yaml()
     refuse_what_dvc_refuses()
+    content = read_yaml()
     params, mistakes = None, []
     try:
         params = validate(content)
@@ -39,14 +40,16 @@ def checked_params() -> Params:
 
 
 def refuse_what_dvc_refuses(path: Path = PARAMS) -> None:
-    """Raise StudyError if DVC cannot read the file.
+    """Raise StudyError if the file is no YAML to DVC, as before ``read_yaml``, which says what else may be wrong.
 
-    Its parser is libyaml, which refuses what ``read_yaml`` lets pass, such as an anchor that stands twice.
+    DVC's parser is libyaml, which refuses more, such as an anchor that stands twice.
     """
-    try:
-        YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise StudyError(f"{path}: found what DVC cannot read: {' '.join(str(error).split())}") from None
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        try:
+            YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        except (YAMLError, ValueError) as error:
+            reason = str(error).split("To suppress this check")[0]
+            raise StudyError(f"{path}: found no valid YAML: {' '.join(reason.split())}") from None
 
 
 def ask_no_more_than_a_folder_has(params: Params) -> None:

@@ -24,7 +24,8 @@ from cnn_study.params.study import validate
 from cnn_study.sources.datasets import SOURCES
 from cnn_study.training.entry import Override
 from cnn_study.training.recipe import Training
-from stages.check import refuse_what_dvc_refuses
+from scripts import study
+from stages.check import checked_params, refuse_what_dvc_refuses
 from tests.conftest import REPOSITORY, Project
 from tests.test_text import ODD
 
@@ -564,15 +565,23 @@ def test_values_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
         assert read_yaml(one) == load_yaml(one)
 
 
-def test_what_dvc_cannot_read_is_one_line(tmp_path: Path) -> None:
+def test_what_dvc_cannot_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("a: &x [1]\nb: &x [2]\nc: *x\n")
     with pytest.raises(YAMLFileCorruptedError):
         load_yaml(path)
-    with pytest.raises(StudyError, match="found what DVC cannot read: .*duplicate anchor.* line 2") as error:
+    with pytest.raises(StudyError, match="found no valid YAML: .*duplicate anchor.* line 2") as error:
         refuse_what_dvc_refuses(path)
     assert "\n" not in str(error.value)
     refuse_what_dvc_refuses(REPOSITORY / "params.yaml")
+    text = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("layers: &kernel_5x5", "layers: &kernel_3x3").replace("*kernel_5x5", "*kernel_3x3")
+    )
+    monkeypatch.chdir(tmp_path)
+    for asked in (checked_params, lambda: study.requested("", "")):
+        with pytest.raises(StudyError, match="duplicate anchor"):
+            asked()
 
 
 def test_a_missing_file_or_key_is_named(tmp_path: Path) -> None:
