@@ -34,7 +34,7 @@ class Repro:
             self._plan = TimeLeft(dict.fromkeys(stages, 1.0))
         else:
             self._plan = TimeLeft(estimates(stages, params, speed))
-            print(f"The study takes {in_words(self._plan.seconds)} here, one stage after another.", flush=True)
+            print(f"These stages take {in_words(self._plan.seconds)} here, one after another.", flush=True)
 
     def keep(self, stages: Collection[str]) -> None:
         """Of what was announced, no more than this is to run."""

@@ -186,7 +186,7 @@ def _report(_: argparse.Namespace) -> str:
     if not REPORT.exists():
         raise StudyError(f"{REPORT}: not found; `dvc repro` makes it")
     opened = webbrowser.open(REPORT.resolve().as_uri())
-    return f"{REPORT}: {'opened' if opened else 'no browser found here; open it in one'}"
+    return f"{REPORT}: {'opened' if opened else 'no browser found here; open the file in one'}"
 
 
 def _path(arguments: argparse.Namespace) -> Path:
