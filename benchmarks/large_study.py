@@ -18,7 +18,7 @@ from cnn_study.params.study import validate
 from cnn_study.training.schedule import Schedule
 from engine.driver import RECORD_SECONDS
 from scripts import step_times
-from scripts.estimate import FORWARD
+from scripts.estimate import FORWARD, steps_of_a_seed
 
 ARCHITECTURES, SEEDS, AT_ONCE = 200, 5, 256
 WAVES = -(-ARCHITECTURES * SEEDS // AT_ONCE)
@@ -66,7 +66,6 @@ class Large:
         trunk = {schedule.end(epoch) for epoch in range(1, schedule.branch(max(budgets)) // IMAGES + 1)}
         saved = len(trunk | {schedule.branch(budget) for budget in budgets})
         saved += sum(budget - schedule.branch(budget) // IMAGES for budget in budgets)
-        branches = sum(schedule.end(budget) - schedule.branch(budget) for budget in budgets)
         return cls(
             {row["architectures"]: row for row in read_json(folder / "benchmarks/scale.json")["studies"]},
             read_json(folder / "benchmarks/ray.json"),
@@ -75,7 +74,7 @@ class Large:
             statistics.mean(size - 4 * len(budgets) * summary[name]["parameters"] for name, size in whole.items()),
             statistics.mean(whole.values()),
             [len(read_json(folder / f"results/tune/{name}.json")["runs"]) for name in whole],
-            (schedule.branch(max(budgets)) + branches) / IMAGES,
+            steps_of_a_seed(schedule, budgets) / IMAGES,
             saved,
         )
 

@@ -126,6 +126,11 @@ def _missing(name: str) -> dict[int, list[int]] | None:
 def _of_a_seed(training: Training, budgets: Collection[int], images: Sizes) -> float:
     """Training to these budgets on one trunk, and the validation after each epoch, in images of training."""
     schedule = Schedule.of(training.recipe, images.train)  # a step an image, so that parts of an epoch count
-    branches = sum(schedule.end(budget) - schedule.branch(budget) for budget in budgets)
     epochs = max(budgets) + len(budgets)
-    return schedule.branch(max(budgets)) + branches + FORWARD * images.validation * epochs
+    return steps_of_a_seed(schedule, budgets) + FORWARD * images.validation * epochs
+
+
+def steps_of_a_seed(schedule: Schedule, budgets: Collection[int]) -> int:
+    """Of the trunk and of the branch of each budget."""
+    branches = sum(schedule.end(budget) - schedule.branch(budget) for budget in budgets)
+    return schedule.branch(max(budgets)) + branches

@@ -40,9 +40,9 @@ def checked_params() -> Params:
 
 
 def refuse_what_dvc_refuses(path: Path = PARAMS) -> None:
-    """Raise StudyError if the file is no YAML to DVC, as before ``read_yaml``, which says what else may be wrong.
+    """Raise StudyError if the file is no YAML to DVC, whose libyaml takes no anchor that stands twice.
 
-    DVC's parser is libyaml, which refuses more, such as an anchor that stands twice.
+    To be called before ``read_yaml``, which refuses a file that is missing or no text, and warns of such an anchor.
     """
     with contextlib.suppress(OSError, UnicodeDecodeError):
         try:

@@ -24,6 +24,7 @@ from cnn_study.profiling.complexity import count_parameters
 from cnn_study.report.compose import chapters_of, conclusions_of
 from cnn_study.report.kit.wording import first_name, quoted
 from cnn_study.training.schedule import Schedule
+from scripts.estimate import steps_of_a_seed
 from scripts.readme_results import (
     COLUMNS,
     METRICS,
@@ -297,10 +298,8 @@ def clocks() -> Iterator[str]:
     for name, found in read_json(REPOSITORY / "metrics/timing.json")["architectures"].items():
         training = PARAMS.trainings[name]
         schedule = Schedule.of(training.recipe, 1000)
-        branches = sum(schedule.end(budget) - schedule.branch(budget) for budget in training.budgets)
-        largest = max(training.budgets)
         # The clocks are of the run to the largest budget; the others share its trunk.
-        longer = (schedule.branch(largest) + branches) / schedule.end(largest)
+        longer = steps_of_a_seed(schedule, training.budgets) / schedule.end(max(training.budgets))
         parts = [*found["train_seconds"]["per_seed"], *found["evaluation_seconds"]["per_seed"]]
         seconds += longer * sum(parts) + found["tune_seconds"]
     yield f"{seconds / 3600:.1f} hours"

@@ -538,23 +538,6 @@ def test_what_is_no_yaml_mapping_is_one_line(tmp_path: Path, text: str, line: st
     assert "\n" not in str(error.value)
 
 
-ODD_VALUES = (
-    "1e-3",
-    "yes",
-    "off",
-    "010",
-    "0o10",
-    "1_000",
-    "12:30:00",
-    "2001-01-01",
-    "~",
-    ".5",
-    "+1",
-    ".inf",
-    "0x1F",
-)
-
-
 def test_values_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     odd = ["1e-3", "yes", "off", "010", "0o10", "1_000", "12:30:00", "2001-01-01", "~", ".5", "+1", ".inf", "0x1F"]
