@@ -42,7 +42,7 @@ def checked_params() -> Params:
 def refuse_what_dvc_refuses(path: Path = PARAMS) -> None:
     """Raise StudyError if the file is no YAML to DVC, whose libyaml takes no anchor that stands twice.
 
-    To be called before ``read_yaml``, which refuses a file that is missing or no text, and warns of such an anchor.
+    Called before ``read_yaml``, which warns of such an anchor, and refuses a file that is missing or no text.
     """
     with contextlib.suppress(OSError, UnicodeDecodeError):
         try:
